@@ -1,0 +1,193 @@
+//! Instants: UTC, RFC 3339, always six fractional digits and `Z`, for example `2026-01-02T03:04:05.000006Z`.
+
+use core::fmt;
+use core::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::InstantError;
+
+/// First instant that can be written: `0001-01-01T00:00:00.000000Z`, in microseconds since the Unix epoch.
+const MIN_MICROS: i64 = -62_135_596_800_000_000;
+/// Last instant that can be written: `9999-12-30T21:59:59.999999Z`, the end of what the time library can format.
+const MAX_MICROS: i64 = 253_402_207_199_999_999;
+
+/// A point in UTC with a resolution of one microsecond. Metadata: nothing is ordered by it alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// The instant `micros` microseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`InstantError::Range`] outside the years 1 to 9999.
+    pub const fn from_micros(micros: i64) -> Result<Self, InstantError> {
+        if micros < MIN_MICROS || micros > MAX_MICROS {
+            return Err(InstantError::Range);
+        }
+        Ok(Self(micros))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z, rounded down.
+    #[must_use]
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This instant moved by `micros` microseconds, held inside the range that can be written.
+    #[must_use]
+    pub fn saturating_add_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros).clamp(MIN_MICROS, MAX_MICROS))
+    }
+
+    /// Reads any RFC 3339 time that a person may type, for example `2026-01-02T03:04:05+02:00`.
+    /// More than six fractional digits are refused, never cut.
+    ///
+    /// # Errors
+    /// [`InstantError::NotRfc3339`] or [`InstantError::Range`].
+    pub fn parse_lenient(text: &str) -> Result<Self, InstantError> {
+        let bytes = text.as_bytes();
+        // The library takes more than RFC 3339 does, so the shape is checked first.
+        let digits = |range: core::ops::Range<usize>| {
+            bytes
+                .get(range)
+                .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+        };
+        let mark = |at: usize, wanted: u8| bytes.get(at) == Some(&wanted);
+        let shaped = digits(0..4)
+            && mark(4, b'-')
+            && digits(5..7)
+            && mark(7, b'-')
+            && digits(8..10)
+            && mark(10, b'T')
+            && digits(11..13)
+            && mark(13, b':')
+            && digits(14..16)
+            && mark(16, b':')
+            && digits(17..19);
+        // A leap second has no place on this scale; folding it would move the event.
+        if !shaped || &bytes[17..19] == b"60" {
+            return Err(InstantError::NotRfc3339);
+        }
+        let stamp: Timestamp = text.parse().map_err(|_| InstantError::NotRfc3339)?;
+        if stamp.subsec_nanosecond() % 1_000 != 0 {
+            return Err(InstantError::TooFine);
+        }
+        Self::from_micros(stamp.as_microsecond())
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Timestamp::from_microsecond(self.0) {
+            Ok(stamp) => write!(f, "{stamp:.6}"),
+            Err(_) => Err(fmt::Error),
+        }
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({self})")
+    }
+}
+
+impl FromStr for Instant {
+    type Err = InstantError;
+
+    /// Reads the one stored form and no other.
+    fn from_str(text: &str) -> Result<Self, InstantError> {
+        let instant = Self::parse_lenient(text)?;
+        if instant.to_string() == text {
+            Ok(instant)
+        } else {
+            Err(InstantError::NotStoredForm)
+        }
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ends_of_the_range_can_be_written() {
+        for micros in [MIN_MICROS, 0, MAX_MICROS] {
+            let instant = Instant::from_micros(micros).unwrap();
+            assert_eq!(instant.to_string().parse(), Ok(instant), "{micros}");
+        }
+        assert_eq!(
+            Instant::from_micros(MIN_MICROS - 1),
+            Err(InstantError::Range)
+        );
+        assert_eq!(
+            Instant::from_micros(MAX_MICROS + 1),
+            Err(InstantError::Range)
+        );
+    }
+
+    #[test]
+    fn only_one_stored_form() {
+        assert!("2026-01-02T03:04:05.000006Z".parse::<Instant>().is_ok());
+        for other in [
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T03:04:05.00000600Z",
+            "2026-01-02T03:04:05.000006+00:00",
+        ] {
+            assert_eq!(
+                other.parse::<Instant>(),
+                Err(InstantError::NotStoredForm),
+                "{other}"
+            );
+            assert!(Instant::parse_lenient(other).is_ok(), "{other}");
+        }
+        for bad in [
+            "2026-01-02T03:04Z",
+            "2026-01-02 03:04:05Z",
+            "2026-01-02t03:04:05z",
+            "2026-01-02T03:04:05",
+            "2016-12-31T23:59:60Z",
+            "2026-02-30T00:00:00Z",
+            "",
+            "-",
+        ] {
+            assert!(Instant::parse_lenient(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Instant::parse_lenient("2026-01-02T03:04:05.0000001Z"),
+            Err(InstantError::TooFine)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_instant_round_trips(micros in MIN_MICROS..=MAX_MICROS) {
+            let instant = Instant::from_micros(micros).unwrap();
+            let text = instant.to_string();
+            prop_assert_eq!(text.len(), 27);
+            prop_assert_eq!(text.parse(), Ok(instant));
+        }
+    }
+}

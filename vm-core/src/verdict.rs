@@ -1,0 +1,449 @@
+//! Verdicts: verified, contradicted, undecided, each with the findings that say why.
+//!
+//! A check that could not be made is never a pass. A [`Report`] in which nothing was checked is undecided, and the
+//! severity of a finding follows from its [`Code`] alone, by the one table in this file.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What a finding does to the verdict.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; changes no verdict.
+    Remark,
+    /// Something could not be checked, is missing, or is of an unknown format.
+    Undecided,
+    /// Something is proven wrong.
+    Contradicted,
+}
+
+/// Answer of a check.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Everything asked for was checked and holds.
+    Verified,
+    /// Something could not be checked, or nothing was.
+    Undecided,
+    /// Something is proven wrong.
+    Contradicted,
+}
+
+impl Verdict {
+    /// Exit code of a process that reports this verdict: 0, 3 or 1.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Verified => 0,
+            Self::Contradicted => 1,
+            Self::Undecided => 3,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verified => "verified",
+            Self::Undecided => "undecided",
+            Self::Contradicted => "contradicted",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $severity:ident $meaning:literal $remedy:literal)*) => {
+        /// Stable name of a finding. The table that defines them also gives the severity, the meaning and the remedy.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable text, for example `row-altered`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What the code does to a verdict.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// What the code says, in one sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// What to do about it, in one sentence.
+            #[must_use]
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    RowAltered "row-altered" Contradicted
+        "A row's columns do not hash to the leaf that the log holds for it."
+        "Treat the row as forged; restore it from a backup or a peer and verify again."
+    RowMissing "row-missing" Contradicted
+        "The log names a row that its table does not hold."
+        "Restore the row from a backup or a peer; the log still proves what it hashed to."
+    RowInserted "row-inserted" Contradicted
+        "A table holds a row that the log does not name, or names twice."
+        "Treat the row as forged; nothing vouches for it."
+    LogAltered "log-altered" Contradicted
+        "The log's own entries are out of sequence, or differ from the root that was signed over them."
+        "Restore the ledger from a backup and compare it with a head or an anchor from outside."
+    TileAltered "tile-altered" Contradicted
+        "A stored Merkle tile differs from the leaves it was made of."
+        "Restore the ledger from a backup; the tiles can also be rebuilt from an intact log."
+    TailCut "tail-cut" Contradicted
+        "Fewer entries are present than a signed root or checkpoint covers."
+        "Restore the missing tail from a backup or a peer."
+    Rollback "rollback" Contradicted
+        "The ledger is smaller than a head from outside remembers."
+        "An older copy was put in place; find the newer one, or account for what was lost."
+    Forked "forked" Contradicted
+        "Two signed roots over the same history disagree."
+        "Keep both; together they prove that the log was forked."
+    CheckpointInvalid "checkpoint-invalid" Contradicted
+        "A checkpoint does not carry a valid signature of the ledger's key, or is malformed."
+        "Compare with a checkpoint from a backup, a peer or an anchor."
+    GenesisInvalid "genesis-invalid" Contradicted
+        "The genesis row is missing, malformed, or not that of the ledger that was asked for."
+        "Check that this is the vault you meant, and the key you pinned."
+    ScrollAltered "scroll-altered" Contradicted
+        "A scroll's lines do not hash to its signed root, or to the root a seal recorded."
+        "Restore the scroll from a backup."
+    RootMismatch "root-mismatch" Contradicted
+        "A Merkle root computed from the evidence differs from the one recorded."
+        "Restore the evidence from a backup and verify again."
+    ArtifactMissing "artifact-missing" Contradicted
+        "A file that a row points to is not there, or is not a regular file below the vault."
+        "Restore the file; its SHA-256 stands in the row."
+    ArtifactAltered "artifact-altered" Contradicted
+        "A file's content differs from the SHA-256 and size that its row recorded."
+        "Restore the file; its SHA-256 stands in the row."
+    SealAltered "seal-altered" Contradicted
+        "A seal bundle, or the evidence it selects, does not give the digest that was sealed."
+        "Compare the bundle with its anchored copy; the anchored SHA-256 decides."
+    FrameAltered "frame-altered" Contradicted
+        "A captured frame does not match the row that recorded it, by hash or by opened commitment."
+        "Check that this is the capture that was recorded."
+    FrameMissing "frame-missing" Contradicted
+        "A captured frame has no row, or a row stands where no frame was captured."
+        "Check that the whole capture was recorded, in order and once."
+    TraceInvalid "trace-invalid" Contradicted
+        "A row names a row it answers, corrects or completes that is not there or is of another kind."
+        "Find the row it refers to; a reference cannot be recorded to something absent."
+    CapabilityInvalid "capability-invalid" Contradicted
+        "A row names a capability that the ledger's root never authorised for such an act."
+        "Treat the row as unauthorised."
+    AnchorInvalid "anchor-invalid" Contradicted
+        "An anchor's evidence is malformed, badly signed, or stamps something else."
+        "Anchor the seal again with an authority that answers correctly."
+    AnchorBackdated "anchor-backdated" Contradicted
+        "An anchor's time lies before what it covers, or before an earlier verified anchor."
+        "Distrust the authority; anchor again with another."
+    FormatUnknown "format-unknown" Undecided
+        "An object is of a format or version that this build does not know."
+        "Use a release that knows the format; nothing of it was skipped."
+    EvidenceUnreadable "evidence-unreadable" Undecided
+        "Evidence could not be read, so it was not checked."
+        "Give the verifier access to it and run it again."
+    SealMissing "seal-missing" Undecided
+        "The vault holds no seal, so nothing in it can be anchored."
+        "Run `vaultmesh seal create`."
+    SealUnanchored "seal-unanchored" Undecided
+        "A seal has no anchor that the trust policy accepts."
+        "Run `vaultmesh anchor add SEAL`, or give a trust policy that accepts its authority with `--trust`."
+    RowsUnsealed "rows-unsealed" Undecided
+        "Evidence was recorded after the last seal that is anchored to the policy's satisfaction."
+        "Run `vaultmesh seal create` and `vaultmesh anchor add` again."
+    AnchorMissing "anchor-missing" Undecided
+        "The evidence of a recorded anchor is not there."
+        "Restore the file; its SHA-256 stands in the anchor's row."
+    AnchorPending "anchor-pending" Undecided
+        "An anchor has been asked for and is not complete."
+        "Complete it later with `vaultmesh anchor add`."
+    NoTrustKey "no-trust-key" Undecided
+        "No key of the ledger was pinned, so its signatures prove only that it agrees with itself."
+        "Give the ledger's key with `--key` or in the trust file."
+    NoTrustRoot "no-trust-root" Undecided
+        "No trusted root was given for an anchor's authority."
+        "Give the authority's root certificate in a trust file with `--trust`."
+    RollbackNotExcluded "rollback-not-excluded" Undecided
+        "No head from outside was given, so an older copy of the whole vault would look the same."
+        "Keep a head outside the vault with `vaultmesh head` and give it with `--head`."
+    ScrollUnsignedTail "scroll-unsigned-tail" Undecided
+        "A scroll holds full lines beyond its signed root."
+        "Append to the scroll, which signs it again, or compare the lines with what their author wrote."
+    HorizonUnclosed "horizon-unclosed" Undecided
+        "A decision horizon was opened and has no outcome."
+        "Close it with its outcome."
+    NothingChecked "nothing-checked" Undecided
+        "No check could be made."
+        "Name something that can be checked."
+    CompletenessUnproven "completeness-unproven" Undecided
+        "Rows match what was sealed, but nothing proves that no other row does."
+        "Verify with the ledger at hand."
+    AnchorNotIndependent "anchor-not-independent" Remark
+        "An anchor comes from an authority that the ledger's owner runs."
+        "Anchor with an authority that the owner does not control."
+    AnchorExpiredNow "anchor-expired-now" Remark
+        "An anchor's certificate was valid at its time and has expired since."
+        "Nothing is wrong; anchor again while the algorithms are still strong."
+    AnchorLegacy "anchor-legacy" Remark
+        "An anchor binds its certificate with SHA-1 (ESSCertID version 1) beside a strong signature."
+        "Nothing is wrong; prefer an authority that uses ESSCertID version 2."
+    TimeNotMonotonic "time-not-monotonic" Remark
+        "A row's time lies before that of the row logged before it."
+        "Order is by the log; look at the clock of the machine that recorded it."
+    TraceGap "trace-gap" Remark
+        "A call has no recorded answer, or an intent no recorded outcome."
+        "Look at what the tool did; the ledger does not know."
+    SecretFound "secret-found" Remark
+        "A value looked like a secret and was committed instead of stored."
+        "Nothing leaked into the vault; rotate the secret if it should not have been there."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One thing that a check found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    code: Code,
+    subject: String,
+    expected: Option<String>,
+    found: Option<String>,
+}
+
+impl Finding {
+    /// A finding about `subject`, for example `row mcp_calls/<id>`. Subjects, expected and found values must not hold secrets.
+    pub fn new(code: Code, subject: impl Into<String>) -> Self {
+        Self {
+            code,
+            subject: subject.into(),
+            expected: None,
+            found: None,
+        }
+    }
+
+    /// Adds what should have been there and what was.
+    #[must_use]
+    pub fn expected_found(mut self, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        self.expected = Some(expected.to_string());
+        self.found = Some(found.to_string());
+        self
+    }
+
+    /// Adds what was there.
+    #[must_use]
+    pub fn found(mut self, found: impl fmt::Display) -> Self {
+        self.found = Some(found.to_string());
+        self
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What the finding is about.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What should have been there, if that can be said.
+    #[must_use]
+    pub fn expected_value(&self) -> Option<&str> {
+        self.expected.as_deref()
+    }
+
+    /// What was there, if that can be said.
+    #[must_use]
+    pub fn found_value(&self) -> Option<&str> {
+        self.found.as_deref()
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            code: Code,
+            severity: Severity,
+            subject: &'a str,
+            expected: Option<&'a str>,
+            found: Option<&'a str>,
+            meaning: &'static str,
+            remedy: &'static str,
+        }
+        Shape {
+            code: self.code,
+            severity: self.code.severity(),
+            subject: &self.subject,
+            expected: self.expected.as_deref(),
+            found: self.found.as_deref(),
+            meaning: self.code.meaning(),
+            remedy: self.code.remedy(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Most findings a report keeps one by one; of the rest only the number is kept, so that a wholly forged vault of
+/// millions of rows does not exhaust memory. A thousand is more than a person reads.
+pub const FINDINGS_MAX: usize = 1_000;
+
+/// What was checked and what was found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    checks: Vec<String>,
+    findings: Vec<Finding>,
+    findings_dropped: u64,
+    #[serde(skip)]
+    worst: Option<Severity>,
+}
+
+impl Report {
+    /// A report on nothing yet, which is undecided.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes that a check was really made, whatever it found.
+    pub fn checked(&mut self, what: impl Into<String>) {
+        self.checks.push(what.into());
+    }
+
+    /// Adds a finding.
+    pub fn find(&mut self, finding: Finding) {
+        self.worst = self.worst.max(Some(finding.code.severity()));
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.findings_dropped += 1;
+        }
+    }
+
+    /// Adds all that another report holds.
+    pub fn merge(&mut self, other: Self) {
+        self.checks.extend(other.checks);
+        self.worst = self.worst.max(other.worst);
+        self.findings_dropped += other.findings_dropped;
+        for finding in other.findings {
+            self.find(finding);
+        }
+    }
+
+    /// The answer: contradicted if anything is, else undecided if anything is or nothing was checked, else verified.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.worst {
+            Some(Severity::Contradicted) => Verdict::Contradicted,
+            Some(Severity::Undecided) => Verdict::Undecided,
+            Some(Severity::Remark) | None if self.checks.is_empty() => Verdict::Undecided,
+            Some(Severity::Remark) | None => Verdict::Verified,
+        }
+    }
+
+    /// The checks that were made, in order.
+    #[must_use]
+    pub fn checks(&self) -> &[String] {
+        &self.checks
+    }
+
+    /// The findings that were kept, in order.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many findings were counted but not kept (see [`FINDINGS_MAX`]).
+    #[must_use]
+    pub const fn findings_dropped(&self) -> u64 {
+        self.findings_dropped
+    }
+
+    /// Whether a finding of this code was kept.
+    #[must_use]
+    pub fn has(&self, code: Code) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_checked_is_undecided() {
+        assert_eq!(Report::new().verdict(), Verdict::Undecided);
+        let mut remark = Report::new();
+        remark.find(Finding::new(Code::TraceGap, "x"));
+        assert_eq!(remark.verdict(), Verdict::Undecided);
+    }
+
+    #[test]
+    fn the_worst_finding_decides_even_when_it_is_not_kept() {
+        let mut report = Report::new();
+        report.checked("something");
+        assert_eq!(report.verdict(), Verdict::Verified);
+        for _ in 0..FINDINGS_MAX {
+            report.find(Finding::new(Code::TimeNotMonotonic, "row"));
+        }
+        assert_eq!(report.verdict(), Verdict::Verified);
+        report.find(Finding::new(Code::NoTrustKey, "vault"));
+        assert_eq!(report.verdict(), Verdict::Undecided);
+        let mut whole = Report::new();
+        whole.find(Finding::new(Code::RowAltered, "row"));
+        whole.merge(report);
+        assert_eq!(whole.verdict(), Verdict::Contradicted);
+        assert_eq!(whole.findings().len(), FINDINGS_MAX);
+        assert_eq!(whole.findings_dropped(), 2);
+    }
+
+    #[test]
+    fn codes_are_unique_and_well_formed() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{code}");
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{code}"
+            );
+            assert!(
+                code.meaning().ends_with('.') && code.remedy().ends_with('.'),
+                "{code}"
+            );
+        }
+    }
+}
