@@ -1,1 +1,5 @@
 //! vm-seal
+
+pub mod checkpoint;
+pub mod error;
+pub mod merkle;

@@ -1,0 +1,319 @@
+//! Tiles: rows of 256 subtree hashes, as C2SP tlog-tiles stores and serves them.
+//!
+//! ```text
+//! tile/0/x001/x234/067        256 leaf hashes, those from leaf 1,234,067 * 256 on
+//! tile/1/000.p/5              5 hashes, each the root of a full tile of level 0
+//! ```
+//!
+//! A tile is its hashes one after the other, 32 bytes each. Hash i of tile n at level l is the subtree of height
+//! `8 * l` with the index `256 * n + i`. A tile with all 256 hashes is full and never changes again.
+
+use vm_core::digest::{DIGEST_LEN, RootHash};
+
+use super::{HashReader, NodeAt, TreeSize};
+use crate::error::TileError;
+
+/// Levels of the tree in one tile.
+pub const TILE_HEIGHT: u8 = 8;
+/// Hashes in a full tile.
+pub const TILE_WIDTH: u16 = 256;
+/// Highest level of a tile: a tree of fewer than 2^64 leaves has no more than 64 levels.
+const TILE_LEVEL_MAX: u8 = 7;
+
+/// Name of a tile: level, number in the level, and how many hashes it has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TileAt {
+    level: u8,
+    index: u64,
+    width: u16,
+}
+
+impl TileAt {
+    /// The tile number `index` of `level`, with `width` hashes.
+    ///
+    /// # Errors
+    /// [`TileError::Range`] unless `level` is at most 7 and `width` from 1 to 256.
+    pub const fn new(level: u8, index: u64, width: u16) -> Result<Self, TileError> {
+        if level > TILE_LEVEL_MAX || width == 0 || width > TILE_WIDTH {
+            return Err(TileError::Range { level, width });
+        }
+        Ok(Self { level, index, width })
+    }
+
+    /// The tile that holds `node` in a tree of `size`, as wide as that tree makes it. None where the tree does not
+    /// hold the whole subtree.
+    #[must_use]
+    pub fn holding(node: NodeAt, size: TreeSize) -> Option<Self> {
+        if !node.is_within(size) {
+            return None;
+        }
+        let level = node.level() / TILE_HEIGHT;
+        let index = node.index() >> (TILE_HEIGHT - node.level() % TILE_HEIGHT);
+        // Hashes of this tile's level in the tree; those in earlier tiles are no fewer than index * 256.
+        let hashes = size.as_u64().checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))?;
+        let width = hashes.saturating_sub(index << TILE_HEIGHT);
+        let width = u16::try_from(width).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
+        Self::new(level, index, width).ok()
+    }
+
+    /// Level: 0 holds leaf hashes.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        self.level
+    }
+
+    /// Number in its level, from zero.
+    #[must_use]
+    pub const fn index(self) -> u64 {
+        self.index
+    }
+
+    /// How many hashes it has, 1 to 256.
+    #[must_use]
+    pub const fn width(self) -> u16 {
+        self.width
+    }
+
+    /// Whether it has all its hashes, and so will never change.
+    #[must_use]
+    pub const fn is_full(self) -> bool {
+        self.width == TILE_WIDTH
+    }
+
+    /// Path below the log's directory or address (C2SP tlog-tiles, "Merkle tree").
+    #[must_use]
+    pub fn path(self) -> String {
+        let mut number = format!("{:03}", self.index % 1_000);
+        let mut rest = self.index / 1_000;
+        while rest > 0 {
+            number = format!("x{:03}/{number}", rest % 1_000);
+            rest /= 1_000;
+        }
+        let partial = if self.is_full() {
+            String::new()
+        } else {
+            format!(".p/{}", self.width)
+        };
+        format!("tile/{}/{number}{partial}", self.level)
+    }
+}
+
+/// A tile's hashes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tile {
+    at: TileAt,
+    hashes: Vec<RootHash>,
+}
+
+impl Tile {
+    /// A tile of these hashes.
+    ///
+    /// # Errors
+    /// [`TileError::Length`] unless there are as many as the name says.
+    pub fn from_hashes(at: TileAt, hashes: Vec<RootHash>) -> Result<Self, TileError> {
+        if hashes.len() != usize::from(at.width) {
+            return Err(TileError::Length {
+                expected: usize::from(at.width) * DIGEST_LEN,
+                found: hashes.len() * DIGEST_LEN,
+            });
+        }
+        Ok(Self { at, hashes })
+    }
+
+    /// Reads a tile's bytes.
+    ///
+    /// # Errors
+    /// [`TileError::Length`] unless there are exactly 32 bytes for each hash.
+    pub fn parse(at: TileAt, bytes: &[u8]) -> Result<Self, TileError> {
+        let expected = usize::from(at.width) * DIGEST_LEN;
+        if bytes.len() != expected {
+            return Err(TileError::Length {
+                expected,
+                found: bytes.len(),
+            });
+        }
+        let hashes = bytes.as_chunks::<DIGEST_LEN>().0;
+        let hashes = hashes.iter().copied().map(RootHash::from_bytes).collect();
+        Ok(Self { at, hashes })
+    }
+
+    /// The tile's bytes: its hashes one after the other.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = self.hashes.iter().flat_map(|hash| *hash.as_bytes());
+        bytes.collect()
+    }
+
+    /// Which tile this is.
+    #[must_use]
+    pub const fn at(&self) -> TileAt {
+        self.at
+    }
+
+    /// The hashes.
+    #[must_use]
+    pub fn hashes(&self) -> &[RootHash] {
+        &self.hashes
+    }
+
+    /// Hash of a subtree that lies in this tile. Cost: at most 127 hashes.
+    ///
+    /// # Errors
+    /// [`TileError::Outside`] where it does not lie here, or not whole.
+    pub fn subtree(&self, node: NodeAt) -> Result<RootHash, TileError> {
+        let height = node.level() % TILE_HEIGHT;
+        if node.level() / TILE_HEIGHT != self.at.level || node.index() >> (TILE_HEIGHT - height) != self.at.index {
+            return Err(TileError::Outside);
+        }
+        let first = (node.index() << height) % u64::from(TILE_WIDTH);
+        let first = usize::try_from(first).map_err(|_| TileError::Outside)?;
+        let hashes = self
+            .hashes
+            .get(first..first + (1 << height))
+            .ok_or(TileError::Outside)?;
+        Ok(complete_root(hashes))
+    }
+
+    /// Root of a full tile, which is one hash of the tile above it. None where the tile is not full.
+    #[must_use]
+    pub fn root(&self) -> Option<RootHash> {
+        self.at.is_full().then(|| complete_root(&self.hashes))
+    }
+}
+
+/// Root over a number of hashes that is a power of two.
+fn complete_root(hashes: &[RootHash]) -> RootHash {
+    let mut row = hashes.to_vec();
+    while row.len() > 1 {
+        let pairs = row.as_chunks::<2>().0;
+        row = pairs
+            .iter()
+            .map(|[left, right]| RootHash::parent(left, right))
+            .collect();
+    }
+    row.first().copied().unwrap_or_else(RootHash::empty)
+}
+
+/// Gives out tiles of one log.
+pub trait TileReader {
+    /// Why a tile could not be read.
+    type Error: From<TileError>;
+
+    /// The tile named.
+    ///
+    /// # Errors
+    /// Whatever keeps the store from answering.
+    fn tile(&self, at: TileAt) -> Result<Tile, Self::Error>;
+}
+
+/// Answers with subtree hashes out of tiles, for a tree of one size. The tiles are believed: compare the root that
+/// [`super::root_at`] gives with a signed one.
+#[derive(Clone, Copy, Debug)]
+pub struct TileHashes<T> {
+    tiles: T,
+    size: TreeSize,
+}
+
+impl<T> TileHashes<T> {
+    /// Reads the tiles of a tree of `size`.
+    pub const fn new(tiles: T, size: TreeSize) -> Self {
+        Self { tiles, size }
+    }
+}
+
+impl<T: TileReader> HashReader for TileHashes<T> {
+    type Error = T::Error;
+
+    fn read(&self, nodes: &[NodeAt]) -> Result<Vec<RootHash>, T::Error> {
+        let mut last: Option<Tile> = None;
+        let mut hashes = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let at = TileAt::holding(*node, self.size).ok_or(TileError::Outside)?;
+            // Neighbours on a path often lie in one tile.
+            let tile = match last.take().filter(|tile| tile.at == at) {
+                Some(tile) => tile,
+                None => self.tiles.tile(at)?,
+            };
+            hashes.push(tile.subtree(*node)?);
+            last = Some(tile);
+        }
+        Ok(hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::{LeafIndex, Tree, prove_inclusion, root_at};
+    use vm_core::digest::LeafHash;
+
+    struct FromTree<'a>(&'a Tree);
+
+    impl TileReader for FromTree<'_> {
+        type Error = TileError;
+
+        fn tile(&self, at: TileAt) -> Result<Tile, TileError> {
+            let level = at.level() * TILE_HEIGHT;
+            let first = at.index() * u64::from(TILE_WIDTH);
+            let nodes: Vec<NodeAt> = (0..u64::from(at.width()))
+                .map(|i| NodeAt::new(level, first + i))
+                .collect();
+            let hashes = self.0.read(&nodes).unwrap();
+            let tile = Tile::from_hashes(at, hashes)?;
+            Tile::parse(at, &tile.to_bytes())
+        }
+    }
+
+    #[test]
+    fn paths_of_the_specification() {
+        let full = TileAt::new(0, 1_234_067, 256).unwrap();
+        assert_eq!(full.path(), "tile/0/x001/x234/067");
+        assert_eq!(TileAt::new(1, 0, 5).unwrap().path(), "tile/1/000.p/5");
+        assert_eq!(TileAt::new(2, 1_000, 1).unwrap().path(), "tile/2/x001/000.p/1");
+    }
+
+    #[test]
+    fn out_of_range_is_refused() {
+        assert!(TileAt::new(8, 0, 1).is_err());
+        assert!(TileAt::new(0, 0, 0).is_err());
+        assert!(TileAt::new(0, 0, 257).is_err());
+        let at = TileAt::new(0, 0, 2).unwrap();
+        assert_eq!(
+            Tile::parse(at, &[0; 63]),
+            Err(TileError::Length {
+                expected: 64,
+                found: 63
+            })
+        );
+        let tile = Tile::parse(at, &[0; 64]).unwrap();
+        assert_eq!(tile.subtree(NodeAt::new(0, 2)), Err(TileError::Outside));
+        assert_eq!(tile.subtree(NodeAt::new(2, 0)), Err(TileError::Outside));
+        assert_eq!(tile.subtree(NodeAt::new(8, 0)), Err(TileError::Outside));
+        assert_eq!(tile.root(), None);
+    }
+
+    #[test]
+    fn tiles_answer_as_the_tree_does() {
+        let mut tree = Tree::new();
+        tree.extend((0..1_000_u32).map(|n| LeafHash::of(&n.to_be_bytes())));
+        for size in [1, 2, 255, 256, 257, 511, 512, 513, 768, 1_000] {
+            let size = TreeSize::new(size);
+            let tiles = TileHashes::new(FromTree(&tree), size);
+            let root = tree.root_at(size).unwrap();
+            assert_eq!(root_at(&tiles, size).unwrap(), root);
+            for index in [0, size.as_u64() / 2, size.as_u64() - 1].map(LeafIndex::new) {
+                let proof = prove_inclusion(&tiles, index, size).unwrap();
+                assert_eq!(proof, tree.prove_inclusion(index, size).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_tile_is_one_hash_above() {
+        let mut tree = Tree::new();
+        tree.extend((0..512_u32).map(|n| LeafHash::of(&n.to_be_bytes())));
+        let tile = FromTree(&tree).tile(TileAt::new(0, 1, 256).unwrap()).unwrap();
+        let above = tree.read(&[NodeAt::new(8, 1)]).unwrap();
+        assert_eq!(tile.root(), Some(above[0]));
+    }
+}
