@@ -225,20 +225,14 @@ impl StreamHasher {
     pub fn update(&mut self, data: &[u8]) {
         self.sha256.update(data);
         self.blake3.update(data);
-        self.len = self
-            .len
-            .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        self.len = self.len.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
     }
 
     /// Both digests and the length in bytes of all that was added.
     #[must_use]
     pub fn finish(self) -> (Sha256Digest, Blake3Digest, u64) {
         let sha256 = Sha256Digest(self.sha256.finalize().into());
-        (
-            sha256,
-            Blake3Digest(*self.blake3.finalize().as_bytes()),
-            self.len,
-        )
+        (sha256, Blake3Digest(*self.blake3.finalize().as_bytes()), self.len)
     }
 }
 
@@ -272,10 +266,7 @@ mod tests {
         }
         assert_eq!(
             LeafHash::parse_hex("00"),
-            Err(DigestError::Length {
-                expected: 32,
-                found: 1
-            })
+            Err(DigestError::Length { expected: 32, found: 1 })
         );
     }
 
@@ -293,9 +284,6 @@ mod tests {
         let mut hasher = StreamHasher::new();
         hasher.update(b"ab");
         hasher.update(b"c");
-        assert_eq!(
-            hasher.finish(),
-            (Sha256Digest::of(b"abc"), Blake3Digest::of(b"abc"), 3)
-        );
+        assert_eq!(hasher.finish(), (Sha256Digest::of(b"abc"), Blake3Digest::of(b"abc"), 3));
     }
 }

@@ -155,9 +155,7 @@ impl LedgerId {
     /// # Errors
     /// [`IdError::NotLedger`] on anything else.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        LeafHash::parse_hex(text)
-            .map(Self)
-            .map_err(|_| IdError::NotLedger)
+        LeafHash::parse_hex(text).map(Self).map_err(|_| IdError::NotLedger)
     }
 
     /// Origin line of this ledger's checkpoints: `vaultmesh/<64 hexadecimal digits>`.

@@ -55,11 +55,8 @@ impl Instant {
     pub fn parse_lenient(text: &str) -> Result<Self, InstantError> {
         let bytes = text.as_bytes();
         // The library takes more than RFC 3339 does, so the shape is checked first.
-        let digits = |range: core::ops::Range<usize>| {
-            bytes
-                .get(range)
-                .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-        };
+        let digits =
+            |range: core::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
         let mark = |at: usize, wanted: u8| bytes.get(at) == Some(&wanted);
         let shaped = digits(0..4)
             && mark(4, b'-')
@@ -138,14 +135,8 @@ mod tests {
             let instant = Instant::from_micros(micros).unwrap();
             assert_eq!(instant.to_string().parse(), Ok(instant), "{micros}");
         }
-        assert_eq!(
-            Instant::from_micros(MIN_MICROS - 1),
-            Err(InstantError::Range)
-        );
-        assert_eq!(
-            Instant::from_micros(MAX_MICROS + 1),
-            Err(InstantError::Range)
-        );
+        assert_eq!(Instant::from_micros(MIN_MICROS - 1), Err(InstantError::Range));
+        assert_eq!(Instant::from_micros(MAX_MICROS + 1), Err(InstantError::Range));
     }
 
     #[test]
@@ -156,11 +147,7 @@ mod tests {
             "2026-01-02T03:04:05.00000600Z",
             "2026-01-02T03:04:05.000006+00:00",
         ] {
-            assert_eq!(
-                other.parse::<Instant>(),
-                Err(InstantError::NotStoredForm),
-                "{other}"
-            );
+            assert_eq!(other.parse::<Instant>(), Err(InstantError::NotStoredForm), "{other}");
             assert!(Instant::parse_lenient(other).is_ok(), "{other}");
         }
         for bad in [

@@ -189,9 +189,7 @@ impl SigningIdentity {
 
 impl fmt::Debug for SigningIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SigningIdentity")
-            .field(&self.public())
-            .finish()
+        f.debug_tuple("SigningIdentity").field(&self.public()).finish()
     }
 }
 
@@ -239,10 +237,7 @@ impl NoteKey {
     /// [`KeyError::Name`] where the name is empty, long, or holds white space or a plus sign.
     pub fn new(name: impl Into<String>, public: PublicKey) -> Result<Self, KeyError> {
         let name = name.into();
-        if name.is_empty()
-            || name.len() > KEY_NAME_MAX
-            || name.chars().any(|c| c.is_whitespace() || c == '+')
-        {
+        if name.is_empty() || name.len() > KEY_NAME_MAX || name.chars().any(|c| c.is_whitespace() || c == '+') {
             return Err(KeyError::Name);
         }
         Ok(Self { name, public })
@@ -290,8 +285,7 @@ impl FromStr for NoteKey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(hash), Some(data)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(name), Some(hash), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Malformed);
         };
         let data = Base64::decode_vec(data).map_err(|_| KeyError::Malformed)?;
@@ -353,10 +347,7 @@ impl Note {
         data.extend_from_slice(signer.sign(text.as_bytes()).as_bytes());
         Ok(Self {
             text: text.to_owned(),
-            signatures: vec![SignatureLine {
-                name: key.name,
-                data,
-            }],
+            signatures: vec![SignatureLine { name: key.name, data }],
         })
     }
 
@@ -406,8 +397,7 @@ impl Note {
             if line.name != key.name || *hash != key.hash() {
                 continue;
             }
-            let signature =
-                <[u8; 64]>::try_from(signature).map_err(|_| NoteError::SignatureLine)?;
+            let signature = <[u8; 64]>::try_from(signature).map_err(|_| NoteError::SignatureLine)?;
             key.public
                 .verify(self.text.as_bytes(), &Signature(signature))
                 .map_err(NoteError::Key)?;
@@ -416,9 +406,7 @@ impl Note {
         if signed {
             Ok(&self.text)
         } else {
-            Err(NoteError::NotSignedBy {
-                name: key.name.clone(),
-            })
+            Err(NoteError::NotSignedBy { name: key.name.clone() })
         }
     }
 
@@ -438,21 +426,14 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
         for line in &self.signatures {
-            writeln!(
-                f,
-                "\u{2014} {} {}",
-                line.name,
-                Base64::encode_string(&line.data)
-            )?;
+            writeln!(f, "\u{2014} {} {}", line.name, Base64::encode_string(&line.data))?;
         }
         Ok(())
     }
 }
 
 fn check_text(text: &str) -> Result<(), NoteError> {
-    let clean = text
-        .chars()
-        .all(|c| c == '\n' || !(c < ' ' || c == '\u{7f}'));
+    let clean = text.chars().all(|c| c == '\n' || !(c < ' ' || c == '\u{7f}'));
     if clean && text.len() > 1 && text.ends_with('\n') && !text.ends_with("\n\n") {
         Ok(())
     } else {
@@ -463,9 +444,7 @@ fn check_text(text: &str) -> Result<(), NoteError> {
 fn parse_line(line: &str) -> Option<SignatureLine> {
     let (name, data) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let data = Base64::decode_vec(data).ok()?;
-    let named = !name.is_empty()
-        && name.len() <= KEY_NAME_MAX
-        && !name.chars().any(|c| c.is_whitespace() || c == '+');
+    let named = !name.is_empty() && name.len() <= KEY_NAME_MAX && !name.chars().any(|c| c.is_whitespace() || c == '+');
     (named && data.len() > 4).then(|| SignatureLine {
         name: name.to_owned(),
         data,
@@ -482,25 +461,17 @@ mod tests {
 
     #[test]
     fn rfc_8032_test_1() {
-        let seed: [u8; 32] =
-            from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
-                .unwrap()
-                .try_into()
-                .unwrap();
+        let seed: [u8; 32] = from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+            .unwrap()
+            .try_into()
+            .unwrap();
         let identity = SigningIdentity::from_seed(&seed);
         let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
         assert_eq!(identity.public().to_string(), public);
         let signature = identity.sign(b"");
-        assert!(
-            signature
-                .to_string()
-                .starts_with("e5564300c360ac729086e2cc806e828a")
-        );
+        assert!(signature.to_string().starts_with("e5564300c360ac729086e2cc806e828a"));
         assert_eq!(identity.public().verify(b"", &signature), Ok(()));
-        assert_eq!(
-            identity.public().verify(b"x", &signature),
-            Err(KeyError::BadSignature)
-        );
+        assert_eq!(identity.public().verify(b"x", &signature), Err(KeyError::BadSignature));
     }
 
     /// The key and note printed in the documentation of Go's `sumdb/note`.
@@ -552,8 +523,7 @@ mod tests {
         ));
         let many = good.clone() + &good.lines().last().unwrap().repeat(1).clone() + "\n";
         assert_eq!(Note::parse(many.as_bytes()).unwrap().signers().count(), 2);
-        let flood = good.clone()
-            + &format!("{}\n", good.lines().last().unwrap()).repeat(NOTE_SIGNATURES_MAX);
+        let flood = good.clone() + &format!("{}\n", good.lines().last().unwrap()).repeat(NOTE_SIGNATURES_MAX);
         assert!(matches!(
             Note::parse(flood.as_bytes()),
             Err(NoteError::TooManySignatures { .. })

@@ -7,11 +7,17 @@
 //! (`vm-anchor`), restraint (`vm-shadow`), and the composition of all of them (`vaultmesh`).
 
 pub mod canonical;
+pub mod capability;
 pub mod digest;
 pub mod epoch;
 pub mod error;
 pub mod id;
 pub mod instant;
 pub mod key;
+pub mod path;
+pub mod record;
+pub mod redact;
+pub mod rune;
 pub mod source;
 pub mod verdict;
+pub mod view;

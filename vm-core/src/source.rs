@@ -44,8 +44,7 @@ pub mod hazmat {
     impl Clock for SteppingClock {
         fn now(&self) -> Instant {
             let now = self.0.get();
-            self.0
-                .set(Instant::from_micros(now.as_micros() + 1_000).unwrap_or(now));
+            self.0.set(Instant::from_micros(now.as_micros() + 1_000).unwrap_or(now));
             now
         }
     }

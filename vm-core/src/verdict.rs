@@ -435,15 +435,10 @@ mod tests {
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code}");
             assert!(
-                code.as_str()
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'-'),
+                code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
                 "{code}"
             );
-            assert!(
-                code.meaning().ends_with('.') && code.remedy().ends_with('.'),
-                "{code}"
-            );
+            assert!(code.meaning().ends_with('.') && code.remedy().ends_with('.'), "{code}");
         }
     }
 }

@@ -1,0 +1,168 @@
+//! System events: rows of `proof_artifacts` with reserved kinds, and the genesis that names a ledger.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Sha256Digest;
+use crate::error::RecordError;
+use crate::key::PublicKey;
+
+/// Longest artifact kind, in bytes.
+const KIND_MAX: usize = 64;
+
+macro_rules! system_kinds {
+    ($($(#[$doc:meta])* $variant:ident $text:literal)*) => {
+        /// A kind of `proof_artifacts` row that only its own operation may write.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum SystemKind { $($(#[$doc])* $variant,)* }
+
+        impl SystemKind {
+            /// All reserved kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stored word.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+system_kinds! {
+    /// First row of a ledger.
+    Genesis "vm-genesis"
+    /// A capability token that was issued.
+    Capability "vm-capability"
+    /// A seal bundle.
+    Seal "vm-ouroboros-seal"
+    /// Evidence of an anchor over a seal bundle.
+    Anchor "vm-anchor"
+    /// Bytes cut from a scroll after a crash, and where they are kept.
+    ScrollRecovery "vm-scroll-recovery"
+    /// A stored format that changed.
+    FormatChange "vm-format-change"
+}
+
+/// Kind of a proof artifact: `[a-z0-9_.-]{1,64}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ArtifactKind {
+    text: String,
+    reserved: bool,
+}
+
+impl ArtifactKind {
+    /// A reserved kind; the ledger takes it only from the operation it belongs to.
+    #[must_use]
+    pub fn system(kind: SystemKind) -> Self {
+        Self {
+            text: kind.as_str().to_owned(),
+            reserved: true,
+        }
+    }
+
+    /// The stored word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is a reserved kind.
+    #[must_use]
+    pub const fn is_reserved(&self) -> bool {
+        self.reserved
+    }
+}
+
+impl FromStr for ArtifactKind {
+    type Err = RecordError;
+
+    /// Reads a kind that callers may use; reserved ones are refused.
+    fn from_str(text: &str) -> Result<Self, RecordError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-');
+        if text.is_empty() || text.len() > KIND_MAX || !text.bytes().all(allowed) {
+            return Err(RecordError::Kind);
+        }
+        if SystemKind::ALL.iter().any(|kind| kind.as_str() == text) {
+            return Err(RecordError::ReservedKind { found: text.to_owned() });
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            reserved: false,
+        })
+    }
+}
+
+impl fmt::Display for ArtifactKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Content of the genesis row: the keys a ledger begins with, and a nonce that makes its name its own.
+///
+/// ```text
+/// {"format":"vm-genesis-v0","log_key":"<64 hex>","nonce":"<64 hex>","root_key":"<64 hex>"}
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    format: String,
+    log_key: PublicKey,
+    nonce: Sha256Digest,
+    root_key: PublicKey,
+}
+
+impl Genesis {
+    /// Format string of the genesis content.
+    pub const FORMAT: &'static str = "vm-genesis-v0";
+
+    /// A genesis for a ledger whose authority is `root_key` and whose checkpoints `log_key` signs.
+    #[must_use]
+    pub fn new(root_key: PublicKey, log_key: PublicKey, nonce: Sha256Digest) -> Self {
+        Self {
+            format: Self::FORMAT.to_owned(),
+            log_key,
+            nonce,
+            root_key,
+        }
+    }
+
+    /// Key that every capability of the ledger descends from.
+    #[must_use]
+    pub const fn root_key(&self) -> PublicKey {
+        self.root_key
+    }
+
+    /// Key that signs checkpoints, seals and scroll roots.
+    #[must_use]
+    pub const fn log_key(&self) -> PublicKey {
+        self.log_key
+    }
+
+    /// The content as JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        serde_json::json!({
+            "format": self.format, "log_key": self.log_key, "nonce": self.nonce, "root_key": self.root_key,
+        })
+    }
+
+    /// Reads the content of a genesis row.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownFormat`] or [`RecordError::Shape`].
+    pub fn from_value(value: &Value) -> Result<Self, RecordError> {
+        match value.get("format").and_then(Value::as_str) {
+            Some(Self::FORMAT) => Self::deserialize(value).map_err(|_| RecordError::Shape),
+            Some(other) => Err(RecordError::UnknownFormat {
+                found: other.chars().take(64).collect(),
+            }),
+            None => Err(RecordError::Shape),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Redaction policies: allow-lists by table, name and JSON pointer.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::canonical;
+use crate::digest::{PolicyHash, Sha256Digest};
+use crate::error::CanonicalError;
+use crate::record::Table;
+
+/// What a policy does with the value at a pointer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handling {
+    /// Stored as it is, with everything below it.
+    Keep,
+    /// Its member names or its length are stored; what is below is handled by its own pointer, scalars are committed.
+    Shape,
+    /// Committed whole.
+    Commit,
+}
+
+/// A JSON pointer in which `*` stands for any one token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// A pattern, for example `/result/content/*/type`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// How `pointer` lies to this pattern: at it, above it, or elsewhere.
+    fn place(&self, pointer: &str) -> Place {
+        let mut wanted = self.0.split('/').skip(1);
+        for token in pointer.split('/').skip(1) {
+            match wanted.next() {
+                Some(want) if want == "*" || want == token => {}
+                _ => return Place::Elsewhere,
+            }
+        }
+        if wanted.next().is_none() {
+            Place::At
+        } else {
+            Place::Above
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Place {
+    At,
+    Above,
+    Elsewhere,
+}
+
+/// What is kept of the rows of one table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The table.
+    pub table: Table,
+    /// Tool, method or kind that the rule is for; any where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Pointers kept whole; all that lies above them keeps its shape.
+    pub keep: Vec<Pattern>,
+    /// Pointers whose shape is kept.
+    pub shape: Vec<Pattern>,
+}
+
+/// A redaction policy: the first rule that fits a row decides; where none fits, everything is committed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    rules: Vec<Rule>,
+    hash: PolicyHash,
+}
+
+impl Policy {
+    /// Format string of a policy's canonical form.
+    pub const FORMAT: &'static str = "vm-redaction-policy-v0";
+
+    /// A policy of these rules.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] never in practice: rules are strings.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, CanonicalError> {
+        let bytes = canonical::to_bytes(&json!({ "format": Self::FORMAT, "rules": rules }))?;
+        Ok(Self {
+            rules,
+            hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()),
+        })
+    }
+
+    /// The policy that ships: names, shapes and error codes are kept, argument values and results are committed.
+    #[must_use]
+    pub fn builtin() -> Self {
+        // Rules made of plain strings always have a canonical form; committing everything is the safe answer if not.
+        Self::new(builtin_rules()).unwrap_or(Self {
+            rules: Vec::new(),
+            hash: PolicyHash::from_bytes([0; 32]),
+        })
+    }
+
+    /// SHA-256 of the canonical form; stands in each row that the policy redacted.
+    #[must_use]
+    pub const fn hash(&self) -> PolicyHash {
+        self.hash
+    }
+
+    /// The rules in order.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// What happens to the value at `pointer` (column first) of a row of `table` called `name`. Keeping a value keeps
+    /// what is below it; that is for the caller, who walks down.
+    #[must_use]
+    pub fn handling(&self, table: Table, name: &str, pointer: &str) -> Handling {
+        let fits = |rule: &&Rule| rule.table == table && rule.name.as_deref().is_none_or(|wanted| wanted == name);
+        let Some(rule) = self.rules.iter().find(fits) else {
+            return Handling::Commit;
+        };
+        if rule.keep.iter().any(|pattern| pattern.place(pointer) == Place::At) {
+            return Handling::Keep;
+        }
+        let above = |pattern: &Pattern| pattern.place(pointer) == Place::Above;
+        let shaped = |pattern: &Pattern| pattern.place(pointer) != Place::Elsewhere;
+        if rule.keep.iter().any(above) || rule.shape.iter().any(shaped) {
+            Handling::Shape
+        } else {
+            Handling::Commit
+        }
+    }
+}
+
+fn rule(table: Table, name: Option<&str>, keep: &[&str], shape: &[&str]) -> Rule {
+    let patterns = |list: &[&str]| list.iter().map(|text| Pattern::new(*text)).collect();
+    Rule {
+        table,
+        name: name.map(str::to_owned),
+        keep: patterns(keep),
+        shape: patterns(shape),
+    }
+}
+
+fn builtin_rules() -> Vec<Rule> {
+    vec![
+        rule(
+            Table::ToolInvocations,
+            None,
+            &[
+                "/tool",
+                "/output_json/error/code",
+                "/output_json/exit_code",
+                "/meta_json/client",
+                "/meta_json/exit_code",
+            ],
+            &["/input_json", "/output_json", "/meta_json"],
+        ),
+        rule(
+            Table::McpCalls,
+            None,
+            &[
+                "/rpc_id",
+                "/method",
+                "/meta_json/reason",
+                "/body_json/jsonrpc",
+                "/body_json/id",
+                "/body_json/method",
+                "/body_json/params/name",
+                "/body_json/params/protocolVersion",
+                "/body_json/params/requestId",
+                "/body_json/params/clientInfo/name",
+                "/body_json/params/clientInfo/version",
+                "/body_json/params/level",
+                "/body_json/result/protocolVersion",
+                "/body_json/result/supportedVersions",
+                "/body_json/result/resultType",
+                "/body_json/result/isError",
+                "/body_json/result/serverInfo/name",
+                "/body_json/result/serverInfo/version",
+                "/body_json/result/tools/*/name",
+                "/body_json/result/prompts/*/name",
+                "/body_json/result/content/*/type",
+                "/body_json/error/code",
+            ],
+            &[
+                "/body_json",
+                "/body_json/params/arguments",
+                "/body_json/params/_meta",
+                "/body_json/params/capabilities",
+                "/body_json/result/capabilities",
+                "/body_json/result/_meta",
+                "/body_json/*/method",
+                "/meta_json",
+            ],
+        ),
+        rule(
+            Table::ProofArtifacts,
+            Some("deploy"),
+            &[
+                "/meta_json/format",
+                "/meta_json/component",
+                "/meta_json/version",
+                "/meta_json/chain_ref",
+                "/meta_json/evidence",
+            ],
+            &["/meta_json"],
+        ),
+        rule(
+            Table::ProofArtifacts,
+            Some("proof-rune"),
+            &[
+                "/meta_json/format",
+                "/meta_json/capability_hash",
+                "/meta_json/merkle_root",
+                "/meta_json/epoch",
+                "/meta_json/ts",
+                "/payload/format",
+            ],
+            &["/meta_json", "/payload"],
+        ),
+        rule(
+            Table::ProofArtifacts,
+            None,
+            &["/meta_json/format", "/meta_json/name"],
+            &["/meta_json"],
+        ),
+        rule(
+            Table::ShadowReceipts,
+            None,
+            &["/horizon_id", "/reason"],
+            &["/meta_json"],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handling_by_pointer() {
+        let policy = Policy::builtin();
+        let of = |pointer| policy.handling(Table::McpCalls, "tools/call", pointer);
+        assert_eq!(of("/body_json/params/name"), Handling::Keep);
+        assert_eq!(of("/body_json/params"), Handling::Shape);
+        assert_eq!(of("/body_json/params/arguments"), Handling::Shape);
+        assert_eq!(of("/body_json/params/arguments/x"), Handling::Commit);
+        assert_eq!(of("/body_json/result/content/3"), Handling::Shape);
+        assert_eq!(of("/body_json/result/content/3/type"), Handling::Keep);
+        assert_eq!(of("/body_json/result/content/3/text"), Handling::Commit);
+        assert_eq!(of("/unheard"), Handling::Commit);
+    }
+
+    #[test]
+    fn no_rule_means_commit() {
+        let policy = Policy::new(Vec::new()).unwrap();
+        assert_eq!(policy.handling(Table::McpCalls, "x", "/method"), Handling::Commit);
+    }
+
+    #[test]
+    fn the_hash_covers_every_rule() {
+        let mut rules = builtin_rules();
+        let whole = Policy::new(rules.clone()).unwrap().hash();
+        rules[0].keep.pop();
+        assert_ne!(Policy::new(rules).unwrap().hash(), whole);
+        assert_ne!(whole, PolicyHash::from_bytes([0; 32]));
+    }
+}

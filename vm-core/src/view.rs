@@ -1,0 +1,265 @@
+//! The read-only view of a ledger that audits, seals and forecasts work on, and the journal that rows go into.
+//!
+//! A view hands over what is stored, unjudged: rules live in `vm-seal`. Visits stream, so that a ledger of any size is
+//! read in bounded memory; a visitor ends a visit early with [`Visit::Stop`].
+
+use std::error::Error;
+
+use thiserror::Error;
+
+use crate::capability::{Permit, act};
+use crate::id::{EngineName, LedgerId, RowId, TraceId};
+use crate::instant::Instant;
+use crate::path::VaultPath;
+use crate::record::{Appended, LogEntry, RowDraft, SchemaVersion, StoredRow, Table};
+
+/// Whether a visit goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Visit {
+    /// Hand over the next.
+    Continue,
+    /// Enough.
+    Stop,
+}
+
+/// Rows to visit, as they stood when the log held `as_of` entries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RowFilter {
+    /// Tables, in table order.
+    pub tables: Vec<Table>,
+    /// Which of their rows.
+    pub scope: RowScope,
+    /// Only rows whose place in the log is below this.
+    pub as_of: u64,
+}
+
+/// Which rows of a table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RowScope {
+    /// Time not before `since` and before `until`; no bound where there is none.
+    Window {
+        /// Inclusive.
+        since: Option<Instant>,
+        /// Exclusive.
+        until: Option<Instant>,
+    },
+    /// Trace among these.
+    Traces(Vec<TraceId>),
+}
+
+/// A row together with its entry in the log.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LoggedRow {
+    /// Its entry.
+    pub entry: LogEntry,
+    /// Its columns as stored.
+    pub row: StoredRow,
+}
+
+/// What a table holds for an entry of the log.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum RowState {
+    /// A row.
+    Present(StoredRow),
+    /// No row.
+    Missing,
+    /// A row that is no row of its schema: a value of a foreign type, say.
+    Malformed {
+        /// The first column at fault.
+        column: String,
+    },
+}
+
+/// A full Merkle tile as stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredTile {
+    /// Level, from 0 at the leaves; each level is eight levels of the tree.
+    pub level: u8,
+    /// Index along the level.
+    pub index: u64,
+    /// 256 hashes of 32 bytes, if it is whole.
+    pub hashes: Vec<u8>,
+    /// Root of the tile, as stored beside it.
+    pub root: Vec<u8>,
+}
+
+/// A log entry as stored, before it is known to be well-formed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoredEntry {
+    /// Well-formed.
+    Entry(LogEntry),
+    /// Present, but no entry: an unknown table, an id of the wrong length.
+    Malformed {
+        /// Its place in the log.
+        seq: u64,
+    },
+}
+
+/// A ledger, read-only.
+pub trait EvidenceView {
+    /// Name of the ledger: the leaf hash that the log holds at place 0.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    fn ledger(&self) -> Result<LedgerId, ViewError>;
+
+    /// Schema version and file name of the last migration.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    fn schema(&self) -> Result<(SchemaVersion, String), ViewError>;
+
+    /// Number of entries in the log: one more than the last place, 0 where it is empty.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    fn size(&self) -> Result<u64, ViewError>;
+
+    /// Entries from place `from` up to and without `to`, in order of place, each with what its table holds.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_log(
+        &self,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(StoredEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError>;
+
+    /// Rows that stand in a table and that no log entry names.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_unlogged(
+        &self,
+        visit: &mut dyn FnMut(Table, Vec<u8>) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError>;
+
+    /// Rows that match, ordered by table, then row id.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_matching(
+        &self,
+        filter: &RowFilter,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError>;
+
+    /// The row with this id.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    fn row(&self, id: RowId) -> Result<Option<LoggedRow>, ViewError>;
+
+    /// Signed checkpoints as stored: size they are filed under, and note text; by size.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_checkpoints(
+        &self,
+        visit: &mut dyn FnMut(u64, String) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError>;
+
+    /// Full tiles as stored, by level and index.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_tiles(&self, visit: &mut dyn FnMut(StoredTile) -> Result<Visit, ViewError>) -> Result<(), ViewError>;
+}
+
+/// Files below a vault, read-only, never through a link.
+pub trait VaultFiles {
+    /// Hands the content of a regular file to `visit`, piece by piece, all read through one handle.
+    ///
+    /// # Errors
+    /// [`FileFault`] says why it could not be read; [`FileFault::Missing`] and [`FileFault::NotRegular`] are facts about
+    /// the vault, [`FileFault::Unreadable`] is not.
+    fn read(&self, path: &VaultPath, visit: &mut dyn FnMut(&[u8])) -> Result<(), FileFault>;
+
+    /// Engines that have a folder below `receipts`.
+    ///
+    /// # Errors
+    /// [`FileFault`].
+    fn engines(&self) -> Result<Vec<EngineName>, FileFault>;
+}
+
+/// Why a file of a vault could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// Nothing is there.
+    #[error("no such file: {path}")]
+    Missing {
+        /// Path below the vault.
+        path: String,
+    },
+    /// Something is there that is no regular file, or the way leads through a link.
+    #[error("not a regular file below the vault: {path}")]
+    NotRegular {
+        /// Path below the vault.
+        path: String,
+    },
+    /// The machine would not read it.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// Path below the vault.
+        path: String,
+        /// What the machine said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// A view that could not answer. Never a pass: whoever gets one is undecided.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// The ledger holds nothing, not even a genesis.
+    #[error("the ledger is empty")]
+    Empty,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ViewError {
+    /// Wraps a failure of the store.
+    pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Store(Box::new(source))
+    }
+}
+
+/// Where rows are recorded. The one way in, and it demands a permit.
+pub trait Journal {
+    /// Appends `drafts` in order, all or none, and returns when they are durable.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing was recorded.
+    fn append(&mut self, permit: &Permit<act::Record>, drafts: Vec<RowDraft>) -> Result<Vec<Appended>, JournalError>;
+}
+
+/// A journal that refused or failed.
+#[derive(Debug, Error)]
+#[error("the journal did not record: {code}")]
+pub struct JournalError {
+    code: &'static str,
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl JournalError {
+    /// Wraps the journal's own error under its stable code.
+    pub fn new(code: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            code,
+            source: Box::new(source),
+        }
+    }
+
+    /// Stable code of the cause.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+}
