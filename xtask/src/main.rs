@@ -1,0 +1,69 @@
+//! The house: what CI runs, the tidy rules, generated pages, fuzz and bench runs.
+//!
+//! In scope: checks about the workspace as a whole. Out of scope: tests of what a crate does, which live in that crate.
+
+mod arrows;
+mod bench;
+mod ci;
+mod deny;
+mod docs;
+mod error;
+mod fuzz;
+mod run;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use crate::error::Failure;
+use crate::tree::Tree;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  ci                              everything that must hold before a change is accepted, but the tests
+  tidy                            the rules of the house
+  docs                            write the generated pages of docs/spec
+  deny                            show that deny.toml refuses every forbidden arrow
+  fuzz [--seconds N] [TARGET...]  run the fuzz targets, 60 seconds each unless told
+  bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            match failure {
+                Failure::Usage(_) => {
+                    eprint!("\n{USAGE}");
+                    ExitCode::from(2)
+                }
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Failure> {
+    let (command, rest) = arguments
+        .split_first()
+        .ok_or_else(|| Failure::Usage("no command given".to_owned()))?;
+    if matches!(command.as_str(), "help" | "--help" | "-h") {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    let tree = Tree::open()?;
+    match (command.as_str(), rest) {
+        ("ci", []) => ci::run(&tree),
+        ("tidy", []) => tidy::run(&tree),
+        ("docs", []) => docs::write(&tree),
+        ("deny", []) => deny::self_test(&tree),
+        ("fuzz", rest) => fuzz::run(&tree, rest),
+        ("bench", rest) => bench::run(&tree, rest),
+        ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => Err(Failure::Usage(format!(
+            "`{command}` takes no argument, found `{surplus}`"
+        ))),
+        _ => Err(Failure::Usage(format!("unknown command `{command}`"))),
+    }
+}
