@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 use vm_core::digest::RootHash;
-use vm_core::error::NoteError;
+use vm_core::error::{CanonicalError, CapabilityError, NoteError};
+use vm_core::id::RowId;
+use vm_core::instant::Instant;
+use vm_core::record::Table;
+use vm_core::view::ViewError;
 
 use crate::merkle::{LeafIndex, TreeSize};
 
@@ -207,4 +211,198 @@ stable_codes!(CheckpointError {
     Self::Size => "checkpoint-size",
     Self::Root => "checkpoint-root",
     Self::EmptyRoot => "checkpoint-empty-root",
+});
+
+/// A JSON object that is not of its format's shape. Values are never repeated.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum ShapeError {
+    /// A member is of another type or does not read.
+    #[error("malformed value at {pointer}")]
+    Member {
+        /// Where.
+        pointer: String,
+    },
+    /// A member that the format does not have.
+    #[error("unknown member {pointer}")]
+    Foreign {
+        /// Where.
+        pointer: String,
+    },
+    /// A member that the format demands is not there.
+    #[error("missing member {pointer}")]
+    Missing {
+        /// Where.
+        pointer: String,
+    },
+}
+
+/// A selection that cannot be made or read.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum SelectionError {
+    /// Members missing, foreign or malformed.
+    #[error("selection")]
+    Shape(#[from] ShapeError),
+    /// Neither of the two scopes.
+    #[error("scope must be time_window or trace_set")]
+    UnknownScope,
+    /// A window in which nothing can lie.
+    #[error("since {since} is not before until {until}")]
+    EmptyWindow {
+        /// Beginning of the window.
+        since: Instant,
+        /// End of the window.
+        until: Instant,
+    },
+    /// A trace set without traces.
+    #[error("trace set is empty")]
+    NoTraces,
+    /// More traces than the limit.
+    #[error("selection of {found} traces is longer than {limit}")]
+    TooManyTraces {
+        /// Traces allowed.
+        limit: usize,
+        /// Traces given.
+        found: usize,
+    },
+    /// Trace ids not sorted or not unique.
+    #[error("trace ids are not sorted and unique")]
+    TraceOrder,
+    /// No table is named.
+    #[error("no kind is selected")]
+    NoKinds,
+    /// Kinds not in table order or not unique.
+    #[error("kinds are not in table order and unique")]
+    KindOrder,
+    /// Members of the one scope stand in the other.
+    #[error("members foreign to the scope are not null or empty")]
+    ForeignToScope,
+}
+stable_codes!(SelectionError {
+    Self::Shape(_) => "selection-shape",
+    Self::UnknownScope => "selection-unknown-scope",
+    Self::EmptyWindow { .. } => "selection-empty-window",
+    Self::NoTraces => "selection-no-traces",
+    Self::TooManyTraces { .. } => "selection-too-many-traces",
+    Self::TraceOrder => "selection-trace-order",
+    Self::NoKinds => "selection-no-kinds",
+    Self::KindOrder => "selection-kind-order",
+    Self::ForeignToScope => "selection-foreign-to-scope",
+});
+
+/// A seal bundle that could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// Not canonical JSON, or longer than the limit.
+    #[error("seal bundle is not canonical JSON")]
+    Json(#[source] CanonicalError),
+    /// Of a format that this build does not know.
+    #[error("unknown seal format {found:?}")]
+    FormatUnknown {
+        /// What was given.
+        found: String,
+    },
+    /// Members missing, foreign or malformed.
+    #[error("seal bundle")]
+    Shape(#[from] ShapeError),
+    /// The selection is malformed.
+    #[error("selection of the seal bundle")]
+    Selection(#[source] SelectionError),
+    /// More scrolls than the limit.
+    #[error("seal bundle of {found} scrolls is longer than {limit}")]
+    TooManyScrolls {
+        /// Scrolls allowed.
+        limit: usize,
+        /// Scrolls given.
+        found: usize,
+    },
+    /// Scrolls not sorted by engine or not unique.
+    #[error("scrolls are not sorted by engine and unique")]
+    ScrollOrder,
+    /// A signed note in it is malformed.
+    #[error("signed note in the seal bundle")]
+    Note(#[source] NoteError),
+    /// Reads well, but is written another way than the one form.
+    #[error("seal bundle is not in its one form")]
+    NotExact,
+}
+stable_codes!(BundleError {
+    Self::Json(_) => "bundle-json",
+    Self::FormatUnknown { .. } => "format-unknown",
+    Self::Shape(_) => "bundle-shape",
+    Self::Selection(_) => "bundle-selection",
+    Self::TooManyScrolls { .. } => "bundle-too-many-scrolls",
+    Self::ScrollOrder => "bundle-scroll-order",
+    Self::Note(_) => "bundle-note",
+    Self::NotExact => "bundle-not-exact",
+});
+
+/// A seal that could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The view could not answer.
+    #[error("evidence could not be read")]
+    View(#[source] ViewError),
+    /// The log is shorter than what is to be sealed.
+    #[error("log of {held} entries cannot be sealed as of {as_of}")]
+    AsOf {
+        /// Size asked for.
+        as_of: TreeSize,
+        /// Size of the log.
+        held: TreeSize,
+    },
+    /// A selected row is not what the log holds, so nothing is sealed.
+    #[error("row {table}/{row} is not as it was logged")]
+    RowAltered {
+        /// Its table.
+        table: Table,
+        /// Its id.
+        row: RowId,
+    },
+    /// The view answered with rows out of order or outside the selection.
+    #[error("view answered with row {table}/{row} out of place")]
+    ViewOrder {
+        /// Table of the row.
+        table: Table,
+        /// Id of the row.
+        row: RowId,
+    },
+    /// Scrolls not unique, or more than a bundle may hold.
+    #[error("scrolls of the seal")]
+    Scrolls(#[source] BundleError),
+    /// The checkpoint is not one of this log, by this signer, at the size to be sealed.
+    #[error("checkpoint of the seal")]
+    Checkpoint(#[source] CheckpointError),
+    /// The permit does not cover this ledger now.
+    #[error("permit of the seal")]
+    Permit(#[source] CapabilityError),
+    /// Something has no canonical form.
+    #[error("seal has no canonical form")]
+    Canonical(#[source] CanonicalError),
+    /// The statement could not be signed.
+    #[error("statement of the seal")]
+    Note(#[source] NoteError),
+    /// Longer than can be read again.
+    #[error("seal bundle of {found} bytes is longer than {limit}")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes made.
+        found: usize,
+    },
+}
+stable_codes!(SealError {
+    Self::View(_) => "seal-view",
+    Self::AsOf { .. } => "seal-as-of",
+    Self::RowAltered { .. } => "seal-row-altered",
+    Self::ViewOrder { .. } => "seal-view-order",
+    Self::Scrolls(_) => "seal-scrolls",
+    Self::Checkpoint(_) => "seal-checkpoint",
+    Self::Permit(_) => "seal-permit",
+    Self::Canonical(_) => "seal-canonical",
+    Self::Note(_) => "seal-note",
+    Self::TooLong { .. } => "seal-too-long",
 });

@@ -1,0 +1,91 @@
+//! Sealing: from a view of the evidence to a signed bundle.
+
+use vm_core::capability::{Permit, act};
+use vm_core::error::NoteError;
+use vm_core::id::SealId;
+use vm_core::key::{Note, NoteKey, SigningIdentity};
+use vm_core::source::{Clock, Entropy};
+use vm_core::view::EvidenceView;
+
+use crate::bundle::{BUNDLE_MAX, BundleBody, SealBundle, SealInputs, SignError};
+use crate::checkpoint::Checkpoint;
+use crate::digest::{ScrollRoot, SealDigest};
+use crate::error::SealError;
+use crate::selection::Selection;
+
+/// Resource that a permit must cover to seal.
+const SEALS: &str = "/seals";
+
+/// What is to be sealed.
+#[derive(Clone, Debug)]
+pub struct SealRequest<'a> {
+    /// Which rows.
+    pub selection: Selection,
+    /// Scrolls as they stand, in any order.
+    pub scrolls: Vec<ScrollRoot>,
+    /// Signed checkpoint of the log at the size to be sealed.
+    pub checkpoint: &'a Note,
+    /// Where the evidence lies.
+    pub inputs: SealInputs,
+}
+
+/// Seals `request` out of `view` under `permit`, signed by the ledger's log key. Nothing is stored: recording the
+/// bundle is for whoever keeps the ledger. Cost: as [`SealDigest::compute`], and one signature.
+///
+/// # Errors
+/// [`SealError`]: the permit is not for this ledger now, the checkpoint is not this log's by this signer, the evidence
+/// is not as it was logged, or the bundle would be too long.
+pub fn seal(
+    view: &dyn EvidenceView,
+    request: SealRequest<'_>,
+    signer: &SigningIdentity,
+    permit: &Permit<act::Seal>,
+    clock: &dyn Clock,
+    entropy: &mut dyn Entropy,
+) -> Result<SealBundle, SealError> {
+    let now = clock.now();
+    let ledger = view.ledger().map_err(SealError::View)?;
+    permit.recheck(ledger, permit.epoch(), now).map_err(SealError::Permit)?;
+    let resource = SEALS.parse().map_err(SealError::Permit)?;
+    permit.covers(&resource).map_err(SealError::Permit)?;
+    let key = NoteKey::new(ledger.origin(), signer.public()).map_err(|error| SealError::Note(NoteError::Key(error)))?;
+    let checkpoint = Checkpoint::verify(request.checkpoint, &key).map_err(SealError::Checkpoint)?;
+    let as_of = checkpoint.size();
+    let digest = SealDigest::compute(view, &request.selection, request.scrolls, as_of)?;
+    let (schema_version, schema_last_migration) = view.schema().map_err(SealError::View)?;
+    let body = BundleBody {
+        schema_version,
+        schema_last_migration,
+        seal_id: SealId::mint(clock, entropy),
+        sealed_at: now,
+        claimed: digest.hash(),
+        digest,
+        inputs: request.inputs,
+        as_of,
+        checkpoint: request.checkpoint.clone(),
+        signer: key,
+        ledger,
+    };
+    finish(body, signer)
+}
+
+fn finish(body: BundleBody, signer: &SigningIdentity) -> Result<SealBundle, SealError> {
+    let bundle = SealBundle::sign(body, signer).map_err(|error| match error {
+        SignError::Canonical(error) => SealError::Canonical(error),
+        SignError::Note(error) => SealError::Note(error),
+    })?;
+    let found = bundle.as_bytes().len();
+    if found > BUNDLE_MAX {
+        return Err(SealError::TooLong {
+            limit: BUNDLE_MAX,
+            found,
+        });
+    }
+    Ok(bundle)
+}
+
+/// The name of a bundle's file below the vault: `seals/<seal id>.json`.
+#[must_use]
+pub fn bundle_path(seal_id: SealId) -> String {
+    format!("seals/{seal_id}.json")
+}

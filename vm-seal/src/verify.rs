@@ -1,0 +1,330 @@
+//! Verification of seals: against the ledger, against exported rows, or of the bundle alone.
+//!
+//! Every check answers with a [`Report`]; [`verify_seal`] also with a [`VerifiedSeal`] where all of it holds.
+
+use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
+use vm_core::id::RowId;
+use vm_core::instant::Instant;
+use vm_core::key::NoteKey;
+use vm_core::record::{LogEntry, SCHEMA, StoredRow, Table};
+use vm_core::verdict::{Code, Finding, Report, Verdict};
+use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
+
+use crate::bundle::SealBundle;
+use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
+use crate::merkle::{Frontier, TreeSize};
+use crate::scroll::read_lines;
+
+/// A seal that was recomputed from the rows it covers, signed by a pinned key. Made by [`verify_seal`] and the audit
+/// alone, and only where nothing was left open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifiedSeal {
+    bundle: SealBundle,
+    file_hash: Sha256Digest,
+}
+
+impl VerifiedSeal {
+    /// The bundle.
+    #[must_use]
+    pub const fn bundle(&self) -> &SealBundle {
+        &self.bundle
+    }
+
+    /// SHA-256 of the bundle file: what an anchor must stamp.
+    #[must_use]
+    pub const fn file_hash(&self) -> Sha256Digest {
+        self.file_hash
+    }
+
+    pub(crate) fn of(bundle: &SealBundle, report: &Report) -> Option<Self> {
+        (report.verdict() == Verdict::Verified).then(|| Self {
+            bundle: bundle.clone(),
+            file_hash: bundle.file_hash(),
+        })
+    }
+}
+
+/// Verifies a seal against the ledger it is of: the signatures, the rows hashed anew as of the size it was sealed at,
+/// the root of the log at that size, and the scrolls, for which `files` is needed. `pinned` is the ledger's key from
+/// outside; without it the answer is undecided at best. Cost: one pass over the log up to the sealed size and one over
+/// the selected rows.
+pub fn verify_seal(
+    bundle: &SealBundle,
+    view: &dyn EvidenceView,
+    files: Option<&dyn VaultFiles>,
+    pinned: Option<&NoteKey>,
+) -> (Report, Option<VerifiedSeal>) {
+    let (mut report, checkpoint) = check_bundle(bundle, pinned);
+    let subject = subject(bundle);
+    if let Err(error) = check_against_view(bundle, view, checkpoint.as_ref(), None, &mut report) {
+        report.find(Finding::new(Code::EvidenceUnreadable, &subject).found(error));
+    }
+    check_scrolls(bundle, files, &mut report);
+    let verified = VerifiedSeal::of(bundle, &report);
+    (report, verified)
+}
+
+/// Verifies what a bundle says by itself: signatures, digest, checkpoint. The rows stay unproven, so the answer is
+/// undecided at best.
+#[must_use]
+pub fn verify_bundle_alone(bundle: &SealBundle, pinned: Option<&NoteKey>) -> Report {
+    let (mut report, _) = check_bundle(bundle, pinned);
+    let rows = format!("rows of {}", subject(bundle));
+    report.find(Finding::new(Code::EvidenceUnreadable, rows).found("none were given"));
+    report.find(Finding::new(Code::CompletenessUnproven, subject(bundle)));
+    report
+}
+
+/// Verifies a bundle against exported rows, given as leaf data in any order. Nothing proves that no other row was
+/// recorded, so the answer is undecided at best. Memory: 64 bytes a row.
+pub fn verify_exported<L: AsRef<[u8]>>(
+    bundle: &SealBundle,
+    leaf_data: impl IntoIterator<Item = L>,
+    pinned: Option<&NoteKey>,
+) -> Report {
+    let (mut report, _) = check_bundle(bundle, pinned);
+    let subject = subject(bundle);
+    let mut rows: Vec<(Table, RowId, LeafHash, Instant)> = Vec::new();
+    for (at, data) in leaf_data.into_iter().enumerate() {
+        match read_exported(bundle, data.as_ref()) {
+            Ok(row) => rows.push(row),
+            Err(found) => {
+                let row = format!("exported row {at}");
+                report.find(Finding::new(Code::RowAltered, row).found(found));
+            }
+        }
+    }
+    rows.sort_unstable_by_key(|(table, id, ..)| (*table, *id));
+    if let Some([_, (table, id, ..)]) = rows
+        .array_windows()
+        .find(|[one, next]| (one.0, one.1) == (next.0, next.1))
+    {
+        report.find(Finding::new(Code::RowInserted, row_subject(*table, *id)).found("exported twice"));
+    }
+    let mut set = RowSet::default();
+    for (_, _, leaf, ts) in rows {
+        set.add(leaf, ts);
+    }
+    compare_set(bundle, &set, &mut report);
+    report.checked(format!("{subject}: {} exported rows", set.frontier.size()));
+    report.find(Finding::new(Code::CompletenessUnproven, &subject));
+    check_scrolls(bundle, None, &mut report);
+    report
+}
+
+fn read_exported(bundle: &SealBundle, data: &[u8]) -> Result<(Table, RowId, LeafHash, Instant), &'static str> {
+    let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
+    let read = (row.id(), row.ts(), bundle.digest().selection().selects(&row));
+    match read {
+        (Ok(id), Ok(ts), Ok(true)) => Ok((row.table(), id, LeafHash::of(data), ts)),
+        (Ok(_), Ok(_), Ok(false)) => Err("outside the selection"),
+        _ => Err("record-cell"),
+    }
+}
+
+pub(crate) fn subject(bundle: &SealBundle) -> String {
+    format!("seal {}", bundle.seal_id())
+}
+
+pub(crate) fn row_subject(table: Table, id: RowId) -> String {
+    format!("row {table}/{id}")
+}
+
+/// Checks all that needs nothing but the bundle.
+pub(crate) fn check_bundle(bundle: &SealBundle, pinned: Option<&NoteKey>) -> (Report, Option<VerifiedCheckpoint>) {
+    let mut report = Report::new();
+    let subject = subject(bundle);
+    let altered = |part: &str| Finding::new(Code::SealAltered, format!("{subject} {part}"));
+    if bundle.schema_version() > SCHEMA {
+        report.find(
+            Finding::new(Code::FormatUnknown, format!("{subject} schema"))
+                .expected_found(SCHEMA, bundle.schema_version()),
+        );
+    }
+    match pinned {
+        None => report.find(Finding::new(Code::NoTrustKey, &subject)),
+        Some(key) if key != bundle.signer() => {
+            report.find(altered("signer").expected_found(key, bundle.signer()));
+        }
+        Some(_) => {}
+    }
+    if bundle.claimed_digest() != bundle.digest().hash() {
+        report.find(altered("digest").expected_found(bundle.claimed_digest(), bundle.digest().hash()));
+    }
+    if let Err(error) = bundle.check_statement() {
+        report.find(altered("statement").found(error.code()));
+    }
+    let checkpoint = match Checkpoint::verify(bundle.checkpoint(), bundle.signer()) {
+        Ok(checkpoint) if checkpoint.size() == bundle.as_of() => Some(checkpoint),
+        Ok(checkpoint) => {
+            report.find(altered("checkpoint").expected_found(bundle.as_of(), checkpoint.size()));
+            None
+        }
+        Err(error) => {
+            report.find(Finding::new(Code::CheckpointInvalid, format!("{subject} checkpoint")).found(error.code()));
+            None
+        }
+    };
+    report.checked(format!("{subject}: digest, checkpoint and statement"));
+    (report, checkpoint)
+}
+
+/// Checks ledger, size, log root and rows. `known_root` is the log's root at the sealed size where the caller has
+/// already computed it.
+pub(crate) fn check_against_view(
+    bundle: &SealBundle,
+    view: &dyn EvidenceView,
+    checkpoint: Option<&VerifiedCheckpoint>,
+    known_root: Option<RootHash>,
+    report: &mut Report,
+) -> Result<(), ViewError> {
+    let subject = subject(bundle);
+    let ledger = view.ledger()?;
+    if ledger != bundle.ledger() {
+        let finding = Finding::new(Code::SealAltered, format!("{subject} ledger"));
+        report.find(finding.expected_found(ledger, bundle.ledger()));
+        return Ok(());
+    }
+    let held = TreeSize::new(view.size()?);
+    if bundle.as_of() > held {
+        report.find(Finding::new(Code::TailCut, &subject).expected_found(bundle.as_of(), held));
+        return Ok(());
+    }
+    if let Some(checkpoint) = checkpoint {
+        let found = match known_root {
+            Some(root) => root,
+            None => log_root(view, bundle.as_of())?,
+        };
+        if found != checkpoint.root() {
+            let finding = Finding::new(Code::RootMismatch, format!("{subject} checkpoint"));
+            report.find(finding.expected_found(checkpoint.root(), found));
+        }
+        report.checked(format!("{subject}: root of the log at {}", bundle.as_of()));
+    }
+    check_rows(bundle, view, report)
+}
+
+/// Root over the leaves that the log holds below `size`. Fewer leaves give another root, as they should.
+fn log_root(view: &dyn EvidenceView, size: TreeSize) -> Result<RootHash, ViewError> {
+    let mut frontier = Frontier::new();
+    view.visit_log(0, size.as_u64(), &mut |entry, _| {
+        if let StoredEntry::Entry(entry) = entry {
+            frontier.append(entry.leaf);
+        }
+        Ok(Visit::Continue)
+    })?;
+    Ok(frontier.root())
+}
+
+fn check_rows(bundle: &SealBundle, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
+    let subject = subject(bundle);
+    let mut faults = false;
+    let set = walk_selected(view, bundle.digest().selection(), bundle.as_of(), |entry, fate| {
+        faults |= find_fate(&entry, fate, report);
+        Visit::Continue
+    })?;
+    report.checked(format!("{subject}: {} selected rows, hashed anew", set.frontier.size()));
+    let same = compare_set(bundle, &set, report);
+    // Which rows are wrong only the log can say: one that is gone, or was moved out of the selection, matches nothing.
+    if !same && !faults {
+        find_in_log(bundle.as_of(), view, report)?;
+    }
+    Ok(())
+}
+
+/// Reports a row that is not as it was logged; answers whether it did.
+pub(crate) fn find_fate(entry: &LogEntry, fate: RowFate, report: &mut Report) -> bool {
+    let row = row_subject(entry.table, entry.row_id);
+    let finding = match fate {
+        RowFate::Intact => return false,
+        RowFate::Altered { found } => Finding::new(Code::RowAltered, row).expected_found(entry.leaf, found),
+        RowFate::Missing => Finding::new(Code::RowMissing, row).expected_found(entry.leaf, "no row"),
+        RowFate::Malformed { column } => {
+            let found = format!("malformed column {column}");
+            Finding::new(Code::RowAltered, row).expected_found(entry.leaf, found)
+        }
+        RowFate::OutOfPlace => {
+            Finding::new(Code::EvidenceUnreadable, row).found("out of order, or outside the selection")
+        }
+    };
+    report.find(finding);
+    true
+}
+
+fn find_in_log(size: TreeSize, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
+    view.visit_log(0, size.as_u64(), &mut |entry, state| {
+        if let StoredEntry::Entry(entry) = entry {
+            find_fate(&entry, fate_of(&entry, &state), report);
+        }
+        Ok(Visit::Continue)
+    })
+}
+
+/// What became of the row that an entry names.
+pub(crate) fn fate_of(entry: &LogEntry, state: &RowState) -> RowFate {
+    match state {
+        RowState::Present(row) => {
+            let same = row.table() == entry.table && row.schema() == entry.schema && row.id() == Ok(entry.row_id);
+            match row.leaf_hash() {
+                Ok(leaf) if leaf == entry.leaf && same => RowFate::Intact,
+                Ok(found) => RowFate::Altered { found },
+                Err(error) => RowFate::Malformed {
+                    column: error.code().to_owned(),
+                },
+            }
+        }
+        RowState::Malformed { column } => RowFate::Malformed { column: column.clone() },
+        _ => RowFate::Missing,
+    }
+}
+
+/// Compares recomputed rows with what the bundle claims of them; answers whether they agree.
+fn compare_set(bundle: &SealBundle, set: &RowSet, report: &mut Report) -> bool {
+    let subject = subject(bundle);
+    let claimed = bundle.digest();
+    let found = SealDigest::of(claimed.selection().clone(), set, claimed.scrolls().to_vec());
+    let Ok(found) = found else {
+        report.find(Finding::new(Code::EvidenceUnreadable, &subject).found("no canonical form"));
+        return false;
+    };
+    let mut same = true;
+    let mut differs = |part: &str, expected: String, found: String| {
+        if expected != found {
+            same = false;
+            let finding = Finding::new(Code::SealAltered, format!("{subject} {part}"));
+            report.find(finding.expected_found(expected, found));
+        }
+    };
+    differs("leaves", claimed.leaves().to_string(), found.leaves().to_string());
+    differs("set_root", claimed.set_root().to_string(), found.set_root().to_string());
+    differs(
+        "bounds",
+        claimed.bounds().to_value().to_string(),
+        found.bounds().to_value().to_string(),
+    );
+    differs("digest", bundle.claimed_digest().to_string(), found.hash().to_string());
+    same
+}
+
+/// Checks the sealed sizes and roots of scrolls against their lines, whatever was signed over them since.
+fn check_scrolls(bundle: &SealBundle, files: Option<&dyn VaultFiles>, report: &mut Report) {
+    for sealed in bundle.digest().scrolls() {
+        let scroll = format!("scroll {} of {}", sealed.engine, subject(bundle));
+        let read = files.map(|files| read_lines(files, &sealed.engine, [sealed.size]));
+        let (found, held) = match &read {
+            Some(Ok(lines)) => (lines.root_at(sealed.size), lines.size()),
+            None | Some(Err(FileFault::Unreadable { .. })) => {
+                report.find(Finding::new(Code::EvidenceUnreadable, scroll));
+                continue;
+            }
+            Some(Err(_)) => (None, TreeSize::ZERO),
+        };
+        match found {
+            Some(root) if root == sealed.root => report.checked(scroll),
+            Some(root) => report.find(Finding::new(Code::ScrollAltered, scroll).expected_found(sealed.root, root)),
+            None if sealed.size == TreeSize::ZERO => report.checked(scroll),
+            None => report.find(Finding::new(Code::TailCut, scroll).expected_found(sealed.size, held)),
+        }
+    }
+}
