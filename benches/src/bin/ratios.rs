@@ -1,0 +1,64 @@
+//! Prints the table of ratios: `ratios [--json] [--quick] [ROW...]`.
+
+use std::process::ExitCode;
+
+use vaultmesh_benches::ROWS;
+use vaultmesh_benches::harness::{Effort, TABLE_HEAD};
+
+const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
+
+struct Options {
+    json: bool,
+    effort: Effort,
+    rows: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(fault) => {
+            eprintln!("ratios: {fault}\n{USAGE}; rows: {}", names());
+            return ExitCode::from(2);
+        }
+    };
+    if !options.json {
+        println!("{TABLE_HEAD}");
+    }
+    let mut failed = false;
+    let chosen = |name: &str| options.rows.is_empty() || options.rows.iter().any(|row| row == name);
+    for (name, make) in ROWS.iter().filter(|(name, _)| chosen(name)) {
+        match make(&options.effort) {
+            Ok(row) if options.json => println!("{}", row.to_json()),
+            Ok(row) => println!("{row}"),
+            Err(fault) => {
+                let cause = std::error::Error::source(&fault)
+                    .map(|cause| format!(": {cause}"))
+                    .unwrap_or_default();
+                eprintln!("ratios: {name}: {fault}{cause}");
+                failed = true;
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options {
+        json: false,
+        effort: Effort::FULL,
+        rows: Vec::new(),
+    };
+    for argument in arguments {
+        match argument.as_str() {
+            "--json" => options.json = true,
+            "--quick" => options.effort = Effort::QUICK,
+            name if ROWS.iter().any(|(row, _)| *row == name) => options.rows.push(argument),
+            other => return Err(format!("unknown argument `{other}`")),
+        }
+    }
+    Ok(options)
+}
+
+fn names() -> String {
+    ROWS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
