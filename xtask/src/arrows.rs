@@ -18,23 +18,10 @@ const EXAMPLES: &str = "vaultmesh-examples";
 
 /// Members of the workspace, also those still to come.
 pub(crate) const MEMBERS: &[Arrow] = &[
-    Arrow {
-        to: "vm-core",
-        from: None,
-    },
+    Arrow { to: "vm-core", from: None },
     arrow(
         "vm-seal",
-        &[
-            "vm-ledger",
-            "vm-anchor",
-            "vm-crdt",
-            "vm-shadow",
-            "vm-guardian",
-            "vm-dee",
-            "vaultmesh",
-            BENCHES,
-            EXAMPLES,
-        ],
+        &["vm-ledger", "vm-anchor", "vm-crdt", "vm-shadow", "vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES],
     ),
     arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-ledger", &["vaultmesh", BENCHES, EXAMPLES]),
@@ -58,14 +45,8 @@ pub(crate) const OUTSIDE: &[Arrow] = &[
 ];
 
 /// Crates that no member may use, at any version that exists below the bound `deny.toml` gives.
-pub(crate) const NEVER: &[&str] = &[
-    "rsa",
-    "pqcrypto-mlkem",
-    "pqc_kyber",
-    "proc-macro-error2",
-    "serde_jcs",
-    "openssl-sys",
-];
+pub(crate) const NEVER: &[&str] =
+    &["rsa", "pqcrypto-mlkem", "pqc_kyber", "proc-macro-error2", "serde_jcs", "openssl-sys"];
 
 /// The line of the table for `name`.
 pub(crate) fn find(name: &str) -> Option<&'static Arrow> {
@@ -94,11 +75,7 @@ mod tests {
         for arrow in MEMBERS {
             for from in arrow.from.unwrap_or_default() {
                 let back = find(from).and_then(|line| line.from).unwrap_or_default();
-                assert!(
-                    !back.contains(&arrow.to),
-                    "{} and {from} may depend on each other",
-                    arrow.to
-                );
+                assert!(!back.contains(&arrow.to), "{} and {from} may depend on each other", arrow.to);
             }
         }
     }
@@ -106,15 +83,7 @@ mod tests {
     #[test]
     fn the_ledger_is_closed_to_the_rules() {
         let ledger = find("vm-ledger").unwrap();
-        for from in [
-            "vm-core",
-            "vm-seal",
-            "vm-anchor",
-            "vm-shadow",
-            "vm-autogene",
-            "vm-guardian",
-            "vm-dee",
-        ] {
+        for from in ["vm-core", "vm-seal", "vm-anchor", "vm-shadow", "vm-autogene", "vm-guardian", "vm-dee"] {
             assert!(!allowed(ledger, from), "{from}");
         }
         assert!(allowed(ledger, "vaultmesh"));

@@ -8,19 +8,8 @@ use crate::tree::Tree;
 ///
 /// The build's own chatter is left to standard error, so that `--json` gives nothing but the rows on standard output.
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
-    let mut command = cargo(
-        tree.root(),
-        &[
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "vaultmesh-benches",
-            "--bin",
-            "ratios",
-            "--",
-        ],
-    );
+    let mut command =
+        cargo(tree.root(), &["run", "--quiet", "--release", "--package", "vaultmesh-benches", "--bin", "ratios", "--"]);
     command.args(arguments);
     run::run(command)
 }

@@ -50,24 +50,12 @@ fn format(tree: &Tree) -> Result<(), Failure> {
 fn clippy(tree: &Tree) -> Result<(), Failure> {
     run::run(cargo(
         tree.root(),
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        &["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"],
     ))
 }
 
 fn docs(tree: &Tree) -> Result<(), Failure> {
-    let mut command = cargo(
-        tree.root(),
-        &["doc", "--workspace", "--no-deps", "--all-features", "--quiet"],
-    );
+    let mut command = cargo(tree.root(), &["doc", "--workspace", "--no-deps", "--all-features", "--quiet"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     run::run(command)
 }
@@ -77,25 +65,13 @@ fn deny_check(tree: &Tree) -> Result<(), Failure> {
     run::run(cargo(tree.root(), &["fetch", "--locked", "--quiet"]))?;
     run::run(cargo(
         tree.root(),
-        &[
-            "deny",
-            "--offline",
-            "check",
-            "--allow",
-            "unused-wrapper",
-            "bans",
-            "licenses",
-            "sources",
-        ],
+        &["deny", "--offline", "check", "--allow", "unused-wrapper", "bans", "licenses", "sources"],
     ))
 }
 
 /// Checks the targets without linking libFuzzer, which would need a C++ compiler.
 fn fuzz(tree: &Tree) -> Result<(), Failure> {
-    run::run(cargo(
-        &tree.root().join("fuzz"),
-        &["check", "--quiet", "--no-default-features", "--bins"],
-    ))
+    run::run(cargo(&tree.root().join("fuzz"), &["check", "--quiet", "--no-default-features", "--bins"]))
 }
 
 fn outside(tree: &Tree) -> Result<(), Failure> {
@@ -104,8 +80,5 @@ fn outside(tree: &Tree) -> Result<(), Failure> {
             "examples/outside is not there, so nothing shows that vm-seal stands alone".into(),
         ));
     }
-    run::run(cargo(
-        &tree.root().join("examples/outside"),
-        &["check", "--quiet", "--all-targets"],
-    ))
+    run::run(cargo(&tree.root().join("examples/outside"), &["check", "--quiet", "--all-targets"]))
 }

@@ -23,10 +23,7 @@ pub(crate) fn self_test(tree: &Tree) -> Result<(), Failure> {
     run::run(cargo(&copy, &["fetch", "--quiet"]))?;
     let control = check(&copy)?;
     if !control.passed {
-        return Err(Failure::Deny(format!(
-            "the manifests as they are do not pass:\n{}",
-            control.text
-        )));
+        return Err(Failure::Deny(format!("the manifests as they are do not pass:\n{}", control.text)));
     }
     let mut wanted = BTreeSet::new();
     for member in tree.members() {
@@ -39,11 +36,8 @@ pub(crate) fn self_test(tree: &Tree) -> Result<(), Failure> {
         write(&path, &manifest.to_string())?;
     }
     let found = check(&copy)?;
-    let missed: Vec<String> = wanted
-        .iter()
-        .filter(|arrow| !found.refuses(arrow))
-        .map(|(from, to)| format!("{from} -> {to}"))
-        .collect();
+    let missed: Vec<String> =
+        wanted.iter().filter(|arrow| !found.refuses(arrow)).map(|(from, to)| format!("{from} -> {to}")).collect();
     if found.passed || !missed.is_empty() {
         return Err(Failure::Deny(format!(
             "these were added and not refused: {}\n{}",
@@ -51,10 +45,7 @@ pub(crate) fn self_test(tree: &Tree) -> Result<(), Failure> {
             found.tail()
         )));
     }
-    println!(
-        "{} forbidden arrows were added to a copy, and each was refused by name",
-        wanted.len()
-    );
+    println!("{} forbidden arrows were added to a copy, and each was refused by name", wanted.len());
     Ok(())
 }
 
@@ -66,9 +57,7 @@ fn forbidden_targets(tree: &Tree, from: &str) -> Vec<String> {
         members.any(|member| member.name == name && tree.has(&format!("{}/src/lib.rs", member.folder)))
     };
     let members = arrows::MEMBERS.iter().filter(|arrow| is_library(arrow.to));
-    let targets = members
-        .chain(arrows::OUTSIDE)
-        .filter(|arrow| arrow.to != from && !arrows::allowed(arrow, from));
+    let targets = members.chain(arrows::OUTSIDE).filter(|arrow| arrow.to != from && !arrows::allowed(arrow, from));
     let banned = arrows::NEVER.iter().map(|name| (*name).to_owned());
     targets.map(|arrow| arrow.to.to_owned()).chain(banned).collect()
 }
@@ -77,18 +66,13 @@ fn forbidden_targets(tree: &Tree, from: &str) -> Vec<String> {
 fn add_dependency(copy: &Path, manifest: &mut toml::Table, target: &str) -> Result<(), Failure> {
     let mut entry = toml::Table::new();
     if arrows::MEMBERS.iter().any(|arrow| arrow.to == target) {
-        entry.insert(
-            "path".to_owned(),
-            copy.join(folder_of(copy, target)?).display().to_string().into(),
-        );
+        entry.insert("path".to_owned(), copy.join(folder_of(copy, target)?).display().to_string().into());
     } else {
         entry.insert("path".to_owned(), stand_in(copy, target)?.display().to_string().into());
         entry.insert("version".to_owned(), format!("={STAND_IN}").into());
     }
     entry.insert("package".to_owned(), target.into());
-    let section = manifest
-        .entry("dev-dependencies")
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    let section = manifest.entry("dev-dependencies").or_insert_with(|| toml::Value::Table(toml::Table::new()));
     if let Some(section) = section.as_table_mut() {
         section.insert(format!("forbidden-{target}"), toml::Value::Table(entry));
     }
@@ -97,18 +81,10 @@ fn add_dependency(copy: &Path, manifest: &mut toml::Table, target: &str) -> Resu
 
 fn folder_of(copy: &Path, package: &str) -> Result<String, Failure> {
     let workspace = tree::read_toml(&copy.join("Cargo.toml"))?;
-    let members = workspace
-        .get("workspace")
-        .and_then(|table| table.get("members"))
-        .and_then(toml::Value::as_array);
+    let members = workspace.get("workspace").and_then(|table| table.get("members")).and_then(toml::Value::as_array);
     for folder in members.into_iter().flatten().filter_map(toml::Value::as_str) {
         let manifest = tree::read_toml(&copy.join(folder).join("Cargo.toml"))?;
-        if manifest
-            .get("package")
-            .and_then(|table| table.get("name"))
-            .and_then(toml::Value::as_str)
-            == Some(package)
-        {
+        if manifest.get("package").and_then(|table| table.get("name")).and_then(toml::Value::as_str) == Some(package) {
             return Ok(folder.to_owned());
         }
     }
@@ -168,10 +144,7 @@ impl Answer {
     /// The end of the output: enough to see why, not enough to drown it.
     fn tail(&self) -> String {
         let lines: Vec<&str> = self.text.lines().collect();
-        lines
-            .get(lines.len().saturating_sub(20)..)
-            .unwrap_or_default()
-            .join("\n")
+        lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
     }
 }
 
@@ -192,12 +165,7 @@ fn check(copy: &Path) -> Result<Answer, Failure> {
     ))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let (refused, banned) = read_diagnostics(&text);
-    Ok(Answer {
-        passed: output.status.success(),
-        refused,
-        banned,
-        text,
-    })
+    Ok(Answer { passed: output.status.success(), refused, banned, text })
 }
 
 /// The refused arrows and the refused crates in `cargo deny --format json`, one diagnostic a line.
@@ -207,12 +175,7 @@ fn read_diagnostics(text: &str) -> (BTreeSet<Arrow>, BTreeSet<String>) {
         let Ok(diagnostic) = serde_json::from_str::<serde_json::Value>(line) else {
             continue;
         };
-        let field = |name| {
-            diagnostic
-                .pointer(name)
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default()
-        };
+        let field = |name| diagnostic.pointer(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         let names = quoted_names(field("/fields/message"));
         match (field("/fields/code"), names.as_slice()) {
             ("unmatched-wrapper", [from, to]) => {
@@ -230,10 +193,7 @@ fn read_diagnostics(text: &str) -> (BTreeSet<Arrow>, BTreeSet<String>) {
 /// The crate names in a message that quotes them as `'name = version'`.
 fn quoted_names(message: &str) -> Vec<String> {
     let quoted = message.split('\'').skip(1).step_by(2);
-    quoted
-        .filter_map(|text| text.split_once(" = "))
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    quoted.filter_map(|text| text.split_once(" = ")).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -251,26 +211,13 @@ mod tests {
         let (refused, banned) = read_diagnostics(text);
         let arrow = ("vm-shadow".to_owned(), "vm-ledger".to_owned());
         assert!(refused.contains(&arrow));
-        assert!(
-            Answer {
-                passed: false,
-                refused,
-                banned,
-                text: String::new()
-            }
-            .refuses(&arrow)
-        );
+        assert!(Answer { passed: false, refused, banned, text: String::new() }.refuses(&arrow));
     }
 
     #[test]
     fn an_arrow_that_nobody_refused_is_missed() {
         let (refused, banned) = read_diagnostics("");
-        let answer = Answer {
-            passed: true,
-            refused,
-            banned,
-            text: String::new(),
-        };
+        let answer = Answer { passed: true, refused, banned, text: String::new() };
         assert!(!answer.refuses(&("vm-shadow".to_owned(), "vm-ledger".to_owned())));
         assert!(!answer.refuses(&("vm-core".to_owned(), "rsa".to_owned())));
     }

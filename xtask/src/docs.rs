@@ -52,20 +52,12 @@ fn verdicts() -> String {
     page.push_str("\nThis page is written by `cargo xtask docs` from the table in `vm-core/src/verdict.rs`.\n");
     for (severity, title) in [
         (Severity::Contradicted, "Contradicted: something is proven wrong"),
-        (
-            Severity::Undecided,
-            "Undecided: something could not be checked, is missing, or is of an unknown format",
-        ),
+        (Severity::Undecided, "Undecided: something could not be checked, is missing, or is of an unknown format"),
         (Severity::Remark, "Remarks: worth knowing"),
     ] {
         let _ = writeln!(page, "\n## {title}\n\n| code | meaning | remedy |\n| --- | --- | --- |");
         for code in Code::ALL.iter().filter(|code| code.severity() == severity) {
-            let _ = writeln!(
-                page,
-                "| `{code}` | {} | {} |",
-                cell(code.meaning()),
-                cell(code.remedy())
-            );
+            let _ = writeln!(page, "| `{code}` | {} | {} |", cell(code.meaning()), cell(code.remedy()));
         }
     }
     page
@@ -87,12 +79,7 @@ fn index(pages: &[(String, String)]) -> String {
     for (path, text) in pages {
         let name = path.rsplit('/').next().unwrap_or(path);
         let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or(name);
-        let _ = writeln!(
-            page,
-            "| [{}]({name}) | {} |",
-            cell(title.trim()),
-            cell(&first_sentence(text))
-        );
+        let _ = writeln!(page, "| [{}]({name}) | {} |", cell(title.trim()), cell(&first_sentence(text)));
     }
     page
 }
@@ -134,9 +121,6 @@ mod tests {
     fn the_index_takes_title_and_first_sentence() {
         let text = "# Seal bundle\n\n```json\n{\"a\": 1}\n```\n\nA bundle holds\na seal. More.\n\nNext.\n";
         let page = index(&[("docs/spec/bundle.md".to_owned(), text.to_owned())]);
-        assert!(
-            page.ends_with("| [Seal bundle](bundle.md) | A bundle holds a seal. |\n"),
-            "{page}"
-        );
+        assert!(page.ends_with("| [Seal bundle](bundle.md) | A bundle holds a seal. |\n"), "{page}");
     }
 }

@@ -20,10 +20,7 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     let (seconds, chosen) = parse(arguments)?;
     let known = targets(tree)?;
     if let Some(unknown) = chosen.iter().find(|name| !known.contains(name)) {
-        return Err(Failure::Usage(format!(
-            "no fuzz target `{unknown}`; there are {}",
-            known.join(", ")
-        )));
+        return Err(Failure::Usage(format!("no fuzz target `{unknown}`; there are {}", known.join(", "))));
     }
     run::ensure_installed(tree.root(), "fuzz", CARGO_FUZZ)?;
     for target in if chosen.is_empty() { &known } else { &chosen } {
@@ -54,15 +51,8 @@ fn run_target(tree: &Tree, target: &str, seconds: u64) -> Result<(), Failure> {
 
 fn targets(tree: &Tree) -> Result<Vec<String>, Failure> {
     let manifest = tree::read_toml(&tree.root().join("fuzz/Cargo.toml"))?;
-    let bins = manifest
-        .get("bin")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten();
-    Ok(bins
-        .filter_map(|bin| bin.get("name").and_then(toml::Value::as_str))
-        .map(str::to_owned)
-        .collect())
+    let bins = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+    Ok(bins.filter_map(|bin| bin.get("name").and_then(toml::Value::as_str)).map(str::to_owned).collect())
 }
 
 fn parse(arguments: &[String]) -> Result<(u64, Vec<String>), Failure> {
@@ -71,12 +61,8 @@ fn parse(arguments: &[String]) -> Result<(u64, Vec<String>), Failure> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         if argument == "--seconds" {
-            let text = rest
-                .next()
-                .ok_or_else(|| Failure::Usage("--seconds needs a number".to_owned()))?;
-            seconds = text
-                .parse()
-                .map_err(|_| Failure::Usage(format!("--seconds needs a number, found `{text}`")))?;
+            let text = rest.next().ok_or_else(|| Failure::Usage("--seconds needs a number".to_owned()))?;
+            seconds = text.parse().map_err(|_| Failure::Usage(format!("--seconds needs a number, found `{text}`")))?;
         } else if argument.starts_with('-') {
             return Err(Failure::Usage(format!("unknown option `{argument}`")));
         } else {
@@ -94,10 +80,7 @@ mod tests {
     fn arguments_are_read_strictly() {
         let parse = |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(parse("").unwrap(), (SECONDS, vec![]));
-        assert_eq!(
-            parse("--seconds 5 seal_bundle").unwrap(),
-            (5, vec!["seal_bundle".to_owned()])
-        );
+        assert_eq!(parse("--seconds 5 seal_bundle").unwrap(), (5, vec!["seal_bundle".to_owned()]));
         assert!(parse("--seconds").is_err());
         assert!(parse("--seconds five").is_err());
         assert!(parse("--second 5").is_err());

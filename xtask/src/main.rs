@@ -46,9 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(arguments: &[String]) -> Result<(), Failure> {
-    let (command, rest) = arguments
-        .split_first()
-        .ok_or_else(|| Failure::Usage("no command given".to_owned()))?;
+    let (command, rest) = arguments.split_first().ok_or_else(|| Failure::Usage("no command given".to_owned()))?;
     if matches!(command.as_str(), "help" | "--help" | "-h") {
         print!("{USAGE}");
         return Ok(());
@@ -61,9 +59,9 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("deny", []) => deny::self_test(&tree),
         ("fuzz", rest) => fuzz::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
-        ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => Err(Failure::Usage(format!(
-            "`{command}` takes no argument, found `{surplus}`"
-        ))),
+        ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => {
+            Err(Failure::Usage(format!("`{command}` takes no argument, found `{surplus}`")))
+        }
         _ => Err(Failure::Usage(format!("unknown command `{command}`"))),
     }
 }

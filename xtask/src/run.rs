@@ -12,10 +12,7 @@ pub(crate) fn cargo(directory: &Path, arguments: &[&str]) -> Command {
     command.current_dir(directory).args(arguments).stdin(Stdio::null());
     // What `cargo run` sets for this program describes this program; a build below must not see it and rebuild.
     for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);
         }
     }
@@ -30,9 +27,7 @@ pub(crate) fn shown(command: &Command) -> String {
             let _ = write!(text, "{}={:?} ", name.to_string_lossy(), value.to_string_lossy());
         }
     }
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     text.push_str(&program.to_string_lossy());
     for argument in command.get_args() {
         let argument = argument.to_string_lossy();
@@ -50,26 +45,13 @@ pub(crate) fn run(mut command: Command) -> Result<(), Failure> {
     let shown = shown(&command);
     // Standard error, so that a program run here keeps standard output for itself.
     eprintln!("$ {shown}");
-    let status = command.status().map_err(|source| Failure::Start {
-        command: shown.clone(),
-        source,
-    })?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::Command {
-            command: shown,
-            status: status.to_string(),
-        })
-    }
+    let status = command.status().map_err(|source| Failure::Start { command: shown.clone(), source })?;
+    if status.success() { Ok(()) } else { Err(Failure::Command { command: shown, status: status.to_string() }) }
 }
 
 /// Runs the command and keeps its output, whatever its status.
 pub(crate) fn capture(mut command: Command) -> Result<Output, Failure> {
-    command.output().map_err(|source| Failure::Start {
-        command: shown(&command),
-        source,
-    })
+    command.output().map_err(|source| Failure::Start { command: shown(&command), source })
 }
 
 /// Installs a cargo subcommand at a pinned version unless some version of it is there.
@@ -80,8 +62,5 @@ pub(crate) fn ensure_installed(directory: &Path, subcommand: &str, version: &str
         return Ok(());
     }
     let package = format!("cargo-{subcommand}");
-    run(cargo(
-        directory,
-        &["install", "--locked", "--version", version, &package],
-    ))
+    run(cargo(directory, &["install", "--locked", "--version", version, &package]))
 }

@@ -29,10 +29,7 @@ impl Tree {
         let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("xtask"), PathBuf::from);
         let root = here.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
         let workspace = read_toml(&root.join("Cargo.toml"))?;
-        let listed = workspace
-            .get("workspace")
-            .and_then(|table| table.get("members"))
-            .and_then(toml::Value::as_array);
+        let listed = workspace.get("workspace").and_then(|table| table.get("members")).and_then(toml::Value::as_array);
         let mut members = Vec::new();
         for folder in listed.into_iter().flatten().filter_map(toml::Value::as_str) {
             let manifest = read_toml(&root.join(folder).join("Cargo.toml"))?;
@@ -42,17 +39,10 @@ impl Tree {
                 .and_then(toml::Value::as_str)
                 .unwrap_or(folder)
                 .to_owned();
-            members.push(Member {
-                folder: folder.to_owned(),
-                name,
-                manifest,
-            });
+            members.push(Member { folder: folder.to_owned(), name, manifest });
         }
         if members.is_empty() {
-            return Err(Failure::Missing(format!(
-                "no workspace members in {}",
-                root.join("Cargo.toml").display()
-            )));
+            return Err(Failure::Missing(format!("no workspace members in {}", root.join("Cargo.toml").display())));
         }
         Ok(Self { root, members })
     }
@@ -89,11 +79,7 @@ impl Tree {
             let entry = entry.map_err(Failure::io(&path))?;
             let kind = entry.file_type().map_err(Failure::io(entry.path()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let below = if folder.is_empty() {
-                name.clone()
-            } else {
-                format!("{folder}/{name}")
-            };
+            let below = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
             if kind.is_dir() {
                 if !SKIPPED.contains(&name.as_str()) {
                     self.walk(&below, endings, found)?;
@@ -109,8 +95,5 @@ impl Tree {
 /// Reads and parses a TOML file.
 pub(crate) fn read_toml(path: &Path) -> Result<toml::Table, Failure> {
     let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
-    text.parse().map_err(|source| Failure::Manifest {
-        path: path.to_path_buf(),
-        source,
-    })
+    text.parse().map_err(|source| Failure::Manifest { path: path.to_path_buf(), source })
 }

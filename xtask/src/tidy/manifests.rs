@@ -41,10 +41,7 @@ fn check_manifest(member: &Member) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut complain = |text: String| complaints.push(Complaint::about(path.clone(), text));
     let inherits = |table: Option<&toml::Value>| {
-        table
-            .and_then(|table| table.get("workspace"))
-            .and_then(toml::Value::as_bool)
-            == Some(true)
+        table.and_then(|table| table.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
     };
     if !inherits(member.manifest.get("lints")) {
         complain("has no `[lints] workspace = true`".to_owned());
@@ -55,27 +52,18 @@ fn check_manifest(member: &Member) -> Vec<Complaint> {
             complain(format!("has no `{key}.workspace = true`"));
         }
     }
-    let description = package
-        .and_then(|package| package.get("description"))
-        .and_then(toml::Value::as_str);
+    let description = package.and_then(|package| package.get("description")).and_then(toml::Value::as_str);
     if description.is_none_or(|text| text.len() < 20) {
         complain("has no description that says what the crate is".to_owned());
     }
     if arrows::find(&member.name).is_none() {
-        complain(format!(
-            "`{}` has no line in xtask/src/arrows.rs, so nothing says who may depend on it",
-            member.name
-        ));
+        complain(format!("`{}` has no line in xtask/src/arrows.rs, so nothing says who may depend on it", member.name));
     }
     complaints
 }
 
 fn check_root_docs(source: &Source) -> Option<Complaint> {
-    let documented = source
-        .file
-        .attrs
-        .iter()
-        .any(|attribute| attribute.path().is_ident("doc"));
+    let documented = source.file.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
     (!documented).then(|| Complaint::about(source.path.clone(), "has no docs: say what is in scope and what is not"))
 }
 
@@ -92,11 +80,7 @@ fn check_error_home(source: &Source) -> Vec<Complaint> {
         };
         let line = ident.span().start().line;
         if attributes(item).iter().any(derives_error) && !source.in_test(line) {
-            complaints.push(Complaint::at(
-                &source.path,
-                line,
-                format!("`{ident}` is an error type outside error.rs"),
-            ));
+            complaints.push(Complaint::at(&source.path, line, format!("`{ident}` is an error type outside error.rs")));
         }
     }
     complaints
@@ -107,11 +91,7 @@ fn derives_error(attribute: &syn::Attribute) -> bool {
     if attribute.path().is_ident("derive") {
         // A derive list that does not parse is the compiler's to refuse.
         let _ = attribute.parse_nested_meta(|meta| {
-            found |= meta
-                .path
-                .segments
-                .last()
-                .is_some_and(|segment| segment.ident == "Error");
+            found |= meta.path.segments.last().is_some_and(|segment| segment.ident == "Error");
             Ok(())
         });
     }
@@ -137,29 +117,18 @@ mod tests {
 
     fn complaints(manifest: &str, name: &str) -> usize {
         let manifest = manifest.parse().unwrap();
-        check_manifest(&Member {
-            folder: "x".to_owned(),
-            name: name.to_owned(),
-            manifest,
-        })
-        .len()
+        check_manifest(&Member { folder: "x".to_owned(), name: name.to_owned(), manifest }).len()
     }
 
     #[test]
     fn a_manifest_without_a_line_it_needs_is_refused() {
         assert_eq!(complaints(GOOD, "vm-core"), 0);
         assert_eq!(complaints(GOOD, "vm-unknown"), 1);
-        for line in GOOD
-            .lines()
-            .filter(|line| line.contains("workspace = true") || line.contains("description"))
-        {
+        for line in GOOD.lines().filter(|line| line.contains("workspace = true") || line.contains("description")) {
             assert_eq!(complaints(&GOOD.replace(line, ""), "vm-core"), 1, "{line}");
         }
         assert_eq!(
-            complaints(
-                &GOOD.replace("[lints]\n        workspace = true", "[lints]\n workspace = false"),
-                "vm-core"
-            ),
+            complaints(&GOOD.replace("[lints]\n        workspace = true", "[lints]\n workspace = false"), "vm-core"),
             1
         );
     }

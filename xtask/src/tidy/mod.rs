@@ -22,17 +22,11 @@ struct Complaint {
 
 impl Complaint {
     fn at(path: &str, line: usize, text: impl Into<String>) -> Self {
-        Self {
-            place: format!("{path}:{line}"),
-            text: text.into(),
-        }
+        Self { place: format!("{path}:{line}"), text: text.into() }
     }
 
     fn about(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            place: path.into(),
-            text: text.into(),
-        }
+        Self { place: path.into(), text: text.into() }
     }
 }
 
@@ -51,42 +45,21 @@ struct House<'a> {
 type Rule = (&'static str, fn(&House<'_>) -> Result<Vec<Complaint>, Failure>);
 
 const RULES: &[Rule] = &[
-    (
-        "every manifest inherits the workspace's lints and says what the crate is",
-        manifests::manifests,
-    ),
-    (
-        "every crate has a README.md and a documented root module",
-        manifests::crate_docs,
-    ),
+    ("every manifest inherits the workspace's lints and says what the crate is", manifests::manifests),
+    ("every crate has a README.md and a documented root module", manifests::crate_docs),
     ("error types live in error.rs", manifests::error_home),
-    (
-        "no file over 500 lines and no function over 70, tests aside",
-        size::size,
-    ),
+    ("no file over 500 lines and no function over 70, tests aside", size::size),
     ("no unsafe, no todo, no ignored test", words::tokens),
     ("no path of a machine and no package host in text", words::words),
-    (
-        "only the crates at the edge touch disk, network, clock, environment and randomness",
-        effects::effects,
-    ),
-    (
-        "the top level pages exist and README.md lists every crate",
-        pages::top_level,
-    ),
-    (
-        "the pages of docs/spec are listed, and the generated ones are fresh",
-        pages::generated,
-    ),
+    ("only the crates at the edge touch disk, network, clock, environment and randomness", effects::effects),
+    ("the top level pages exist and README.md lists every crate", pages::top_level),
+    ("the pages of docs/spec are listed, and the generated ones are fresh", pages::generated),
     ("every stored format has a page in docs/spec", pages::formats),
 ];
 
 /// `cargo xtask tidy`.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
-    let house = House {
-        tree,
-        sources: source::load(tree)?,
-    };
+    let house = House { tree, sources: source::load(tree)? };
     let mut count = 0;
     for (name, rule) in RULES {
         let complaints = rule(&house)?;
@@ -96,9 +69,5 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
         }
         count += complaints.len();
     }
-    if count == 0 {
-        Ok(())
-    } else {
-        Err(Failure::Untidy { count })
-    }
+    if count == 0 { Ok(()) } else { Err(Failure::Untidy { count }) }
 }

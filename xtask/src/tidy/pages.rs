@@ -7,15 +7,8 @@ use super::{Complaint, House};
 use crate::docs;
 use crate::error::Failure;
 
-const TOP_LEVEL: [&str; 7] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
-    "LICENSE",
-    "LICENSE-MIT",
-    "LICENSE-APACHE",
-];
+const TOP_LEVEL: [&str; 7] =
+    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "LICENSE-MIT", "LICENSE-APACHE"];
 
 pub(super) fn top_level(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     let mut complaints: Vec<Complaint> = TOP_LEVEL
@@ -34,11 +27,7 @@ pub(super) fn top_level(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
 pub(super) fn generated(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     let mut complaints = Vec::new();
     for (path, wanted) in docs::generated(house.tree)? {
-        let found = if house.tree.has(path) {
-            house.tree.read(path)?
-        } else {
-            String::new()
-        };
+        let found = if house.tree.has(path) { house.tree.read(path)? } else { String::new() };
         if found != wanted {
             complaints.push(Complaint::about(path, "is stale; run `cargo xtask docs`"));
         }
@@ -57,9 +46,7 @@ pub(super) fn formats(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
             formats.entry(format).or_insert_with(|| (source.path.clone(), line));
         }
     }
-    let missing = formats
-        .into_iter()
-        .filter(|(format, _)| !pages.contains(format.as_str()));
+    let missing = formats.into_iter().filter(|(format, _)| !pages.contains(format.as_str()));
     Ok(missing
         .map(|(format, (path, line))| Complaint::at(&path, line, format!("format `{format}` has no page in docs/spec")))
         .collect())
@@ -67,7 +54,10 @@ pub(super) fn formats(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
 
 fn unlisted<'a>(readme: &str, folders: impl Iterator<Item = &'a str>) -> Vec<Complaint> {
     folders
-        .filter(|folder| !readme.contains(&format!("`{folder}`")) && !readme.contains(&format!("]({folder}")))
+        .filter(|folder| {
+            let names = [format!("`{folder}`"), format!("`{folder}/"), format!("]({folder}")];
+            !names.iter().any(|name| readme.contains(name))
+        })
         .map(|folder| Complaint::about("README.md", format!("does not list `{folder}`")))
         .collect()
 }
@@ -79,18 +69,13 @@ fn named_formats(source: &Source) -> Vec<(String, usize)> {
         return Vec::new();
     }
     let literals = source.tokens.iter().filter(|(_, line)| !source.in_test(*line));
-    literals
-        .filter_map(|(token, line)| Some((format_name(token)?, *line)))
-        .collect()
+    literals.filter_map(|(token, line)| Some((format_name(token)?, *line))).collect()
 }
 
 fn format_name(token: &str) -> Option<String> {
     let text = token.strip_prefix('"')?.strip_suffix('"')?;
     let (words, version) = text.strip_prefix("vm-")?.rsplit_once("-v")?;
-    let plain = !words.is_empty()
-        && words
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let plain = !words.is_empty() && words.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     (plain && !version.is_empty() && version.chars().all(|c| c.is_ascii_digit())).then(|| text.to_owned())
 }
 

@@ -13,12 +13,7 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 pub(super) fn size(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
-    Ok(house
-        .sources
-        .iter()
-        .filter(|source| !source.is_test())
-        .flat_map(check)
-        .collect())
+    Ok(house.sources.iter().filter(|source| !source.is_test()).flat_map(check).collect())
 }
 
 fn check(source: &Source) -> Vec<Complaint> {
@@ -43,10 +38,7 @@ impl Functions<'_> {
         let start = signature.span().start().line;
         let lines = block.span().end().line + 1 - start;
         if lines > FUNCTION_LINES_MAX && !self.source.in_test(start) {
-            let text = format!(
-                "function `{}` has {lines} lines, at most {FUNCTION_LINES_MAX}",
-                signature.ident
-            );
+            let text = format!("function `{}` has {lines} lines, at most {FUNCTION_LINES_MAX}", signature.ident);
             self.complaints.push(Complaint::at(&self.source.path, start, text));
         }
     }
@@ -80,10 +72,7 @@ mod tests {
     }
 
     fn function(lines: usize) -> String {
-        format!(
-            "/// Docs.\n#[inline]\nfn long() {{\n{}}}\n",
-            "    call();\n".repeat(lines - 2)
-        )
+        format!("/// Docs.\n#[inline]\nfn long() {{\n{}}}\n", "    call();\n".repeat(lines - 2))
     }
 
     #[test]
@@ -102,10 +91,7 @@ mod tests {
 
     #[test]
     fn tests_may_be_long() {
-        assert_eq!(
-            complaints(&format!("#[cfg(test)]\nmod tests {{\n{}}}", function(600))),
-            []
-        );
+        assert_eq!(complaints(&format!("#[cfg(test)]\nmod tests {{\n{}}}", function(600))), []);
     }
 
     #[test]

@@ -30,13 +30,7 @@ impl Source {
         flatten(stream, &mut tokens);
         let mut tests = Vec::new();
         test_items(&file.items, &mut tests);
-        Ok(Self {
-            path: path.to_owned(),
-            lines: text.lines().count(),
-            file,
-            tokens,
-            tests,
-        })
+        Ok(Self { path: path.to_owned(), lines: text.lines().count(), file, tokens, tests })
     }
 
     /// Whether the whole file is test code by its place.
@@ -60,10 +54,7 @@ pub(super) fn load(tree: &Tree) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     for path in tree.files("", &[".rs"])? {
         let text = tree.read(&path)?;
-        sources.push(Source::parse(&path, &text).map_err(|source| Failure::Source {
-            path: path.into(),
-            source,
-        })?);
+        sources.push(Source::parse(&path, &text).map_err(|source| Failure::Source { path: path.into(), source })?);
     }
     Ok(sources)
 }

@@ -9,40 +9,16 @@ const TEXT: &[&str] = &[".rs", ".md", ".toml", ".sql", ".sh", ".py", ".ci/run"];
 
 /// A word, and what to do instead. Each is split, so that this file does not hold it.
 const WORDS: &[(&str, &str, &str)] = &[
-    (
-        "/wo",
-        "rk/",
-        "names a folder of one machine; take the path as an argument",
-    ),
-    (
-        "/ho",
-        "me/",
-        "names a folder of one machine; take the path as an argument",
-    ),
-    (
-        "/ro",
-        "ot/",
-        "names a folder of one machine; take the path as an argument",
-    ),
-    (
-        "/Us",
-        "ers/",
-        "names a folder of one machine; take the path as an argument",
-    ),
-    (
-        "../sh",
-        "ared",
-        "stands for vectors outside the repository; only tests may have it as a default",
-    ),
+    ("/wo", "rk/", "names a folder of one machine; take the path as an argument"),
+    ("/ho", "me/", "names a folder of one machine; take the path as an argument"),
+    ("/ro", "ot/", "names a folder of one machine; take the path as an argument"),
+    ("/Us", "ers/", "names a folder of one machine; take the path as an argument"),
+    ("../sh", "ared", "stands for vectors outside the repository; only tests may have it as a default"),
     ("crates", ".io", "names a package host; say `the registry`"),
     ("pypi", ".org", "names a package host; say `the registry`"),
     ("pythonhosted", ".org", "names a package host; say `the registry`"),
     ("npmjs", ".", "names a package host; say `the registry`"),
-    (
-        "deb.debian",
-        ".org",
-        "names a package host; say `the distribution's packages`",
-    ),
+    ("deb.debian", ".org", "names a package host; say `the distribution's packages`"),
 ];
 
 pub(super) fn words(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
@@ -82,10 +58,7 @@ fn check_tokens(source: &Source) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (position, (token, line)) in source.tokens.iter().enumerate() {
         let next = source.tokens.get(position + 1).map_or("", |(token, _)| token.as_str());
-        let before = position
-            .checked_sub(1)
-            .and_then(|at| source.tokens.get(at))
-            .map_or("", |(token, _)| token);
+        let before = position.checked_sub(1).and_then(|at| source.tokens.get(at)).map_or("", |(token, _)| token);
         let why = match (before, token.as_str(), next) {
             (_, "todo" | "unimplemented", "!") => "unfinished; finish it or leave it out",
             ("[", "ignore", _) => "an ignored test shows nothing; make it run or remove it",
@@ -102,11 +75,7 @@ mod tests {
     use super::*;
 
     fn word(head: &str) -> String {
-        WORDS
-            .iter()
-            .find(|(first, ..)| *first == head)
-            .map(|(first, second, _)| format!("{first}{second}"))
-            .unwrap()
+        WORDS.iter().find(|(first, ..)| *first == head).map(|(first, second, _)| format!("{first}{second}")).unwrap()
     }
 
     #[test]
@@ -137,9 +106,6 @@ mod tests {
         assert_eq!(found("fn a() { todo!() }"), 1);
         assert_eq!(found("macro_rules! m { () => { unsafe { } } }"), 1);
         assert_eq!(found("#[test]\n#[ignore = \"slow\"]\nfn a() {}"), 1);
-        assert_eq!(
-            found("/// No unsafe, no todo!, no #[ignore].\nfn ignore() -> &'static str { \"unsafe\" }"),
-            0
-        );
+        assert_eq!(found("/// No unsafe, no todo!, no #[ignore].\nfn ignore() -> &'static str { \"unsafe\" }"), 0);
     }
 }
