@@ -221,10 +221,12 @@ pub enum CanonicalError {
         pointer: String,
     },
     /// Nested too deeply.
-    #[error("nested deeper than {limit} levels")]
+    #[error("nested deeper than {limit} levels at {pointer:?}")]
     TooDeep {
         /// Levels allowed.
         limit: usize,
+        /// The first array or object beyond the limit.
+        pointer: String,
     },
     /// Valid, but not in canonical form where that is demanded.
     #[error("not in RFC 8785 canonical form")]
