@@ -100,10 +100,7 @@ pub struct SealBundle {
 impl Default for SealInputs {
     /// No database, and the usual rule for receipt roots.
     fn default() -> Self {
-        Self {
-            sqlite_db_path: None,
-            receipt_roots: vec![RECEIPT_ROOTS.to_owned()],
-        }
+        Self { sqlite_db_path: None, receipt_roots: vec![RECEIPT_ROOTS.to_owned()] }
     }
 }
 
@@ -118,10 +115,7 @@ impl SealInputs {
         if receipt_roots.len() > RECEIPT_RULES_MAX || receipt_roots.iter().any(|rule| rule.len() > TEXT_MAX) {
             return Err(members.fault("receipt_roots"));
         }
-        Ok(Self {
-            sqlite_db_path: members.nullable("sqlite_db_path")?,
-            receipt_roots,
-        })
+        Ok(Self { sqlite_db_path: members.nullable("sqlite_db_path")?, receipt_roots })
     }
 }
 
@@ -147,10 +141,7 @@ impl BundleBody {
             ("canonicalization", json!(RFC8785)),
             ("signer", json!(self.signer)),
         ];
-        members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn from_members(members: &Members<'_>) -> Result<Self, BundleError> {
@@ -181,21 +172,14 @@ impl BundleBody {
     }
 
     fn statement_text(&self, body_hash: Sha256Digest) -> String {
-        format!(
-            "{STATEMENT_FORMAT}\n{}\n{}\n{body_hash}\n",
-            self.ledger.origin(),
-            self.seal_id
-        )
+        format!("{STATEMENT_FORMAT}\n{}\n{}\n{body_hash}\n", self.ledger.origin(), self.seal_id)
     }
 }
 
 fn read_digest(members: &Members<'_>) -> Result<SealDigest, BundleError> {
     let selection = Selection::from_value(members.value("selection")?).map_err(BundleError::Selection)?;
     let listed = members.list("scrolls")?;
-    let scrolls = listed
-        .iter()
-        .map(ScrollRoot::from_value)
-        .collect::<Result<Vec<_>, _>>()?;
+    let scrolls = listed.iter().map(ScrollRoot::from_value).collect::<Result<Vec<_>, _>>()?;
     check_scrolls(&scrolls)?;
     let leaves = TreeSize::new(members.number("leaves")?);
     let set_root = members.digest("set_root", RootHash::parse_hex)?;
@@ -223,12 +207,7 @@ impl SealBundle {
         let statement = Note::sign(&text, &body.ledger.origin(), signer).map_err(SignError::Note)?;
         members.insert(STATEMENT.to_owned(), json!(statement.to_string()));
         let bytes = canonical::to_bytes(&Value::Object(members)).map_err(SignError::Canonical)?;
-        Ok(Self {
-            body,
-            statement,
-            body_hash,
-            bytes,
-        })
+        Ok(Self { body, statement, body_hash, bytes })
     }
 
     /// Reads a bundle, which must be in its one canonical form and at most [`BUNDLE_MAX`] bytes long. Nothing of it is
@@ -241,15 +220,10 @@ impl SealBundle {
         match value.get("format").and_then(Value::as_str) {
             Some(BUNDLE_FORMAT) => {}
             Some(other) => {
-                return Err(BundleError::FormatUnknown {
-                    found: other.chars().take(64).collect(),
-                });
+                return Err(BundleError::FormatUnknown { found: other.chars().take(64).collect() });
             }
             None => {
-                return Err(ShapeError::Missing {
-                    pointer: "/format".to_owned(),
-                }
-                .into());
+                return Err(ShapeError::Missing { pointer: "/format".to_owned() }.into());
             }
         }
         let members = Members::of(&value, "", &MEMBERS)?;
@@ -262,12 +236,7 @@ impl SealBundle {
         if Value::Object(written) != value {
             return Err(BundleError::NotExact);
         }
-        Ok(Self {
-            body,
-            statement,
-            body_hash,
-            bytes: bytes.to_vec(),
-        })
+        Ok(Self { body, statement, body_hash, bytes: bytes.to_vec() })
     }
 
     /// The file: canonical bytes, without a newline at the end. This is what anchors stamp.
@@ -364,11 +333,7 @@ impl SealBundle {
             return Err(NoteError::Text);
         }
         // A second line would change the file and nothing that is signed.
-        if self.statement.signers().count() == 1 {
-            Ok(())
-        } else {
-            Err(NoteError::SignatureLine)
-        }
+        if self.statement.signers().count() == 1 { Ok(()) } else { Err(NoteError::SignatureLine) }
     }
 }
 

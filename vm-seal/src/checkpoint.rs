@@ -130,15 +130,9 @@ impl Checkpoint {
         let text = note.verify(key).map_err(CheckpointError::Note)?;
         let checkpoint = Self::parse_text(text)?;
         if checkpoint.origin != key.name() {
-            return Err(CheckpointError::OtherOrigin {
-                expected: key.name().to_owned(),
-                found: checkpoint.origin,
-            });
+            return Err(CheckpointError::OtherOrigin { expected: key.name().to_owned(), found: checkpoint.origin });
         }
-        Ok(VerifiedCheckpoint {
-            checkpoint,
-            key: key.clone(),
-        })
+        Ok(VerifiedCheckpoint { checkpoint, key: key.clone() })
     }
 }
 
@@ -208,9 +202,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut forged = bytes.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            let verdict = Note::parse(&forged)
-                .ok()
-                .and_then(|note| Checkpoint::verify(&note, &key).ok());
+            let verdict = Note::parse(&forged).ok().and_then(|note| Checkpoint::verify(&note, &key).ok());
             assert_eq!(verdict, None, "bit {bit}");
         }
     }
@@ -223,10 +215,7 @@ mod tests {
         let root = RootHash::empty();
         let scroll = Checkpoint::of_scroll(&ledger(), &engine, TreeSize::ZERO, root).unwrap();
         let note = Note::sign(&scroll.to_text(), key.name(), &signer).unwrap();
-        assert_eq!(
-            Checkpoint::verify(&note, &key).unwrap_err().code(),
-            "checkpoint-other-origin"
-        );
+        assert_eq!(Checkpoint::verify(&note, &key).unwrap_err().code(), "checkpoint-other-origin");
     }
 
     #[test]

@@ -59,10 +59,7 @@ impl Bounds {
 
     pub(crate) fn from_value(value: &Value) -> Result<Self, ShapeError> {
         let members = Members::of(value, "/bounds", &["min_ts", "max_ts"])?;
-        Ok(Self {
-            min_ts: members.nullable("min_ts")?,
-            max_ts: members.nullable("max_ts")?,
-        })
+        Ok(Self { min_ts: members.nullable("min_ts")?, max_ts: members.nullable("max_ts")? })
     }
 }
 
@@ -95,16 +92,9 @@ impl ScrollRoot {
 /// Refuses more scrolls than the limit, and scrolls not sorted by engine or not unique.
 pub(crate) fn check_scrolls(scrolls: &[ScrollRoot]) -> Result<(), BundleError> {
     if scrolls.len() > SCROLLS_MAX {
-        return Err(BundleError::TooManyScrolls {
-            limit: SCROLLS_MAX,
-            found: scrolls.len(),
-        });
+        return Err(BundleError::TooManyScrolls { limit: SCROLLS_MAX, found: scrolls.len() });
     }
-    if scrolls.is_sorted_by(|one, next| one.engine < next.engine) {
-        Ok(())
-    } else {
-        Err(BundleError::ScrollOrder)
-    }
+    if scrolls.is_sorted_by(|one, next| one.engine < next.engine) { Ok(()) } else { Err(BundleError::ScrollOrder) }
 }
 
 /// A selection, what it came to, and the digest over both.
@@ -173,14 +163,7 @@ impl SealDigest {
             "bounds": bounds.to_value(),
             "scrolls": scrolls.iter().map(ScrollRoot::to_value).collect::<Vec<_>>(),
         }))?;
-        Ok(Self {
-            selection,
-            leaves,
-            set_root,
-            bounds,
-            scrolls,
-            hash: Sha256Digest::of(&bytes),
-        })
+        Ok(Self { selection, leaves, set_root, bounds, scrolls, hash: Sha256Digest::of(&bytes) })
     }
 
     /// What was selected.
@@ -268,22 +251,13 @@ pub(crate) fn walk_selected(
             _ => return Ok(each(entry, RowFate::Missing)),
         };
         let (Ok(leaf), Ok(ts), Ok(selected)) = (row.leaf_hash(), row.ts(), selection.selects(&row)) else {
-            return Ok(each(
-                entry,
-                RowFate::Malformed {
-                    column: "ts".to_owned(),
-                },
-            ));
+            return Ok(each(entry, RowFate::Malformed { column: "ts".to_owned() }));
         };
         if !in_order || !selected || entry.seq >= as_of.as_u64() {
             return Ok(each(entry, RowFate::OutOfPlace));
         }
         set.add(leaf, ts);
-        let fate = if leaf == entry.leaf {
-            RowFate::Intact
-        } else {
-            RowFate::Altered { found: leaf }
-        };
+        let fate = if leaf == entry.leaf { RowFate::Intact } else { RowFate::Altered { found: leaf } };
         Ok(each(entry, fate))
     })?;
     Ok(set)

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use vm_core::digest::RootHash;
-use vm_core::error::{CanonicalError, CapabilityError, NoteError};
+use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError};
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::record::Table;
@@ -405,4 +405,47 @@ stable_codes!(SealError {
     Self::Canonical(_) => "seal-canonical",
     Self::Note(_) => "seal-note",
     Self::TooLong { .. } => "seal-too-long",
+});
+
+/// A ledger in memory that could not record.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The row cannot be made.
+    #[error("row cannot be made")]
+    Record(#[from] RecordError),
+    /// Something has no canonical form.
+    #[error("no canonical form")]
+    Canonical(#[from] CanonicalError),
+    /// The token does not grant it.
+    #[error("capability")]
+    Capability(#[from] CapabilityError),
+    /// A key cannot be used.
+    #[error("key")]
+    Key(#[from] KeyError),
+    /// The checkpoint cannot be made.
+    #[error("checkpoint")]
+    Checkpoint(#[from] CheckpointError),
+    /// A row with this id is there already.
+    #[error("row id {row} is taken")]
+    IdTaken {
+        /// The id.
+        row: RowId,
+    },
+    /// A row that only the system writes.
+    #[error("row is of a reserved kind")]
+    Reserved,
+    /// Nothing was recorded.
+    #[error("nothing was recorded")]
+    Empty,
+}
+stable_codes!(MemoryError {
+    Self::Record(_) => "memory-record",
+    Self::Canonical(_) => "memory-canonical",
+    Self::Capability(_) => "memory-capability",
+    Self::Key(_) => "memory-key",
+    Self::Checkpoint(_) => "memory-checkpoint",
+    Self::IdTaken { .. } => "memory-id-taken",
+    Self::Reserved => "memory-reserved",
+    Self::Empty => "memory-empty",
 });

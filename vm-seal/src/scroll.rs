@@ -53,7 +53,6 @@ pub struct ScrollLines {
     frontier: Frontier,
     partial: Vec<u8>,
     overlong: bool,
-    faults: u64,
     first_fault: Option<u64>,
     wanted: BTreeMap<TreeSize, Option<RootHash>>,
 }
@@ -65,10 +64,7 @@ impl ScrollLines {
         if let Some(root) = wanted.get_mut(&TreeSize::ZERO) {
             *root = Some(RootHash::empty());
         }
-        Self {
-            wanted,
-            ..Self::default()
-        }
+        Self { wanted, ..Self::default() }
     }
 
     /// Takes the next bytes of the file.
@@ -96,7 +92,6 @@ impl ScrollLines {
         let sound =
             !self.overlong && canonical::parse_exact(&self.partial, LINE_MAX).is_ok_and(|value| value.is_object());
         if !sound {
-            self.faults += 1;
             self.first_fault.get_or_insert(self.frontier.size().as_u64());
         }
         self.frontier.append(line_leaf(&self.partial));
@@ -155,9 +150,7 @@ pub fn read_lines(
 }
 
 fn missing(engine: &EngineName) -> FileFault {
-    FileFault::Missing {
-        path: format!("receipts/{engine}"),
-    }
+    FileFault::Missing { path: format!("receipts/{engine}") }
 }
 
 /// A scroll found sound: its root is signed and its lines hash to it. Made by [`verify_scroll`] alone.
@@ -201,10 +194,7 @@ pub fn verify_scroll(
     };
     let signed = read_root(files, engine, &key, &subject, &mut report);
     let recorded = recorded.iter().filter(|root| root.engine == *engine);
-    let sizes = recorded
-        .clone()
-        .map(|root| root.size)
-        .chain(signed.as_ref().map(VerifiedCheckpoint::size));
+    let sizes = recorded.clone().map(|root| root.size).chain(signed.as_ref().map(VerifiedCheckpoint::size));
     let lines = match read_lines(files, engine, sizes) {
         Ok(lines) => lines,
         Err(FileFault::Unreadable { .. }) => {
@@ -228,21 +218,13 @@ pub fn verify_scroll(
         report.checked(format!("{subject}: {} lines against the signed root", signed.size()));
     }
     if lines.size() > signed_size || lines.is_torn() {
-        let torn = if lines.is_torn() {
-            ", and bytes after the last newline"
-        } else {
-            ""
-        };
+        let torn = if lines.is_torn() { ", and bytes after the last newline" } else { "" };
         let found = format!("{} lines{torn}", lines.size());
         report.find(Finding::new(Code::ScrollUnsignedTail, &subject).expected_found(signed_size, found));
     }
     let sound = report.findings().is_empty();
     let verified = signed.filter(|_| sound).map(|signed| VerifiedScroll {
-        root: ScrollRoot {
-            engine: engine.clone(),
-            size: signed.size(),
-            root: signed.root(),
-        },
+        root: ScrollRoot { engine: engine.clone(), size: signed.size(), root: signed.root() },
         key,
     });
     (report, verified)

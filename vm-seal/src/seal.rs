@@ -76,10 +76,7 @@ fn finish(body: BundleBody, signer: &SigningIdentity) -> Result<SealBundle, Seal
     })?;
     let found = bundle.as_bytes().len();
     if found > BUNDLE_MAX {
-        return Err(SealError::TooLong {
-            limit: BUNDLE_MAX,
-            found,
-        });
+        return Err(SealError::TooLong { limit: BUNDLE_MAX, found });
     }
     Ok(bundle)
 }

@@ -77,14 +77,8 @@ impl Selection {
     /// All rows of all tables.
     #[must_use]
     pub fn everything() -> Self {
-        let scope = Scope::TimeWindow {
-            since: None,
-            until: None,
-        };
-        Self {
-            scope,
-            kinds: Table::ALL.to_vec(),
-        }
+        let scope = Scope::TimeWindow { since: None, until: None };
+        Self { scope, kinds: Table::ALL.to_vec() }
     }
 
     fn new(scope: Scope, kinds: &[Table]) -> Result<Self, SelectionError> {
@@ -128,17 +122,10 @@ impl Selection {
     #[must_use]
     pub fn filter(&self, as_of: TreeSize) -> RowFilter {
         let scope = match &self.scope {
-            Scope::TimeWindow { since, until } => RowScope::Window {
-                since: *since,
-                until: *until,
-            },
+            Scope::TimeWindow { since, until } => RowScope::Window { since: *since, until: *until },
             Scope::TraceSet(traces) => RowScope::Traces(traces.clone()),
         };
-        RowFilter {
-            tables: self.kinds.clone(),
-            scope,
-            as_of: as_of.as_u64(),
-        }
+        RowFilter { tables: self.kinds.clone(), scope, as_of: as_of.as_u64() }
     }
 
     /// The selection as JSON.
@@ -162,10 +149,7 @@ impl Selection {
         let until: Option<Instant> = members.nullable("until")?;
         let listed = members.list("trace_ids")?.len();
         if listed > TRACES_MAX {
-            return Err(SelectionError::TooManyTraces {
-                limit: TRACES_MAX,
-                found: listed,
-            });
+            return Err(SelectionError::TooManyTraces { limit: TRACES_MAX, found: listed });
         }
         let traces: Vec<TraceId> = members.parse_list("trace_ids")?;
         let kinds: Vec<Table> = members.parse_list("kinds")?;
@@ -190,10 +174,7 @@ impl Selection {
 fn check_traces(traces: &[TraceId]) -> Result<(), SelectionError> {
     match traces.len() {
         0 => Err(SelectionError::NoTraces),
-        found if found > TRACES_MAX => Err(SelectionError::TooManyTraces {
-            limit: TRACES_MAX,
-            found,
-        }),
+        found if found > TRACES_MAX => Err(SelectionError::TooManyTraces { limit: TRACES_MAX, found }),
         _ => Ok(()),
     }
 }
@@ -229,110 +210,19 @@ mod tests {
         let (one, two) = (trace(1), trace(2));
         let all = json!(["tool_invocations", "mcp_calls"]);
         for (scope, since, until, traces, kinds, code) in [
-            (
-                "time_window",
-                json!(late),
-                json!(early),
-                json!([]),
-                all.clone(),
-                "selection-empty-window",
-            ),
-            (
-                "time_window",
-                json!(early),
-                json!(early),
-                json!([]),
-                all.clone(),
-                "selection-empty-window",
-            ),
-            (
-                "time_window",
-                json!(early),
-                json!(late),
-                json!([one]),
-                all.clone(),
-                "selection-foreign-to-scope",
-            ),
-            (
-                "trace_set",
-                json!(early),
-                json!(null),
-                json!([one]),
-                all.clone(),
-                "selection-foreign-to-scope",
-            ),
-            (
-                "trace_set",
-                json!(null),
-                json!(late),
-                json!([one]),
-                all.clone(),
-                "selection-foreign-to-scope",
-            ),
-            (
-                "trace_set",
-                json!(null),
-                json!(null),
-                json!([]),
-                all.clone(),
-                "selection-no-traces",
-            ),
-            (
-                "trace_set",
-                json!(null),
-                json!(null),
-                json!([two, one]),
-                all.clone(),
-                "selection-trace-order",
-            ),
-            (
-                "trace_set",
-                json!(null),
-                json!(null),
-                json!([one, one]),
-                all.clone(),
-                "selection-trace-order",
-            ),
-            (
-                "trace_set",
-                json!(null),
-                json!(null),
-                json!(["X"]),
-                all.clone(),
-                "selection-shape",
-            ),
-            (
-                "all",
-                json!(null),
-                json!(null),
-                json!([]),
-                all.clone(),
-                "selection-unknown-scope",
-            ),
-            (
-                "time_window",
-                json!("2026-01-02T12:00:00Z"),
-                json!(null),
-                json!([]),
-                all,
-                "selection-shape",
-            ),
-            (
-                "time_window",
-                json!(null),
-                json!(null),
-                json!([]),
-                json!([]),
-                "selection-no-kinds",
-            ),
-            (
-                "time_window",
-                json!(null),
-                json!(null),
-                json!([]),
-                json!(["log"]),
-                "selection-shape",
-            ),
+            ("time_window", json!(late), json!(early), json!([]), all.clone(), "selection-empty-window"),
+            ("time_window", json!(early), json!(early), json!([]), all.clone(), "selection-empty-window"),
+            ("time_window", json!(early), json!(late), json!([one]), all.clone(), "selection-foreign-to-scope"),
+            ("trace_set", json!(early), json!(null), json!([one]), all.clone(), "selection-foreign-to-scope"),
+            ("trace_set", json!(null), json!(late), json!([one]), all.clone(), "selection-foreign-to-scope"),
+            ("trace_set", json!(null), json!(null), json!([]), all.clone(), "selection-no-traces"),
+            ("trace_set", json!(null), json!(null), json!([two, one]), all.clone(), "selection-trace-order"),
+            ("trace_set", json!(null), json!(null), json!([one, one]), all.clone(), "selection-trace-order"),
+            ("trace_set", json!(null), json!(null), json!(["X"]), all.clone(), "selection-shape"),
+            ("all", json!(null), json!(null), json!([]), all.clone(), "selection-unknown-scope"),
+            ("time_window", json!("2026-01-02T12:00:00Z"), json!(null), json!([]), all, "selection-shape"),
+            ("time_window", json!(null), json!(null), json!([]), json!([]), "selection-no-kinds"),
+            ("time_window", json!(null), json!(null), json!([]), json!(["log"]), "selection-shape"),
             (
                 "time_window",
                 json!(null),

@@ -21,22 +21,16 @@ impl<'a> Members<'a> {
         let object = value.as_object().ok_or(ShapeError::Member { pointer: at.to_owned() })?;
         if let Some(name) = object.keys().find(|name| !names.contains(&name.as_str())) {
             let name: String = name.chars().take(NAME_SHOWN_MAX).collect();
-            return Err(ShapeError::Foreign {
-                pointer: format!("{at}/{name}"),
-            });
+            return Err(ShapeError::Foreign { pointer: format!("{at}/{name}") });
         }
         match names.iter().find(|name| !object.contains_key(**name)) {
-            Some(name) => Err(ShapeError::Missing {
-                pointer: format!("{at}/{name}"),
-            }),
+            Some(name) => Err(ShapeError::Missing { pointer: format!("{at}/{name}") }),
             None => Ok(Self { object, at }),
         }
     }
 
     pub(crate) fn fault(&self, name: &str) -> ShapeError {
-        ShapeError::Member {
-            pointer: format!("{}/{name}", self.at),
-        }
+        ShapeError::Member { pointer: format!("{}/{name}", self.at) }
     }
 
     pub(crate) fn value(&self, name: &str) -> Result<&'a Value, ShapeError> {
@@ -63,11 +57,7 @@ impl<'a> Members<'a> {
 
     /// A string that reads as a `T`, or null.
     pub(crate) fn nullable<T: FromStr>(&self, name: &str) -> Result<Option<T>, ShapeError> {
-        if self.value(name)?.is_null() {
-            Ok(None)
-        } else {
-            self.parse(name).map(Some)
-        }
+        if self.value(name)?.is_null() { Ok(None) } else { self.parse(name).map(Some) }
     }
 
     /// A list of strings that each read as a `T`.
@@ -84,10 +74,6 @@ impl<'a> Members<'a> {
 
     /// A string that must be exactly `expected`.
     pub(crate) fn word(&self, name: &str, expected: &str) -> Result<(), ShapeError> {
-        if self.text(name)? == expected {
-            Ok(())
-        } else {
-            Err(self.fault(name))
-        }
+        if self.text(name)? == expected { Ok(()) } else { Err(self.fault(name)) }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Every check answers with a [`Report`]; [`verify_seal`] also with a [`VerifiedSeal`] where all of it holds.
 
+use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::key::NoteKey;
-use vm_core::record::{LogEntry, SCHEMA, StoredRow, Table};
+use vm_core::record::{Genesis, LogEntry, SCHEMA, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
 
@@ -38,10 +39,7 @@ impl VerifiedSeal {
     }
 
     pub(crate) fn of(bundle: &SealBundle, report: &Report) -> Option<Self> {
-        (report.verdict() == Verdict::Verified).then(|| Self {
-            bundle: bundle.clone(),
-            file_hash: bundle.file_hash(),
-        })
+        (report.verdict() == Verdict::Verified).then(|| Self { bundle: bundle.clone(), file_hash: bundle.file_hash() })
     }
 }
 
@@ -96,10 +94,7 @@ pub fn verify_exported<L: AsRef<[u8]>>(
         }
     }
     rows.sort_unstable_by_key(|(table, id, ..)| (*table, *id));
-    if let Some([_, (table, id, ..)]) = rows
-        .array_windows()
-        .find(|[one, next]| (one.0, one.1) == (next.0, next.1))
-    {
+    if let Some([_, (table, id, ..)]) = rows.array_windows().find(|[one, next]| (one.0, one.1) == (next.0, next.1)) {
         report.find(Finding::new(Code::RowInserted, row_subject(*table, *id)).found("exported twice"));
     }
     let mut set = RowSet::default();
@@ -186,6 +181,7 @@ pub(crate) fn check_against_view(
         report.find(finding.expected_found(ledger, bundle.ledger()));
         return Ok(());
     }
+    check_signer(bundle, view, report)?;
     let held = TreeSize::new(view.size()?);
     if bundle.as_of() > held {
         report.find(Finding::new(Code::TailCut, &subject).expected_found(bundle.as_of(), held));
@@ -203,6 +199,42 @@ pub(crate) fn check_against_view(
         report.checked(format!("{subject}: root of the log at {}", bundle.as_of()));
     }
     check_rows(bundle, view, report)
+}
+
+/// The genesis row names the key that seals are signed with, whether or not one was pinned.
+fn check_signer(bundle: &SealBundle, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
+    let subject = subject(bundle);
+    match read_genesis(view)? {
+        Ok(genesis) if genesis.log_key() == bundle.signer().public() => {}
+        Ok(genesis) => {
+            let finding = Finding::new(Code::SealAltered, format!("{subject} signer"));
+            report.find(finding.expected_found(genesis.log_key(), bundle.signer().public()));
+        }
+        Err(found) => report.find(Finding::new(Code::GenesisInvalid, format!("genesis of {subject}")).found(found)),
+    }
+    Ok(())
+}
+
+/// Content of the first row, which names the keys, or what is wrong with it.
+pub(crate) fn read_genesis(view: &dyn EvidenceView) -> Result<Result<Genesis, &'static str>, ViewError> {
+    let mut read = Err("nothing at place 0");
+    view.visit_log(0, 1, &mut |entry, state| {
+        read = match (entry, state) {
+            (StoredEntry::Entry(LogEntry { seq: 0, .. }), RowState::Present(row)) => genesis(&row),
+            _ => Err("not a row"),
+        };
+        Ok(Visit::Stop)
+    })?;
+    Ok(read)
+}
+
+fn genesis(row: &StoredRow) -> Result<Genesis, &'static str> {
+    if row.table() != Table::ProofArtifacts || row.text("kind") != Some(SystemKind::Genesis.as_str()) {
+        return Err("a row of another kind");
+    }
+    let json = row.text("meta_json").ok_or("no content")?;
+    let value = canonical::parse(json.as_bytes(), canonical::BYTES_MAX).map_err(|error| error.code())?;
+    Genesis::from_value(&value).map_err(|error| error.code())
 }
 
 /// Root over the leaves that the log holds below `size`. Fewer leaves give another root, as they should.
@@ -269,9 +301,7 @@ pub(crate) fn fate_of(entry: &LogEntry, state: &RowState) -> RowFate {
             match row.leaf_hash() {
                 Ok(leaf) if leaf == entry.leaf && same => RowFate::Intact,
                 Ok(found) => RowFate::Altered { found },
-                Err(error) => RowFate::Malformed {
-                    column: error.code().to_owned(),
-                },
+                Err(error) => RowFate::Malformed { column: error.code().to_owned() },
             }
         }
         RowState::Malformed { column } => RowFate::Malformed { column: column.clone() },
@@ -298,11 +328,7 @@ fn compare_set(bundle: &SealBundle, set: &RowSet, report: &mut Report) -> bool {
     };
     differs("leaves", claimed.leaves().to_string(), found.leaves().to_string());
     differs("set_root", claimed.set_root().to_string(), found.set_root().to_string());
-    differs(
-        "bounds",
-        claimed.bounds().to_value().to_string(),
-        found.bounds().to_value().to_string(),
-    );
+    differs("bounds", claimed.bounds().to_value().to_string(), found.bounds().to_value().to_string());
     differs("digest", bundle.claimed_digest().to_string(), found.hash().to_string());
     same
 }

@@ -55,11 +55,7 @@ fn path(m: usize, leaves: &[LeafHash]) -> Vec<RootHash> {
     }
     let k = split(leaves.len());
     let (left, right) = leaves.split_at(k);
-    let (mut path, sibling) = if m < k {
-        (path(m, left), mth(right))
-    } else {
-        (path(m - k, right), mth(left))
-    };
+    let (mut path, sibling) = if m < k { (path(m, left), mth(right)) } else { (path(m - k, right), mth(left)) };
     path.push(sibling);
     path
 }
@@ -71,11 +67,8 @@ fn subproof(m: usize, leaves: &[LeafHash], whole: bool) -> Vec<RootHash> {
     }
     let k = split(leaves.len());
     let (left, right) = leaves.split_at(k);
-    let (mut proof, sibling) = if m <= k {
-        (subproof(m, left, whole), mth(right))
-    } else {
-        (subproof(m - k, right, false), mth(left))
-    };
+    let (mut proof, sibling) =
+        if m <= k { (subproof(m, left, whole), mth(right)) } else { (subproof(m - k, right, false), mth(left)) };
     proof.push(sibling);
     proof
 }
@@ -216,14 +209,8 @@ fn every_spoiled_consistency_proof_is_refused() {
 #[test]
 fn a_long_proof_is_refused_before_it_is_looked_at() {
     let hashes = vec![RootHash::empty(); PROOF_HASHES_MAX + 1];
-    assert_eq!(
-        InclusionProof::from_hashes(hashes.clone()).unwrap_err().code(),
-        "proof-too-long"
-    );
-    assert_eq!(
-        ConsistencyProof::from_hashes(hashes).unwrap_err().code(),
-        "proof-too-long"
-    );
+    assert_eq!(InclusionProof::from_hashes(hashes.clone()).unwrap_err().code(), "proof-too-long");
+    assert_eq!(ConsistencyProof::from_hashes(hashes).unwrap_err().code(), "proof-too-long");
 }
 
 #[test]
@@ -235,14 +222,12 @@ fn the_largest_tree_does_not_overflow() {
         assert!(result.is_err());
     }
     for old in [1, 2, 3, u64::MAX / 2 + 1, u64::MAX - 1] {
-        let result = ConsistencyProof::from_hashes(vec![RootHash::empty(); 64])
-            .unwrap()
-            .verify(
-                TreeSize::new(old),
-                RootHash::empty(),
-                TreeSize::new(u64::MAX),
-                RootHash::empty(),
-            );
+        let result = ConsistencyProof::from_hashes(vec![RootHash::empty(); 64]).unwrap().verify(
+            TreeSize::new(old),
+            RootHash::empty(),
+            TreeSize::new(u64::MAX),
+            RootHash::empty(),
+        );
         assert!(result.is_err());
     }
 }

@@ -40,10 +40,7 @@ impl ConsistencyProof {
         new_root: RootHash,
     ) -> Result<(), ProofError> {
         if old_size > new_size {
-            return Err(ProofError::Shrunk {
-                old: old_size,
-                new: new_size,
-            });
+            return Err(ProofError::Shrunk { old: old_size, new: new_size });
         }
         if old_size == new_size || old_size == TreeSize::ZERO {
             return self.verify_trivial(old_size, old_root, new_size, new_root);
@@ -126,10 +123,7 @@ pub fn prove_consistency<R: HashReader + ?Sized>(
 /// Refuses a proof longer than any tree demands.
 pub(super) const fn check_count(found: usize) -> Result<(), ProofError> {
     if found > PROOF_HASHES_MAX {
-        return Err(ProofError::TooLong {
-            limit: PROOF_HASHES_MAX,
-            found,
-        });
+        return Err(ProofError::TooLong { limit: PROOF_HASHES_MAX, found });
     }
     Ok(())
 }
@@ -139,10 +133,7 @@ pub(super) fn check_length(hashes: &[RootHash], expected: u32) -> Result<(), Pro
     if u32::try_from(hashes.len()) == Ok(expected) {
         Ok(())
     } else {
-        Err(ProofError::Length {
-            expected,
-            found: hashes.len(),
-        })
+        Err(ProofError::Length { expected, found: hashes.len() })
     }
 }
 
@@ -153,9 +144,5 @@ pub(super) fn split_parts(hashes: &[RootHash], inner: u32) -> (&[RootHash], &[Ro
 }
 
 fn check_root(expected: RootHash, found: RootHash) -> Result<(), ProofError> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(ProofError::Root { expected, found })
-    }
+    if expected == found { Ok(()) } else { Err(ProofError::Root { expected, found }) }
 }

@@ -28,15 +28,9 @@ impl Frontier {
     pub fn from_subtrees(size: TreeSize, subtrees: Vec<RootHash>) -> Result<Self, FrontierError> {
         let expected = size.as_u64().count_ones();
         if u32::try_from(subtrees.len()) != Ok(expected) {
-            return Err(FrontierError::Count {
-                expected,
-                found: subtrees.len(),
-            });
+            return Err(FrontierError::Count { expected, found: subtrees.len() });
         }
-        Ok(Self {
-            size: size.as_u64(),
-            subtrees,
-        })
+        Ok(Self { size: size.as_u64(), subtrees })
     }
 
     /// The frontier of the first `size` leaves behind `reader`.
@@ -47,10 +41,7 @@ impl Frontier {
         let nodes = Self::nodes(size);
         let subtrees = reader.read(&nodes).map_err(ProveError::Read)?;
         let found = subtrees.len();
-        Self::from_subtrees(size, subtrees).map_err(|_| ProveError::Answer {
-            expected: nodes.len(),
-            found,
-        })
+        Self::from_subtrees(size, subtrees).map_err(|_| ProveError::Answer { expected: nodes.len(), found })
     }
 
     /// Places of the complete subtrees of a tree of `size`, largest first.

@@ -87,12 +87,7 @@ impl InclusionProof {
         if found != root {
             return Err(ProofError::Root { expected: root, found });
         }
-        Ok(VerifiedInclusion {
-            leaf,
-            index,
-            size,
-            root,
-        })
+        Ok(VerifiedInclusion { leaf, index, size, root })
     }
 }
 

@@ -38,11 +38,7 @@ pub fn root_of(leaves: impl IntoIterator<Item = LeafHash>) -> RootHash {
 /// Hashes up a proof along the path of `index`: bit i of `index` says on which side the hash at step i stands.
 fn chain_inner(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
     let step = |(seed, bits): (RootHash, u64), hash: &RootHash| {
-        let parent = if bits & 1 == 0 {
-            RootHash::parent(&seed, hash)
-        } else {
-            RootHash::parent(hash, &seed)
-        };
+        let parent = if bits & 1 == 0 { RootHash::parent(&seed, hash) } else { RootHash::parent(hash, &seed) };
         (parent, bits >> 1)
     };
     hashes.iter().fold((seed, index), step).0
@@ -51,11 +47,7 @@ fn chain_inner(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
 /// As [`chain_inner`], taking only the hashes that stand to the left.
 fn chain_inner_left(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
     let step = |(seed, bits): (RootHash, u64), hash: &RootHash| {
-        let parent = if bits & 1 == 0 {
-            seed
-        } else {
-            RootHash::parent(hash, &seed)
-        };
+        let parent = if bits & 1 == 0 { seed } else { RootHash::parent(hash, &seed) };
         (parent, bits >> 1)
     };
     hashes.iter().fold((seed, index), step).0

@@ -34,9 +34,7 @@ impl NodeAt {
     /// Whether all leaves of this subtree are in a tree of `size`.
     #[must_use]
     pub fn is_within(self, size: TreeSize) -> bool {
-        size.as_u64()
-            .checked_shr(u32::from(self.level))
-            .is_some_and(|complete| self.index < complete)
+        size.as_u64().checked_shr(u32::from(self.level)).is_some_and(|complete| self.index < complete)
     }
 }
 
@@ -62,10 +60,7 @@ pub fn root_at<R: HashReader + ?Sized>(reader: &R, size: TreeSize) -> Result<Roo
     }
     let range = Range::new(0, size.as_u64());
     let roots = read_ranges(reader, &[range])?;
-    roots
-        .into_iter()
-        .next()
-        .ok_or(ProveError::Answer { expected: 1, found: 0 })
+    roots.into_iter().next().ok_or(ProveError::Answer { expected: 1, found: 0 })
 }
 
 /// Leaves from `begin` up to `end`, which form one subtree of some tree.
@@ -104,10 +99,7 @@ pub(super) fn read_ranges<R: HashReader + ?Sized>(
     let nodes: Vec<NodeAt> = ranges.iter().flat_map(|range| range.nodes()).collect();
     let hashes = reader.read(&nodes).map_err(ProveError::Read)?;
     if hashes.len() != nodes.len() {
-        return Err(ProveError::Answer {
-            expected: nodes.len(),
-            found: hashes.len(),
-        });
+        return Err(ProveError::Answer { expected: nodes.len(), found: hashes.len() });
     }
     let mut rest = hashes.as_slice();
     let mut roots = Vec::with_capacity(ranges.len());
@@ -121,10 +113,5 @@ pub(super) fn read_ranges<R: HashReader + ?Sized>(
 
 /// Root over complete subtrees of falling size, left to right.
 pub(super) fn fold_right(subtrees: &[RootHash]) -> RootHash {
-    subtrees
-        .iter()
-        .rev()
-        .copied()
-        .reduce(|right, left| RootHash::parent(&left, &right))
-        .unwrap_or_else(RootHash::empty)
+    subtrees.iter().rev().copied().reduce(|right, left| RootHash::parent(&left, &right)).unwrap_or_else(RootHash::empty)
 }

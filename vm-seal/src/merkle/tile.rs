@@ -89,11 +89,7 @@ impl TileAt {
             number = format!("x{:03}/{number}", rest % 1_000);
             rest /= 1_000;
         }
-        let partial = if self.is_full() {
-            String::new()
-        } else {
-            format!(".p/{}", self.width)
-        };
+        let partial = if self.is_full() { String::new() } else { format!(".p/{}", self.width) };
         format!("tile/{}/{number}{partial}", self.level)
     }
 }
@@ -127,10 +123,7 @@ impl Tile {
     pub fn parse(at: TileAt, bytes: &[u8]) -> Result<Self, TileError> {
         let expected = usize::from(at.width) * DIGEST_LEN;
         if bytes.len() != expected {
-            return Err(TileError::Length {
-                expected,
-                found: bytes.len(),
-            });
+            return Err(TileError::Length { expected, found: bytes.len() });
         }
         let hashes = bytes.as_chunks::<DIGEST_LEN>().0;
         let hashes = hashes.iter().copied().map(RootHash::from_bytes).collect();
@@ -167,10 +160,7 @@ impl Tile {
         }
         let first = (node.index() << height) % u64::from(TILE_WIDTH);
         let first = usize::try_from(first).map_err(|_| TileError::Outside)?;
-        let hashes = self
-            .hashes
-            .get(first..first + (1 << height))
-            .ok_or(TileError::Outside)?;
+        let hashes = self.hashes.get(first..first + (1 << height)).ok_or(TileError::Outside)?;
         Ok(complete_root(hashes))
     }
 
@@ -186,10 +176,7 @@ fn complete_root(hashes: &[RootHash]) -> RootHash {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         let pairs = row.as_chunks::<2>().0;
-        row = pairs
-            .iter()
-            .map(|[left, right]| RootHash::parent(left, right))
-            .collect();
+        row = pairs.iter().map(|[left, right]| RootHash::parent(left, right)).collect();
     }
     row.first().copied().unwrap_or_else(RootHash::empty)
 }
@@ -255,9 +242,7 @@ mod tests {
         fn tile(&self, at: TileAt) -> Result<Tile, TileError> {
             let level = at.level() * TILE_HEIGHT;
             let first = at.index() * u64::from(TILE_WIDTH);
-            let nodes: Vec<NodeAt> = (0..u64::from(at.width()))
-                .map(|i| NodeAt::new(level, first + i))
-                .collect();
+            let nodes: Vec<NodeAt> = (0..u64::from(at.width())).map(|i| NodeAt::new(level, first + i)).collect();
             let hashes = self.0.read(&nodes).unwrap();
             let tile = Tile::from_hashes(at, hashes)?;
             Tile::parse(at, &tile.to_bytes())
@@ -278,13 +263,7 @@ mod tests {
         assert!(TileAt::new(0, 0, 0).is_err());
         assert!(TileAt::new(0, 0, 257).is_err());
         let at = TileAt::new(0, 0, 2).unwrap();
-        assert_eq!(
-            Tile::parse(at, &[0; 63]),
-            Err(TileError::Length {
-                expected: 64,
-                found: 63
-            })
-        );
+        assert_eq!(Tile::parse(at, &[0; 63]), Err(TileError::Length { expected: 64, found: 63 }));
         let tile = Tile::parse(at, &[0; 64]).unwrap();
         assert_eq!(tile.subtree(NodeAt::new(0, 2)), Err(TileError::Outside));
         assert_eq!(tile.subtree(NodeAt::new(2, 0)), Err(TileError::Outside));

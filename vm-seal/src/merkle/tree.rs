@@ -80,10 +80,7 @@ impl Tree {
 
     fn check_size(&self, size: TreeSize) -> Result<(), ProveError<Infallible>> {
         if size > self.size() {
-            return Err(ProveError::Size {
-                wanted: size,
-                held: self.size(),
-            });
+            return Err(ProveError::Size { wanted: size, held: self.size() });
         }
         Ok(())
     }

@@ -1,0 +1,361 @@
+//! The audit: rules over a whole ledger, read once from end to end.
+//!
+//! Each rule answers with findings; what could not be looked at is a finding too. Whether seals exist and are
+//! anchored, and which authorities count, is for whoever composes the audit with those checks.
+
+mod artifact;
+mod capability;
+mod log;
+mod row;
+mod tile;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vm_core::digest::RootHash;
+use vm_core::id::{EngineName, LedgerId, SealId};
+use vm_core::key::{Note, NoteKey};
+use vm_core::record::Genesis;
+use vm_core::verdict::{Code, Finding, Report, Severity};
+use vm_core::view::{EvidenceView, VaultFiles, ViewError, Visit};
+
+use crate::bundle::{SealBundle, ledger_of};
+use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::digest::ScrollRoot;
+use crate::error::{BundleError, CheckpointError};
+use crate::merkle::TreeSize;
+use crate::scroll::{VerifiedScroll, verify_scroll};
+use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis};
+
+pub use artifact::ArtifactRow;
+
+use artifact::Artifacts;
+use log::LogWalk;
+use row::RowRules;
+
+/// What the verifier brings from outside the vault.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'a> {
+    /// The ledger's key. Without it signatures prove only that the ledger agrees with itself.
+    pub key: Option<&'a NoteKey>,
+    /// A checkpoint that the verifier remembers. Without it an older copy of the whole vault looks the same.
+    pub head: Option<&'a Note>,
+}
+
+/// A ledger in which every rule held: one log, under signed checkpoints, and every row as it was logged. Made by
+/// [`audit`] alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditedLedger {
+    ledger: LedgerId,
+    size: TreeSize,
+    root: RootHash,
+    key: NoteKey,
+    pinned: bool,
+    headed: bool,
+}
+
+impl AuditedLedger {
+    /// Name of the ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> LedgerId {
+        self.ledger
+    }
+
+    /// Entries in its log.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// Root over them.
+    #[must_use]
+    pub const fn root(&self) -> RootHash {
+        self.root
+    }
+
+    /// The key its checkpoints are signed with.
+    #[must_use]
+    pub const fn key(&self) -> &NoteKey {
+        &self.key
+    }
+
+    /// Whether that key was pinned from outside.
+    #[must_use]
+    pub const fn is_pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// Whether a head from outside was compared.
+    #[must_use]
+    pub const fn is_headed(&self) -> bool {
+        self.headed
+    }
+}
+
+/// A seal that the audit came across.
+#[derive(Clone, Debug)]
+pub struct AuditedSeal {
+    /// The row that recorded it.
+    pub row: ArtifactRow,
+    /// The bundle, where the file is there and reads.
+    pub bundle: Option<SealBundle>,
+    /// Whether it holds against the ledger.
+    pub verified: Option<VerifiedSeal>,
+}
+
+/// Outcome of an audit.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// All findings.
+    pub report: Report,
+    /// The ledger, where no rule was broken and none went unchecked. Neither a pinned key nor a head is needed for it.
+    pub ledger: Option<AuditedLedger>,
+    /// Seals, in the order they were recorded.
+    pub seals: Vec<AuditedSeal>,
+    /// Rows of anchors, in the order they were recorded; what they prove is for `vm-anchor`.
+    pub anchors: Vec<ArtifactRow>,
+    /// Scrolls that hold, by engine.
+    pub scrolls: Vec<VerifiedScroll>,
+}
+
+/// Audits a whole ledger. `files` are those below its vault; without them artifacts and scrolls go unchecked, which
+/// is found. Cost: one pass over log and rows, one over each seal's rows and each scroll. Memory: 8 bytes a row,
+/// and what is open: calls without answer, checkpoints, tokens.
+#[must_use]
+pub fn audit(view: &dyn EvidenceView, files: Option<&dyn VaultFiles>, trust: &Trust<'_>) -> Audit {
+    let mut auditor = Auditor { view, files, trust, report: Report::new() };
+    let outcome = auditor.run();
+    let mut report = auditor.report;
+    let empty =
+        Audit { report: Report::new(), ledger: None, seals: Vec::new(), anchors: Vec::new(), scrolls: Vec::new() };
+    match outcome {
+        Ok(audit) => Audit { report, ..audit },
+        Err(ViewError::Empty) => {
+            report.find(Finding::new(Code::GenesisInvalid, "ledger").expected_found("a genesis row", "an empty log"));
+            Audit { report, ..empty }
+        }
+        Err(error) => {
+            report.find(Finding::new(Code::EvidenceUnreadable, "ledger").found(error));
+            Audit { report, ..empty }
+        }
+    }
+}
+
+struct Auditor<'a> {
+    view: &'a dyn EvidenceView,
+    files: Option<&'a dyn VaultFiles>,
+    trust: &'a Trust<'a>,
+    report: Report,
+}
+
+/// What the pass over the log leaves for the rules after it.
+struct Walked {
+    roots: BTreeMap<TreeSize, RootHash>,
+    root: RootHash,
+    artifacts: Artifacts,
+}
+
+impl Auditor<'_> {
+    fn run(&mut self) -> Result<Audit, ViewError> {
+        let ledger = self.view.ledger()?;
+        let size = TreeSize::new(self.view.size()?);
+        let genesis = self.read_genesis(ledger)?;
+        let key = self.key(ledger, genesis.as_ref());
+        let marks = self.marks(key.as_ref())?;
+        let head = self.head(key.as_ref());
+        let walked = self.walk(ledger, size, genesis, marks, head.as_ref())?;
+        self.unlogged()?;
+        let seals = self.seals(&walked)?;
+        let scrolls = key.as_ref().map_or_else(Vec::new, |key| self.scrolls(ledger, key, &seals));
+        let whole = !self.report.findings().iter().any(|finding| {
+            finding.code().severity() == Severity::Contradicted || finding.code() == Code::EvidenceUnreadable
+        }) && self.report.findings_dropped() == 0;
+        let audited = key.filter(|_| whole).map(|key| AuditedLedger {
+            ledger,
+            size,
+            root: walked.root,
+            key,
+            pinned: self.trust.key.is_some(),
+            headed: head.is_some(),
+        });
+        let anchors = walked.artifacts.anchors;
+        Ok(Audit { report: Report::new(), ledger: audited, seals, anchors, scrolls })
+    }
+
+    /// Content of the first row, which names the keys.
+    fn read_genesis(&mut self, ledger: LedgerId) -> Result<Option<Genesis>, ViewError> {
+        match read_genesis(self.view)? {
+            Ok(genesis) => Ok(Some(genesis)),
+            Err(found) => {
+                let subject = format!("genesis of {ledger}");
+                self.report.find(Finding::new(Code::GenesisInvalid, subject).found(found));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The key to check signatures with: the pinned one, else the ledger's own word.
+    fn key(&mut self, ledger: LedgerId, genesis: Option<&Genesis>) -> Option<NoteKey> {
+        let own = genesis.and_then(|genesis| NoteKey::new(ledger.origin(), genesis.log_key()).ok());
+        let Some(pinned) = self.trust.key else {
+            self.report.find(Finding::new(Code::NoTrustKey, format!("ledger {ledger}")));
+            return own;
+        };
+        if ledger_of(pinned) != Some(ledger) {
+            let finding = Finding::new(Code::GenesisInvalid, "ledger");
+            self.report.find(finding.expected_found(pinned.name(), ledger.origin()));
+        } else if own.as_ref().is_some_and(|own| own != pinned) {
+            let finding = Finding::new(Code::GenesisInvalid, "log key of the genesis");
+            let own = own.as_ref().map(NoteKey::public);
+            self.report
+                .find(finding.expected_found(pinned.public(), own.map_or_else(String::new, |own| own.to_string())));
+        }
+        Some(pinned.clone())
+    }
+
+    /// Stored checkpoints whose signature holds, by size.
+    fn marks(&mut self, key: Option<&NoteKey>) -> Result<BTreeMap<TreeSize, RootHash>, ViewError> {
+        let mut marks = BTreeMap::new();
+        let mut count = 0_u64;
+        let report = &mut self.report;
+        self.view.visit_checkpoints(&mut |size, text| {
+            count += 1;
+            let (subject, size) = (format!("checkpoint {size}"), TreeSize::new(size));
+            match check_note(text.as_bytes(), key) {
+                Ok(found) if found.size() != size => {
+                    report.find(Finding::new(Code::CheckpointInvalid, subject).expected_found(size, found.size()));
+                }
+                Ok(found) => {
+                    if let Some(other) = marks.insert(size, found.root()).filter(|other| *other != found.root()) {
+                        report.find(Finding::new(Code::Forked, subject).expected_found(other, found.root()));
+                    }
+                }
+                Err(error) => report.find(Finding::new(Code::CheckpointInvalid, subject).found(error)),
+            }
+            Ok(Visit::Continue)
+        })?;
+        if count == 0 {
+            report.find(Finding::new(Code::CheckpointInvalid, "checkpoints").found("none is stored"));
+        }
+        report.checked(format!("checkpoints: {count} signatures"));
+        Ok(marks)
+    }
+
+    fn head(&mut self, key: Option<&NoteKey>) -> Option<VerifiedCheckpoint> {
+        let Some(note) = self.trust.head else {
+            self.report.find(Finding::new(Code::RollbackNotExcluded, "ledger"));
+            return None;
+        };
+        let checked = key.ok_or("no-key").and_then(|key| Checkpoint::verify(note, key).map_err(|error| error.code()));
+        match checked {
+            Ok(head) => Some(head),
+            Err(found) => {
+                self.report.find(Finding::new(Code::CheckpointInvalid, "head from outside").found(found));
+                None
+            }
+        }
+    }
+
+    fn walk(
+        &mut self,
+        ledger: LedgerId,
+        size: TreeSize,
+        genesis: Option<Genesis>,
+        marks: BTreeMap<TreeSize, RootHash>,
+        head: Option<&VerifiedCheckpoint>,
+    ) -> Result<Walked, ViewError> {
+        let mut log = LogWalk::new(marks, head);
+        let mut rules = RowRules::new(self.view, ledger, genesis);
+        let mut artifacts = Artifacts::default();
+        let (files, report) = (self.files, &mut self.report);
+        self.view.visit_log(0, size.as_u64(), &mut |stored, state| {
+            if let Some((entry, row)) = log.step(&stored, state, report) {
+                rules.check(&entry, &row, report)?;
+                artifacts.check(&entry, &row, files, report);
+            }
+            Ok(Visit::Continue)
+        })?;
+        log.finish(size, report);
+        rules.finish(report)?;
+        tile::check(self.view, &log, report)?;
+        report.checked(format!("log: {size} entries, and the rows they name, hashed anew"));
+        Ok(Walked { root: log.root(), roots: log.into_roots(), artifacts })
+    }
+
+    fn unlogged(&mut self) -> Result<(), ViewError> {
+        let report = &mut self.report;
+        self.view.visit_unlogged(&mut |table, id| {
+            let id = vm_core::digest::to_hex(id.get(..id.len().min(16)).unwrap_or_default());
+            report.find(Finding::new(Code::RowInserted, format!("row {table}/{id}")).found("the log does not name it"));
+            Ok(Visit::Continue)
+        })?;
+        report.checked("tables: no row that the log does not name");
+        Ok(())
+    }
+
+    fn seals(&mut self, walked: &Walked) -> Result<Vec<AuditedSeal>, ViewError> {
+        let mut seals = Vec::new();
+        let mut seen: BTreeSet<SealId> = BTreeSet::new();
+        for row in &walked.artifacts.seals {
+            let bundle = self.read_bundle(row);
+            let mut verified = None;
+            if let Some(bundle) = &bundle {
+                let (mut report, checkpoint) = check_bundle(bundle, self.trust.key);
+                if !seen.insert(bundle.seal_id()) {
+                    let subject = format!("seal {}", bundle.seal_id());
+                    report.find(Finding::new(Code::SealAltered, subject).found("another seal has the same id"));
+                }
+                let root = walked.roots.get(&bundle.as_of()).copied();
+                check_against_view(bundle, self.view, checkpoint.as_ref(), root, &mut report)?;
+                verified = VerifiedSeal::of(bundle, &report);
+                self.report.merge(report);
+            }
+            seals.push(AuditedSeal { row: row.clone(), bundle, verified });
+        }
+        Ok(seals)
+    }
+
+    /// The bundle of a seal's row. That its file is the recorded one was checked with the other artifacts.
+    fn read_bundle(&mut self, row: &ArtifactRow) -> Option<SealBundle> {
+        let bytes = artifact::read_bundle(self.files?, row.path.as_ref()?)?;
+        match SealBundle::parse(&bytes) {
+            Ok(bundle) => Some(bundle),
+            Err(error) => {
+                let code = match error {
+                    BundleError::FormatUnknown { .. } => Code::FormatUnknown,
+                    _ => Code::SealAltered,
+                };
+                self.report.find(Finding::new(code, row.subject()).found(error.code()));
+                None
+            }
+        }
+    }
+
+    fn scrolls(&mut self, ledger: LedgerId, key: &NoteKey, seals: &[AuditedSeal]) -> Vec<VerifiedScroll> {
+        let bundles = seals.iter().filter_map(|seal| seal.bundle.as_ref());
+        let recorded: Vec<ScrollRoot> = bundles.flat_map(|bundle| bundle.digest().scrolls().iter().cloned()).collect();
+        let mut engines: BTreeSet<EngineName> = recorded.iter().map(|root| root.engine.clone()).collect();
+        match self.files.map(VaultFiles::engines) {
+            Some(Ok(found)) => engines.extend(found),
+            Some(Err(fault)) => self.report.find(Finding::new(Code::EvidenceUnreadable, "scrolls").found(fault)),
+            None => {}
+        }
+        let mut verified = Vec::new();
+        for engine in engines {
+            let Some(files) = self.files else {
+                self.report.find(Finding::new(Code::EvidenceUnreadable, format!("scroll {engine}")));
+                continue;
+            };
+            let (report, scroll) = verify_scroll(files, &ledger, key.public(), &engine, &recorded);
+            self.report.merge(report);
+            verified.extend(scroll);
+        }
+        verified
+    }
+}
+
+/// A stored note, checked against the ledger's key; the stable code of the fault where it does not hold.
+fn check_note(bytes: &[u8], key: Option<&NoteKey>) -> Result<VerifiedCheckpoint, &'static str> {
+    let note = Note::parse(bytes).map_err(|error| error.code())?;
+    let key = key.ok_or("no-key")?;
+    Checkpoint::verify(&note, key).map_err(|error: CheckpointError| error.code())
+}

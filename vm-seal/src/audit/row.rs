@@ -1,0 +1,212 @@
+//! Rows among themselves: the genesis, references, gaps, times, names.
+
+use std::collections::BTreeMap;
+
+use vm_core::digest::{LeafHash, Sha256Digest};
+use vm_core::error::RecordError;
+use vm_core::id::{LedgerId, RowId};
+use vm_core::instant::Instant;
+use vm_core::record::{Genesis, LogEntry, McpKind, Phase, StoredRow, SystemKind, Table};
+use vm_core::verdict::{Code, Finding, Report};
+use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, ViewError, Visit};
+
+use super::capability::Capabilities;
+use crate::verify::row_subject;
+
+/// Rules that look at one row after the other.
+pub(super) struct RowRules<'a> {
+    view: &'a dyn EvidenceView,
+    capabilities: Capabilities,
+    /// Requests without answer and intents without outcome so far.
+    open: BTreeMap<RowId, Table>,
+    last_ts: Option<Instant>,
+    /// Eight bytes of each row's name: enough to notice that one might stand twice.
+    names: Vec<u64>,
+}
+
+/// A reference that does not lead where it must.
+struct Fault(String);
+
+impl<'a> RowRules<'a> {
+    pub(super) fn new(view: &'a dyn EvidenceView, ledger: LedgerId, genesis: Option<Genesis>) -> Self {
+        let capabilities = Capabilities::new(ledger, genesis);
+        Self { view, capabilities, open: BTreeMap::new(), last_ts: None, names: Vec::new() }
+    }
+
+    pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) -> Result<(), ViewError> {
+        let subject = row_subject(entry.table, entry.row_id);
+        self.names.push(name(entry));
+        self.check_capability(entry, row, &subject, report);
+        self.check_time(row, &subject, report);
+        let references = [
+            self.check_corrects(entry, row)?,
+            self.check_answers(entry, row)?,
+            self.check_intent(entry, row)?,
+            self.check_subject(entry, row)?,
+        ];
+        for Fault(found) in references.into_iter().flatten() {
+            report.find(Finding::new(Code::TraceInvalid, &subject).found(found));
+        }
+        self.track_gaps(entry, row, &subject, report);
+        Ok(())
+    }
+
+    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, subject: &str, report: &mut Report) {
+        let kind = row.text("kind").filter(|_| entry.table == Table::ProofArtifacts);
+        if kind == Some(SystemKind::Genesis.as_str()) {
+            if entry.seq != 0 {
+                report.find(Finding::new(Code::GenesisInvalid, subject).found("a second genesis"));
+            }
+            return;
+        }
+        if kind == Some(SystemKind::Capability.as_str())
+            && let Err(found) = self.capabilities.issue(row)
+        {
+            report.find(Finding::new(Code::CapabilityInvalid, subject).found(found));
+            return;
+        }
+        if let Err(found) = self.capabilities.check(row) {
+            report.find(Finding::new(Code::CapabilityInvalid, subject).found(found));
+        }
+    }
+
+    fn check_time(&mut self, row: &StoredRow, subject: &str, report: &mut Report) {
+        let Ok(ts) = row.ts() else {
+            report.find(Finding::new(Code::EvidenceUnreadable, subject).found("a time not in the stored form"));
+            return;
+        };
+        if let Some(last) = self.last_ts.filter(|last| ts < *last) {
+            report.find(Finding::new(Code::TimeNotMonotonic, subject).expected_found(last, ts));
+        }
+        self.last_ts = Some(ts);
+    }
+
+    fn check_corrects(&self, entry: &LogEntry, row: &StoredRow) -> Result<Option<Fault>, ViewError> {
+        let leaf = row.blob("corrects_leaf").map(LeafHash::from_slice);
+        match (self.target(entry, row, "corrects_id")?, leaf) {
+            (Target::None, None) => Ok(None),
+            (Target::Row(target), Some(Ok(leaf))) if target.entry.table == entry.table && target.entry.leaf == leaf => {
+                Ok(None)
+            }
+            (Target::Row(_), Some(_)) => fault("the row it corrects has another table or leaf"),
+            _ => fault("the row it corrects is not there"),
+        }
+    }
+
+    fn check_answers(&self, entry: &LogEntry, row: &StoredRow) -> Result<Option<Fault>, ViewError> {
+        let request = match self.target(entry, row, "answers_id")? {
+            Target::None if row.text("kind") == Some(McpKind::NoAnswer.as_str()) && entry.table == Table::McpCalls => {
+                return fault("it names no request");
+            }
+            Target::None => return Ok(None),
+            Target::Absent => return fault("the request it answers is not there"),
+            Target::Row(request) => request.row,
+        };
+        let asks = [McpKind::Request, McpKind::Batch].map(McpKind::as_str);
+        let fits = request.table() == Table::McpCalls
+            && request.text("kind").is_some_and(|kind| asks.contains(&kind))
+            && request.blob("connection") == row.blob("connection")
+            && request.text("direction") != row.text("direction");
+        if fits { Ok(None) } else { fault("the row it answers is no request of the other side") }
+    }
+
+    fn check_intent(&self, entry: &LogEntry, row: &StoredRow) -> Result<Option<Fault>, ViewError> {
+        let outcome = entry.table == Table::ToolInvocations && row.text("phase") == Some(Phase::Outcome.as_str());
+        match self.target(entry, row, "intent_id")? {
+            Target::None if !outcome => Ok(None),
+            Target::Row(intent)
+                if outcome
+                    && intent.entry.table == Table::ToolInvocations
+                    && intent.row.text("phase") == Some(Phase::Intent.as_str()) =>
+            {
+                Ok(None)
+            }
+            Target::Absent => fault("the intent it completes is not there"),
+            _ => fault("the row it completes is no intent, or it completes none"),
+        }
+    }
+
+    fn check_subject(&self, entry: &LogEntry, row: &StoredRow) -> Result<Option<Fault>, ViewError> {
+        match self.target(entry, row, "subject_id")? {
+            Target::None | Target::Row(_) => Ok(None),
+            Target::Absent => fault("the row it is about is not there"),
+        }
+    }
+
+    /// The earlier row that a column names.
+    fn target(&self, entry: &LogEntry, row: &StoredRow, column: &'static str) -> Result<Target, ViewError> {
+        let id = match row.row_ref(column) {
+            Ok(None) => return Ok(Target::None),
+            Ok(Some(id)) => id,
+            Err(RecordError::Cell { .. } | _) => return Ok(Target::Absent),
+        };
+        let found = self.view.row(id)?;
+        Ok(found.filter(|found| found.entry.seq < entry.seq).map_or(Target::Absent, |row| Target::Row(Box::new(row))))
+    }
+
+    fn track_gaps(&mut self, entry: &LogEntry, row: &StoredRow, subject: &str, report: &mut Report) {
+        for column in ["answers_id", "intent_id"] {
+            if let Ok(Some(id)) = row.row_ref(column) {
+                self.open.remove(&id);
+            }
+        }
+        let opens = match entry.table {
+            Table::McpCalls => row.text("kind") == Some(McpKind::Request.as_str()),
+            Table::ToolInvocations => row.text("phase") == Some(Phase::Intent.as_str()),
+            Table::ProofArtifacts | Table::ShadowReceipts => false,
+        };
+        if opens {
+            self.open.insert(entry.row_id, entry.table);
+        }
+        if entry.table == Table::McpCalls && row.text("kind") == Some(McpKind::NoAnswer.as_str()) {
+            report.find(Finding::new(Code::TraceGap, subject).found("the call got no answer"));
+        }
+    }
+
+    /// Ends the pass: what is still open, and names that stand twice.
+    pub(super) fn finish(mut self, report: &mut Report) -> Result<(), ViewError> {
+        for (id, table) in &self.open {
+            let found = if *table == Table::McpCalls { "no answer is recorded" } else { "no outcome is recorded" };
+            report.find(Finding::new(Code::TraceGap, row_subject(*table, *id)).found(found));
+        }
+        report.checked("rows: references, times and capabilities");
+        self.names.sort_unstable();
+        let twice = self.names.array_windows().filter(|[one, next]| one == next).map(|[one, _]| (*one, Vec::new()));
+        let twice: BTreeMap<u64, Vec<(Table, RowId)>> = twice.collect();
+        if twice.is_empty() { Ok(()) } else { self.find_twice(twice, report) }
+    }
+
+    /// A second pass, for names of which eight bytes agree.
+    fn find_twice(&self, mut twice: BTreeMap<u64, Vec<(Table, RowId)>>, report: &mut Report) -> Result<(), ViewError> {
+        self.view.visit_log(0, u64::MAX, &mut |stored, _| {
+            if let StoredEntry::Entry(entry) = stored
+                && let Some(seen) = twice.get_mut(&name(&entry))
+            {
+                if seen.contains(&(entry.table, entry.row_id)) {
+                    let subject = row_subject(entry.table, entry.row_id);
+                    report.find(Finding::new(Code::RowInserted, subject).found("the log names it twice"));
+                }
+                seen.push((entry.table, entry.row_id));
+            }
+            Ok(Visit::Continue)
+        })
+    }
+}
+
+enum Target {
+    None,
+    Absent,
+    Row(Box<LoggedRow>),
+}
+
+fn fault(found: &str) -> Result<Option<Fault>, ViewError> {
+    Ok(Some(Fault(found.to_owned())))
+}
+
+/// Eight bytes of a hash over table and row id.
+fn name(entry: &LogEntry) -> u64 {
+    let mut bytes = [entry.table.number(); 17];
+    bytes[1..].copy_from_slice(entry.row_id.as_bytes());
+    let digest = Sha256Digest::of(&bytes);
+    digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}

@@ -1,0 +1,505 @@
+//! The audit: a sound ledger passes, and every way of spoiling one is found under its own name.
+
+mod fixture;
+
+use fixture::{World, path};
+use vm_core::capability::act;
+use vm_core::digest::LeafHash;
+use vm_core::key::{Note, NoteKey, SigningIdentity};
+use vm_core::record::{Cell, McpKind, Phase, StoredRow, SystemKind};
+use vm_core::verdict::{Code, Report, Verdict};
+use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, Visit};
+use vm_seal::audit::{Audit, Trust, audit};
+use vm_seal::checkpoint::Checkpoint;
+use vm_seal::memory::{MemoryLedger, hazmat};
+use vm_seal::merkle::{Frontier, TreeSize};
+use vm_seal::selection::Selection;
+
+fn check(world: &World) -> Audit {
+    let (key, head) = (world.key(), world.head());
+    check_with(world, Some(&key), Some(&head))
+}
+
+fn check_with(world: &World, key: Option<&NoteKey>, head: Option<&Note>) -> Audit {
+    audit(&world.ledger, Some(&world.files), &Trust { key, head })
+}
+
+fn codes(report: &Report) -> Vec<Code> {
+    report.findings().iter().map(vm_core::verdict::Finding::code).collect()
+}
+
+fn row_at(ledger: &MemoryLedger, seq: u64) -> LoggedRow {
+    let mut id = None;
+    ledger
+        .visit_log(seq, seq + 1, &mut |entry, _| {
+            if let StoredEntry::Entry(entry) = entry {
+                id = Some(entry.row_id);
+            }
+            Ok(Visit::Stop)
+        })
+        .unwrap();
+    ledger.row(id.unwrap()).unwrap().unwrap()
+}
+
+/// A changed value for a cell, of the same type.
+fn changed(cell: &Cell) -> Cell {
+    match cell {
+        Cell::Null => Cell::Text("{}".into()),
+        Cell::Integer(n) => Cell::Integer(n + 1),
+        Cell::Real(r) => Cell::Real(r + 1.0),
+        Cell::Text(text) => Cell::Text(format!("{text}x")),
+        Cell::Blob(bytes) => Cell::Blob(bytes.iter().map(|byte| byte ^ 1).collect()),
+    }
+}
+
+#[test]
+fn a_sound_ledger_passes_whole() {
+    let mut world = World::full();
+    world.seal_and_record(Selection::everything());
+    let audit = check(&world);
+    assert_eq!(codes(&audit.report), []);
+    assert_eq!(audit.report.verdict(), Verdict::Verified);
+    let ledger = audit.ledger.unwrap();
+    assert_eq!((ledger.size(), ledger.root()), (world.size(), world.ledger.tree().root()));
+    assert!(ledger.is_pinned() && ledger.is_headed());
+    assert_eq!(audit.seals.len(), 1);
+    assert!(audit.seals[0].verified.is_some());
+    assert_eq!(audit.scrolls.len(), 1);
+}
+
+#[test]
+fn without_key_or_head_it_is_undecided() {
+    let world = World::full();
+    let (key, head) = (world.key(), world.head());
+    assert_eq!(codes(&check_with(&world, None, Some(&head)).report), [Code::NoTrustKey]);
+    assert_eq!(codes(&check_with(&world, Some(&key), None).report), [Code::RollbackNotExcluded]);
+    let bare = check_with(&world, None, None);
+    assert_eq!(bare.report.verdict(), Verdict::Undecided);
+    assert!(bare.ledger.is_some_and(|ledger| !ledger.is_pinned() && !ledger.is_headed()));
+}
+
+#[test]
+fn every_changed_cell_is_a_row_altered_and_only_that_row() {
+    let mut world = World::full();
+    for seq in 0..world.size().as_u64() {
+        let logged = row_at(&world.ledger, seq);
+        for (column, cell) in logged.row.cells() {
+            if column == "id" {
+                continue;
+            }
+            hazmat::change_cell(&mut world.ledger, logged.entry.row_id, column, &changed(cell));
+            let stored = world.ledger.row(logged.entry.row_id).unwrap().unwrap().row;
+            if stored != logged.row {
+                let audit = check(&world);
+                let altered: Vec<&str> = audit
+                    .report
+                    .findings()
+                    .iter()
+                    .filter(|finding| finding.code() == Code::RowAltered)
+                    .map(vm_core::verdict::Finding::subject)
+                    .collect();
+                let subject = format!("row {}/{}", logged.entry.table, logged.entry.row_id);
+                assert_eq!(altered, [subject.as_str()], "{column}");
+                assert!(!audit.report.has(Code::LogAltered), "{column}");
+                assert!(audit.ledger.is_none());
+            }
+            hazmat::replace_row(&mut world.ledger, logged.entry.row_id, logged.row.clone());
+        }
+    }
+}
+
+#[test]
+fn every_removed_row_and_entry_is_found() {
+    for seq in 0..World::full().size().as_u64() {
+        let mut world = World::full();
+        let id = row_at(&world.ledger, seq).entry.row_id;
+        hazmat::remove_row(&mut world.ledger, id);
+        let report = check(&world).report;
+        assert!(report.has(Code::RowMissing), "{seq}: {:?}", report.findings());
+        assert_eq!(report.verdict(), Verdict::Contradicted);
+
+        let mut world = World::full();
+        let last = seq + 1 == world.size().as_u64();
+        let head = world.head();
+        let key = world.key();
+        hazmat::remove_entry(&mut world.ledger, seq);
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        let expected = if last { Code::TailCut } else { Code::LogAltered };
+        let expected = if seq == 0 { Code::GenesisInvalid } else { expected };
+        assert!(report.has(expected), "{seq}: {:?}", report.findings());
+    }
+}
+
+#[test]
+fn a_changed_leaf_is_the_log_altered_and_not_the_row() {
+    for seq in 1..World::full().size().as_u64() {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        hazmat::change_leaf(&mut world.ledger, seq, LeafHash::of(b"other"));
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert!(report.has(Code::LogAltered), "{seq}: {:?}", report.findings());
+        assert!(!report.has(Code::RowAltered), "{seq}: {:?}", report.findings());
+    }
+}
+
+#[test]
+fn a_row_changed_together_with_its_leaf_is_found() {
+    for seq in 2..World::full().size().as_u64() {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        let logged = row_at(&world.ledger, seq);
+        let ts = Cell::Text("2026-01-02T03:04:05.000001Z".into());
+        hazmat::change_cell(&mut world.ledger, logged.entry.row_id, "ts", &ts);
+        let leaf = row_at(&world.ledger, seq).row.leaf_hash().unwrap();
+        hazmat::change_leaf(&mut world.ledger, seq, leaf);
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert!(report.has(Code::LogAltered), "{seq}: {:?}", report.findings());
+    }
+}
+
+#[test]
+fn swapped_rows_are_found() {
+    let size = World::full().size().as_u64();
+    for seq in 1..size - 1 {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        hazmat::swap_entries(&mut world.ledger, seq, seq + 1);
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert!(report.has(Code::LogAltered), "{seq}: {:?}", report.findings());
+    }
+}
+
+#[test]
+fn inserted_rows_are_found() {
+    let mut world = World::full();
+    let row = row_at(&world.ledger, 4).row;
+    hazmat::insert_unlogged(&mut world.ledger, &row);
+    assert_eq!(codes(&check(&world).report), [Code::RowInserted]);
+
+    // Logged with the right leaf hash, but signed by nobody.
+    let mut world = World::full();
+    let (key, head) = (world.key(), world.head());
+    let forged = with_id(&row_at(&world.ledger, 6).row, [1; 16]);
+    hazmat::append_unsigned(&mut world.ledger, forged);
+    let report = check_with(&world, Some(&key), Some(&head)).report;
+    assert!(report.has(Code::RowInserted), "{:?}", report.findings());
+}
+
+fn with_id(row: &StoredRow, id: [u8; 16]) -> StoredRow {
+    let cells = row.cells().map(|(name, cell)| if name == "id" { Cell::Blob(id.to_vec()) } else { cell.clone() });
+    StoredRow::new(row.table(), row.schema(), cells.collect()).unwrap()
+}
+
+#[test]
+fn a_cut_tail_is_named_by_what_remembers_it() {
+    for keep in 2..World::full().size().as_u64() {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        hazmat::cut_log(&mut world.ledger, keep);
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert!(report.has(Code::TailCut) && report.has(Code::Rollback), "{keep}");
+        // The checkpoints cut too: only the head from outside remembers.
+        hazmat::cut_checkpoints(&mut world.ledger, keep);
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert!(report.has(Code::Rollback), "{keep}");
+        assert!(!report.has(Code::TailCut), "{keep}");
+        let report = check_with(&world, Some(&key), None).report;
+        assert!(report.has(Code::RollbackNotExcluded), "{keep}");
+    }
+}
+
+#[test]
+fn a_fork_is_named() {
+    let world = World::full();
+    let size = TreeSize::new(5);
+    let other = Checkpoint::of_ledger(&world.ledger.id(), size, LeafHash::of(b"x").to_root()).unwrap();
+    let head = other.sign(world.ledger.signer()).unwrap();
+    let report = check_with(&world, Some(&world.key()), Some(&head)).report;
+    assert_eq!(codes(&report), [Code::Forked]);
+
+    let mut world = World::full();
+    hazmat::checkpoints(&mut world.ledger).push((5, head.to_string()));
+    assert!(check(&world).report.has(Code::Forked));
+}
+
+#[test]
+fn checkpoints_are_believed_only_under_the_key() {
+    for spoil in [
+        |notes: &mut Vec<(u64, String)>| notes.clear(),
+        |notes: &mut Vec<(u64, String)>| notes[2].1.push('x'),
+        |notes: &mut Vec<(u64, String)>| notes[2].0 += 1,
+        |notes: &mut Vec<(u64, String)>| {
+            let text = Note::parse(notes[2].1.as_bytes()).unwrap().unverified_text().to_owned();
+            let name = text.lines().next().unwrap().to_owned();
+            let forger = SigningIdentity::from_seed(&[66; 32]);
+            notes[2].1 = Note::sign(&text, &name, &forger).unwrap().to_string();
+        },
+    ] {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        spoil(hazmat::checkpoints(&mut world.ledger));
+        let report = check_with(&world, Some(&key), Some(&head)).report;
+        assert_eq!(codes(&report), [Code::CheckpointInvalid]);
+    }
+}
+
+#[test]
+fn another_ledger_or_key_than_pinned_is_named() {
+    let world = World::full();
+    let other_key = NoteKey::new(world.ledger.id().origin(), SigningIdentity::from_seed(&[9; 32]).public()).unwrap();
+    let report = check_with(&world, Some(&other_key), None).report;
+    assert!(report.has(Code::GenesisInvalid) && report.has(Code::CheckpointInvalid));
+    let other = vm_core::id::LedgerId::from_genesis(LeafHash::of(b"other"));
+    let other_ledger = NoteKey::new(other.origin(), world.ledger.signer().public()).unwrap();
+    assert!(check_with(&world, Some(&other_ledger), None).report.has(Code::GenesisInvalid));
+}
+
+#[test]
+fn tiles_are_checked() {
+    let mut world = World::empty();
+    let trace = world.trace();
+    for _ in 0..520 {
+        world.event(trace, None);
+    }
+    let (key, head) = (world.key(), world.head());
+    let verdict = |world: &World| codes(&check_with(world, Some(&key), Some(&head)).report);
+    assert_eq!(verdict(&world), []);
+    let good = hazmat::tiles(&mut world.ledger).clone();
+    assert_eq!(good.len(), 2);
+    hazmat::tiles(&mut world.ledger)[1].hashes[77] ^= 1;
+    assert_eq!(verdict(&world), [Code::TileAltered]);
+    *hazmat::tiles(&mut world.ledger) = good.clone();
+    hazmat::tiles(&mut world.ledger)[0].root[0] ^= 1;
+    assert_eq!(verdict(&world), [Code::TileAltered]);
+    *hazmat::tiles(&mut world.ledger) = good[..1].to_vec();
+    assert_eq!(verdict(&world), [Code::TileAltered]);
+    *hazmat::tiles(&mut world.ledger) = good[1..].to_vec();
+    assert_eq!(verdict(&world), [Code::TileAltered]);
+    let mut surplus = good.clone();
+    surplus[1].index = 2;
+    *hazmat::tiles(&mut world.ledger) = surplus;
+    assert_eq!(verdict(&world), [Code::TileAltered, Code::TileAltered]);
+    // A changed leaf is told apart from a changed tile.
+    *hazmat::tiles(&mut world.ledger) = good;
+    hazmat::change_leaf(&mut world.ledger, 300, LeafHash::of(b"x"));
+    assert_eq!(verdict(&world), [Code::LogAltered]);
+}
+
+#[test]
+fn artifacts_are_hashed() {
+    let mut world = World::full();
+    let at = path("artifacts/report.txt");
+    world.files.put(at.clone(), b"a reporT".to_vec());
+    assert_eq!(codes(&check(&world).report), [Code::ArtifactAltered]);
+    world.files.remove(&at);
+    assert_eq!(codes(&check(&world).report), [Code::ArtifactMissing]);
+    let nowhere = audit(&world.ledger, None, &Trust { key: Some(&world.key()), head: Some(&world.head()) });
+    assert_eq!(nowhere.report.verdict(), Verdict::Undecided);
+    assert!(nowhere.ledger.is_none());
+}
+
+#[test]
+fn a_missing_anchor_is_undecided_and_not_a_pass() {
+    let mut world = World::full();
+    world.system(SystemKind::Anchor, "anchors/one.tsr", b"token");
+    let audit = check(&world);
+    assert_eq!(codes(&audit.report), [Code::AnchorMissing]);
+    assert_eq!(audit.anchors.len(), 1);
+}
+
+#[test]
+fn a_swapped_bundle_is_named() {
+    let mut world = World::full();
+    let one = world.seal_and_record(Selection::everything());
+    let trace = world.trace();
+    world.event(trace, None);
+    let two = world.seal_and_record(Selection::everything());
+    assert_eq!(codes(&check(&world).report), []);
+    let at = path(&vm_seal::seal::bundle_path(one.seal_id()));
+    world.files.put(at.clone(), two.as_bytes().to_vec());
+    let report = check(&world).report;
+    assert!(report.has(Code::ArtifactAltered) && report.has(Code::SealAltered));
+    let unknown = String::from_utf8(one.as_bytes().to_vec()).unwrap().replace("-seal-v0", "-seal-v7");
+    world.files.put(at, unknown.into_bytes());
+    assert!(check(&world).report.has(Code::FormatUnknown));
+}
+
+#[test]
+fn references_must_lead_somewhere() {
+    let mut world = World::full();
+    let trace = world.trace();
+    let request = world.mcp(trace, McpKind::Request, None);
+    let event = world.event(trace, None);
+    let corrected = world.event(trace, Some(event));
+    world.mcp(trace, McpKind::Response, Some(request.row_id));
+    assert_eq!(codes(&check(&world).report), []);
+    // An answer to an answer, a correction with another leaf, an outcome of no intent.
+    world.mcp(trace, McpKind::Response, Some(row_at(&world.ledger, 3).entry.row_id));
+    assert_eq!(codes(&check(&world).report), [Code::TraceInvalid]);
+    let mut wrong = corrected;
+    wrong.leaf = LeafHash::of(b"x");
+    world.event(trace, Some(wrong));
+    world.tool(trace, Phase::Outcome, Some(event.row_id));
+    world.tool(trace, Phase::Outcome, Some(vm_core::id::RowId::from_bytes([3; 16])));
+    assert_eq!(codes(&check(&world).report), [Code::TraceInvalid; 4]);
+}
+
+#[test]
+fn gaps_are_remarked() {
+    let mut world = World::full();
+    let trace = world.trace();
+    world.tool(trace, Phase::Intent, None);
+    let request = world.mcp(trace, McpKind::Request, None);
+    assert_eq!(codes(&check(&world).report), [Code::TraceGap, Code::TraceGap]);
+    world.mcp(trace, McpKind::NoAnswer, Some(request.row_id));
+    let report = check(&world).report;
+    assert_eq!(codes(&report), [Code::TraceGap, Code::TraceGap]);
+    assert_eq!(report.verdict(), Verdict::Verified);
+}
+
+#[test]
+fn a_clock_that_goes_back_is_remarked() {
+    let mut world = World::full();
+    let trace = world.trace();
+    world.clock = vm_core::source::hazmat::SteppingClock::new(fixture::instant("2026-01-02T03:04:05.1Z"));
+    let late = world.now();
+    world.event(trace, None);
+    world.clock = vm_core::source::hazmat::SteppingClock::new(late.saturating_add_micros(-50_000));
+    world.event(trace, None);
+    let report = check(&world).report;
+    assert_eq!(codes(&report), [Code::TimeNotMonotonic]);
+    assert_eq!(report.verdict(), Verdict::Verified);
+}
+
+#[test]
+fn scrolls_are_verified_without_a_database() {
+    let key = World::full().key();
+    let engine = "console".parse().unwrap();
+    let ledger = World::full().ledger.id();
+    let (events, root) = ("receipts/console/ENGINE_EVENTS.jsonl", "receipts/console/ROOT.console.txt");
+    let verify = |world: &World| {
+        let (report, scroll) = vm_seal::scroll::verify_scroll(&world.files, &ledger, key.public(), &engine, &[]);
+        assert_eq!(scroll.is_some(), report.verdict() == Verdict::Verified);
+        codes(&report)
+    };
+    assert_eq!(verify(&World::full()), []);
+    let good = World::full().files.content(&path(events)).unwrap().to_vec();
+    let spoiled = |content: Vec<u8>| {
+        let mut world = World::full();
+        world.files.put(path(events), content);
+        verify(&world)
+    };
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let found = spoiled(bytes);
+        let named = found.contains(&Code::ScrollAltered) || found.contains(&Code::TailCut);
+        assert!(named, "bit {bit}: {found:?}");
+    }
+    for end in 0..good.len() {
+        assert!(spoiled(good[..end].to_vec()).contains(&Code::TailCut), "{end}");
+    }
+    assert_eq!(spoiled([good.as_slice(), b"{\"d\":1}\n"].concat()), [Code::ScrollUnsignedTail]);
+    assert_eq!(spoiled([good.as_slice(), b"{\"d\""].concat()), [Code::ScrollUnsignedTail]);
+    assert!(spoiled([b"\xef\xbb\xbf", good.as_slice()].concat()).contains(&Code::ScrollAltered));
+
+    let mut world = World::full();
+    world.files.remove(&path(root));
+    assert_eq!(verify(&world), [Code::ScrollUnsignedTail]);
+    let mut world = World::full();
+    let note = world.files.content(&path(root)).unwrap().to_vec();
+    for bit in 0..note.len() * 8 {
+        let mut bytes = note.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        world.files.put(path(root), bytes);
+        assert!(verify(&world).contains(&Code::CheckpointInvalid), "bit {bit}");
+    }
+    // The root of another engine, rightly signed, is not this one's.
+    world.scroll("other", &["{}"]);
+    let other = world.files.content(&path("receipts/other/ROOT.other.txt")).unwrap().to_vec();
+    world.files.put(path(root), other);
+    assert!(verify(&world).contains(&Code::CheckpointInvalid));
+}
+
+#[test]
+fn a_scroll_older_than_a_seal_is_found() {
+    let mut world = World::full();
+    world.seal_and_record(Selection::everything());
+    world.scroll("console", &["{\"a\":1}", "{\"b\":2}"]);
+    assert!(check(&world).report.has(Code::TailCut));
+    world.files.remove(&path("receipts/console/ENGINE_EVENTS.jsonl"));
+    world.files.remove(&path("receipts/console/ROOT.console.txt"));
+    assert!(check(&world).report.has(Code::TailCut));
+    world.scroll("console", &["{\"a\":1}", "{\"b\":2}", "{\"c\":{}}"]);
+    assert!(check(&world).report.has(Code::ScrollAltered));
+}
+
+#[test]
+fn capabilities_must_have_been_issued_for_the_act() {
+    use vm_core::capability::{Action, Chain, Engines, Grant, Resource};
+    let mut world = World::full();
+    let trace = world.trace();
+    // A token that the root signed but that no row issued: the permit is good, the trail is not.
+    let root = SigningIdentity::from_seed(&[1; 32]);
+    let holder = SigningIdentity::from_seed(&[3; 32]);
+    let grant = Grant {
+        ledger: world.ledger.id(),
+        holder: holder.public(),
+        actions: [Action::Record].into(),
+        engines: Engines::All,
+        epochs: vm_core::epoch::Epoch::ALL.into(),
+        resource: Resource::all(),
+        not_before: fixture::instant("2020-01-01T00:00:00Z"),
+        expires: fixture::instant("2030-01-01T00:00:00Z"),
+        uses: None,
+        nonce: vm_core::digest::Sha256Digest::of(b"n"),
+    };
+    let chain = Chain::root(&root, grant).unwrap();
+    world.holder = vm_core::capability::Holder::new(chain, holder).unwrap();
+    world.event(trace, None);
+    assert_eq!(codes(&check(&world).report), [Code::CapabilityInvalid]);
+    assert!(world.ledger.permit::<act::Seal>(&world.holder, &world.clock).is_err());
+}
+
+/// All unkeyed hashes made anew after a change, by somebody without the key: only signatures are left to tell.
+#[test]
+fn a_whole_forgery_without_the_key_is_contradicted() {
+    for seq in 2..World::full().size().as_u64() {
+        let mut world = World::full();
+        let (key, head) = (world.key(), world.head());
+        let logged = row_at(&world.ledger, seq);
+        let ts = Cell::Text("2026-01-02T03:04:05.000001Z".into());
+        hazmat::change_cell(&mut world.ledger, logged.entry.row_id, "ts", &ts);
+        let leaf = row_at(&world.ledger, seq).row.leaf_hash().unwrap();
+        hazmat::change_leaf(&mut world.ledger, seq, leaf);
+        let forger = SigningIdentity::from_seed(&[66; 32]);
+        let mut frontier = Frontier::new();
+        let mut notes = Vec::new();
+        world
+            .ledger
+            .visit_log(0, u64::MAX, &mut |entry, _| {
+                if let StoredEntry::Entry(entry) = entry {
+                    frontier.append(entry.leaf);
+                    let (id, size) = (world.ledger.id(), frontier.size());
+                    let checkpoint = Checkpoint::of_ledger(&id, size, frontier.root()).unwrap();
+                    notes.push((size.as_u64(), checkpoint.sign(&forger).unwrap().to_string()));
+                }
+                Ok(Visit::Continue)
+            })
+            .unwrap();
+        *hazmat::checkpoints(&mut world.ledger) = notes;
+        let report = check_with(&world, Some(&key), None).report;
+        assert!(report.has(Code::CheckpointInvalid), "{seq}");
+        let report = check_with(&world, None, Some(&head)).report;
+        assert!(report.has(Code::CheckpointInvalid) && report.has(Code::Forked), "{seq}");
+    }
+}
+
+#[test]
+fn an_empty_ledger_is_no_pass() {
+    let mut world = World::full();
+    hazmat::cut_log(&mut world.ledger, 0);
+    let report = audit(&world.ledger, Some(&world.files), &Trust::default()).report;
+    assert_eq!(codes(&report), [Code::GenesisInvalid]);
+    assert_eq!(report.verdict(), Verdict::Contradicted);
+}
