@@ -151,6 +151,9 @@ codes! {
     CapabilityInvalid "capability-invalid" Contradicted
         "A row names a capability that the ledger's root never authorised for such an act."
         "Treat the row as unauthorised."
+    ReceiptInvalid "receipt-invalid" Contradicted
+        "A shadow receipt is malformed, or its observer did not sign it as it stands for this ledger."
+        "Do not count the receipt as proof of restraint; compare the row with a backup or a peer."
     AnchorInvalid "anchor-invalid" Contradicted
         "An anchor's evidence is malformed, badly signed, or stamps something else."
         "Anchor the seal again with an authority that answers correctly."
@@ -243,12 +246,7 @@ pub struct Finding {
 impl Finding {
     /// A finding about `subject`, for example `row mcp_calls/<id>`. Subjects, expected and found values must not hold secrets.
     pub fn new(code: Code, subject: impl Into<String>) -> Self {
-        Self {
-            code,
-            subject: subject.into(),
-            expected: None,
-            found: None,
-        }
+        Self { code, subject: subject.into(), expected: None, found: None }
     }
 
     /// Adds what should have been there and what was.
@@ -434,10 +432,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code}");
-            assert!(
-                code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
-                "{code}"
-            );
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
             assert!(code.meaning().ends_with('.') && code.remedy().ends_with('.'), "{code}");
         }
     }
