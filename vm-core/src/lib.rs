@@ -21,3 +21,8 @@ pub mod rune;
 pub mod source;
 pub mod verdict;
 pub mod view;
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
