@@ -160,6 +160,7 @@ mod tests {
             ("-0e5", "0"),
             ("1.0", "1"),
             ("10e-1", "1"),
+            ("1E2", "100"),
             ("9007199254740993.0", "9007199254740992"),
             ("1000000000000000000000.0", "1e+21"),
             ("0.1000000000000000055511151231257827", "0.1"),
@@ -189,6 +190,18 @@ mod tests {
             let [first, second, third] = group.map(|token| parse(token.as_bytes(), BYTES_MAX).unwrap());
             assert_eq!(first, second);
             assert_eq!(second, third);
+        }
+    }
+
+    #[test]
+    fn integers_end_at_2_to_the_53() {
+        for (token, integer) in
+            [("9007199254740991.0", Some((1 << 53) - 1)), ("-9007199254740991", Some(1 - (1 << 53)))]
+        {
+            assert_eq!(from_token(token).unwrap().as_i64(), integer);
+        }
+        for token in ["9007199254740992", "-9007199254740992.0", "0.5"] {
+            assert!(from_token(token).unwrap().is_f64(), "{token}");
         }
     }
 }
