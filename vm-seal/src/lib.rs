@@ -1,4 +1,16 @@
-//! vm-seal
+#![doc = include_str!("../README.md")]
+//!
+//! # In scope
+//!
+//! Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
+//! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
+//! ([`scroll`]), the audit of a whole ledger ([`mod@audit`]), and a ledger in memory ([`memory`]).
+//!
+//! # Out of scope
+//!
+//! Types, canonical JSON, keys, capabilities and verdicts (`vm-core`); storage and files on disk (`vm-ledger`); time
+//! stamps from outside (`vm-anchor`); what shadow receipts mean (`vm-shadow`); which of all this makes a vault good
+//! (`vaultmesh`). Nothing here touches the disk, the network, the clock or randomness.
 
 pub mod audit;
 pub mod bundle;

@@ -29,6 +29,14 @@ pub struct SealRequest<'a> {
     pub inputs: SealInputs,
 }
 
+impl<'a> SealRequest<'a> {
+    /// A request for rows alone: no scrolls, no database.
+    #[must_use]
+    pub fn over(selection: Selection, checkpoint: &'a Note) -> Self {
+        Self { selection, scrolls: Vec::new(), checkpoint, inputs: SealInputs::default() }
+    }
+}
+
 /// Seals `request` out of `view` under `permit`, signed by the ledger's log key. Nothing is stored: recording the
 /// bundle is for whoever keeps the ledger. Cost: as [`SealDigest::compute`], and one signature.
 ///

@@ -1,4 +1,5 @@
 //! The audit: a sound ledger passes, and every way of spoiling one is found under its own name.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 mod fixture;
 

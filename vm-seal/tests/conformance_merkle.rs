@@ -1,4 +1,5 @@
 //! Foreign vectors: proofs of transparency-dev/merkle, a log of transparency-dev/tessera.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 mod common;
 

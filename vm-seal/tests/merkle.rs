@@ -1,4 +1,5 @@
 //! Trees and proofs against the recursive definition of RFC 6962, for every small size, and against a peer.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 use rs_merkle::{Hasher, MerkleTree};
 use vm_core::digest::{LeafHash, RootHash};

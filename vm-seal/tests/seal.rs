@@ -1,4 +1,5 @@
 //! Seals: made, verified, and every way of spoiling one.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 mod fixture;
 
