@@ -9,20 +9,10 @@ fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("canonicalise and hash");
     group.throughput(Throughput::Bytes(u64::try_from(bytes).unwrap_or(u64::MAX)));
     group.bench_function("ours", |bencher| {
-        bencher.iter(|| {
-            events
-                .iter()
-                .filter_map(|event| canonical::ours(event).ok())
-                .fold(0, fold)
-        });
+        bencher.iter(|| events.iter().filter_map(|event| canonical::ours(event).ok()).fold(0, fold));
     });
     group.bench_function("serde_json + serde_jcs + sha2", |bencher| {
-        bencher.iter(|| {
-            events
-                .iter()
-                .filter_map(|event| canonical::theirs(event).ok())
-                .fold(0, fold)
-        });
+        bencher.iter(|| events.iter().filter_map(|event| canonical::theirs(event).ok()).fold(0, fold));
     });
     group.finish();
 }

@@ -47,11 +47,7 @@ pub fn row(effort: &Effort) -> Result<Row, BenchError> {
         let ours = ours(event).map_err(BenchError::side(PATH))?;
         let theirs = theirs(event).map_err(BenchError::side(PATH))?;
         if ours != theirs {
-            return Err(BenchError::Differ {
-                path: PATH,
-                ours: hex(&ours),
-                theirs: hex(&theirs),
-            });
+            return Err(BenchError::Differ { path: PATH, ours: hex(&ours), theirs: hex(&theirs) });
         }
     }
     let mut our_events = events.iter().cycle();
@@ -61,12 +57,7 @@ pub fn row(effort: &Effort) -> Result<Row, BenchError> {
         || our_events.next().map(|event| ours(event)),
         || other_events.next().map(|event| theirs(event)),
     );
-    Ok(Row::new(
-        PATH,
-        "serde_json::Value + serde_jcs + sha2",
-        times,
-        Reach::AtLeast(9.0),
-    ))
+    Ok(Row::new(PATH, "serde_json::Value + serde_jcs + sha2", times, Reach::AtLeast(9.0)))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -31,9 +31,6 @@ impl BenchError {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        move |source| Self::Side {
-            path,
-            source: source.into(),
-        }
+        move |source| Self::Side { path, source: source.into() }
     }
 }

@@ -14,15 +14,9 @@ pub struct Effort {
 
 impl Effort {
     /// For figures to quote: 25 rounds of at least 20 ms a side.
-    pub const FULL: Self = Self {
-        rounds: 25,
-        window: Duration::from_millis(20),
-    };
+    pub const FULL: Self = Self { rounds: 25, window: Duration::from_millis(20) };
     /// To see that a row works: 3 rounds of at least 2 ms.
-    pub const QUICK: Self = Self {
-        rounds: 3,
-        window: Duration::from_millis(2),
-    };
+    pub const QUICK: Self = Self { rounds: 3, window: Duration::from_millis(2) };
 }
 
 /// What a ratio is meant to be.
@@ -56,12 +50,7 @@ impl Row {
     /// A row about `path`, measured against a peer.
     #[must_use]
     pub const fn new(path: &'static str, against: &'static str, times: Times, reach: Reach) -> Self {
-        Self {
-            path,
-            against,
-            times,
-            reach,
-        }
+        Self { path, against, times, reach }
     }
 
     /// The ratio, in the sense of the row's [`Reach`].
@@ -128,10 +117,7 @@ pub const TABLE_HEAD: &str =
 
 /// Times both sides in turns; which goes first alternates, so that neither always runs into a warm cache.
 pub fn compare<A, B>(effort: &Effort, mut ours: impl FnMut() -> A, mut other: impl FnMut() -> B) -> Times {
-    let calls = (
-        calls_for(effort.window, &mut ours),
-        calls_for(effort.window, &mut other),
-    );
+    let calls = (calls_for(effort.window, &mut ours), calls_for(effort.window, &mut other));
     let (mut our_times, mut other_times) = (Vec::new(), Vec::new());
     for round in 0..effort.rounds {
         if round % 2 == 0 {
@@ -142,10 +128,7 @@ pub fn compare<A, B>(effort: &Effort, mut ours: impl FnMut() -> A, mut other: im
             our_times.push(time(calls.0, &mut ours));
         }
     }
-    Times {
-        ours: median(our_times),
-        other: median(other_times),
-    }
+    Times { ours: median(our_times), other: median(other_times) }
 }
 
 /// Calls of `side` that take at least `window` together; they also warm it up.
@@ -178,20 +161,14 @@ fn time<T>(calls: u32, side: &mut impl FnMut() -> T) -> f64 {
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     let upper = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
-    let lower = times
-        .get(times.len().saturating_sub(1) / 2)
-        .copied()
-        .unwrap_or(f64::NAN);
+    let lower = times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);
     f64::midpoint(lower, upper)
 }
 
 fn human(nanoseconds: f64) -> String {
     let steps = [(1e9, "s"), (1e6, "ms"), (1e3, "us")];
     let step = steps.iter().find(|(size, _)| nanoseconds >= *size);
-    step.map_or_else(
-        || format!("{nanoseconds:.0} ns"),
-        |(size, unit)| format!("{:.2} {unit}", nanoseconds / size),
-    )
+    step.map_or_else(|| format!("{nanoseconds:.0} ns"), |(size, unit)| format!("{:.2} {unit}", nanoseconds / size))
 }
 
 #[cfg(test)]
@@ -214,17 +191,7 @@ mod tests {
 
     #[test]
     fn a_ratio_below_its_reach_is_missed() {
-        let row = |reach| {
-            Row::new(
-                "a",
-                "b",
-                Times {
-                    ours: 10.0,
-                    other: 30.0,
-                },
-                reach,
-            )
-        };
+        let row = |reach| Row::new("a", "b", Times { ours: 10.0, other: 30.0 }, reach);
         assert!(row(Reach::AtLeast(3.0)).reached() && !row(Reach::AtLeast(3.1)).reached());
         assert!(row(Reach::AtMost(0.4)).reached() && !row(Reach::AtMost(0.3)).reached());
         assert_eq!(row(Reach::AtLeast(3.0)).to_json()["ratio"], 3.0);

@@ -38,9 +38,7 @@ pub fn leaves(count: usize) -> Vec<[u8; 32]> {
     let mut draw = Draw(0);
     let mut leaf = || {
         let mut bytes = [0; 32];
-        bytes
-            .chunks_exact_mut(8)
-            .for_each(|chunk| chunk.copy_from_slice(&draw.bits().to_le_bytes()));
+        bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&draw.bits().to_le_bytes()));
         bytes
     };
     (0..count).map(|_| leaf()).collect()
@@ -68,17 +66,9 @@ pub fn row(effort: &Effort) -> Result<Row, BenchError> {
     if Some(our_root) != their_root {
         let hex = vm_core::digest::to_hex;
         let theirs = their_root.map_or_else(|| "none".to_owned(), |root| hex(&root));
-        return Err(BenchError::Differ {
-            path: PATH,
-            ours: hex(&our_root),
-            theirs,
-        });
+        return Err(BenchError::Differ { path: PATH, ours: hex(&our_root), theirs });
     }
-    let times = compare(
-        effort,
-        || ours(std::hint::black_box(&leaves)),
-        || theirs(std::hint::black_box(&leaves)),
-    );
+    let times = compare(effort, || ours(std::hint::black_box(&leaves)), || theirs(std::hint::black_box(&leaves)));
     Ok(Row::new(PATH, "rs_merkle from_leaves", times, Reach::AtLeast(8.0)))
 }
 

@@ -31,9 +31,7 @@ fn main() -> ExitCode {
             Ok(row) if options.json => println!("{}", row.to_json()),
             Ok(row) => println!("{row}"),
             Err(fault) => {
-                let cause = std::error::Error::source(&fault)
-                    .map(|cause| format!(": {cause}"))
-                    .unwrap_or_default();
+                let cause = std::error::Error::source(&fault).map(|cause| format!(": {cause}")).unwrap_or_default();
                 eprintln!("ratios: {name}: {fault}{cause}");
                 failed = true;
             }
@@ -43,11 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        json: false,
-        effort: Effort::FULL,
-        rows: Vec::new(),
-    };
+    let mut options = Options { json: false, effort: Effort::FULL, rows: Vec::new() };
     for argument in arguments {
         match argument.as_str() {
             "--json" => options.json = true,
