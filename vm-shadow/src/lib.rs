@@ -2,7 +2,7 @@
 //!
 //! A receipt commits to the description of the path without giving it away ([`counterfactual`]), names the decision
 //! it belongs to ([`horizon`]), and is signed by whoever observed it ([`receipt`]). Later anyone who holds the row
-//! checks the signature ([`verify`]), and whoever holds the opening shows what the path was.
+//! checks the signature ([`mod@verify`]), and whoever holds the opening shows what the path was.
 //!
 //! In scope: making receipts and checking them. Everything is a pure function of its arguments.
 //!
