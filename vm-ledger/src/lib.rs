@@ -1,1 +1,32 @@
-//! vm-ledger
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod append;
+mod connection;
+pub mod error;
+pub mod files;
+mod journal;
+mod ledger;
+mod lock;
+mod matching;
+mod migration;
+pub mod openings;
+mod proof;
+mod restore;
+mod rows;
+mod schema;
+pub mod scroll;
+mod snapshot;
+mod system;
+mod tiles;
+
+pub use error::{FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
+pub use files::VaultDir;
+pub use journal::ClockedJournal;
+pub use ledger::{Access, Ledger};
+pub use lock::{LOCK_FILE, LockHolder, Patience};
+pub use openings::OpeningsKey;
+pub use restore::{Restored, restore};
+pub use scroll::{ScrollState, ScrollWriter, TornTail};
+pub use snapshot::Snapshot;
+pub use system::{ANCHOR_FORMAT, AnchorEvidence, RECOVERY_FORMAT};

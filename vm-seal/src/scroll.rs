@@ -115,6 +115,12 @@ impl ScrollLines {
         self.frontier.root()
     }
 
+    /// Frontier over the whole lines, from which a writer goes on.
+    #[must_use]
+    pub const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     /// Root at one of the sizes asked for; none where there are fewer lines.
     #[must_use]
     pub fn root_at(&self, size: TreeSize) -> Option<RootHash> {

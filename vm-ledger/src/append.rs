@@ -1,0 +1,224 @@
+//! Appending: rows, their log entries, tiles, openings and idempotency keys, in one transaction.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use vm_core::capability::{Permit, Resource, act};
+use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
+use vm_core::error::CapabilityError;
+use vm_core::id::{LedgerId, RowId};
+use vm_core::instant::Instant;
+use vm_core::record::{Appended, LogEntry, RowDraft, StoredRow, Table};
+use vm_core::source::Entropy;
+
+use crate::error::{LedgerError, is_constraint};
+use crate::ledger::Ledger;
+use crate::openings::{self, OpeningsKey};
+use crate::rows;
+use crate::snapshot;
+use crate::tiles::Edge;
+
+/// A spent use of a capability: its hash and number.
+pub(crate) type Use = (CapabilityHash, u64);
+
+impl Ledger {
+    /// Appends `drafts` in order, all or none. When this returns, they are on disk, under a checkpoint signed over
+    /// them. A draft whose idempotency key was used before, with the same fingerprint, is answered with the row that
+    /// the first use made. Cost: one fsync and one signature a call, so many drafts a call are cheaper than few.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing was written. The permit is checked again: ledger, epoch, time, each table, and that
+    /// its use number was not spent.
+    pub fn append(
+        &mut self,
+        permit: &Permit<act::Record>,
+        drafts: Vec<RowDraft>,
+        now: Instant,
+    ) -> Result<Vec<Appended>, LedgerError> {
+        self.recheck(permit, now)?;
+        for draft in &drafts {
+            if draft.is_reserved() {
+                return Err(LedgerError::Reserved);
+            }
+            permit.covers(&table_resource(draft.table())?).map_err(LedgerError::Permit)?;
+        }
+        let (capability, spend) = (permit.capability(), use_of(permit));
+        self.write(now, |batch| {
+            let append = |draft| batch.append(draft, Some(capability));
+            let appended = drafts.iter().map(append).collect::<Result<Vec<_>, _>>()?;
+            batch.spend(spend)?;
+            Ok(appended)
+        })
+    }
+}
+
+/// What a permit must cover for rows of a table.
+pub(crate) fn table_resource(table: Table) -> Result<Resource, LedgerError> {
+    format!("/{table}").parse().map_err(LedgerError::Permit)
+}
+
+/// The numbered use behind a permit, if its uses are limited.
+pub(crate) fn use_of<A: vm_core::capability::Act>(permit: &Permit<A>) -> Option<Use> {
+    permit.use_number().map(|number| (permit.capability(), number))
+}
+
+/// One transaction's worth of appends.
+pub(crate) struct Batch<'a> {
+    conn: &'a Connection,
+    ledger: LedgerId,
+    edge: Edge,
+    openings: Option<&'a OpeningsKey>,
+    entropy: &'a mut dyn Entropy,
+    added: u64,
+    /// Insert statements by table, made when first needed.
+    inserts: [Option<String>; 4],
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(
+        conn: &'a Connection,
+        ledger: LedgerId,
+        edge: Edge,
+        openings: Option<&'a OpeningsKey>,
+        entropy: &'a mut dyn Entropy,
+    ) -> Self {
+        Self { conn, ledger, edge, openings, entropy, added: 0, inserts: [const { None }; 4] }
+    }
+
+    pub(crate) const fn conn(&self) -> &'a Connection {
+        self.conn
+    }
+
+    /// Appends one draft, or finds the row that an earlier try made.
+    pub(crate) fn append(
+        &mut self,
+        draft: &RowDraft,
+        capability: Option<CapabilityHash>,
+    ) -> Result<Appended, LedgerError> {
+        if let Some((key, fingerprint)) = draft.idempotency()
+            && let Some(earlier) = self.replay(key, fingerprint)?
+        {
+            return Ok(earlier);
+        }
+        let row = draft.complete(capability).map_err(LedgerError::Record)?;
+        self.check_references(draft, &row)?;
+        let leaf = row.leaf_hash().map_err(LedgerError::Record)?;
+        let appended = self.insert(&row, leaf)?;
+        let id = appended.row_id;
+        if let Some(key) = self.openings
+            && !draft.openings().is_empty()
+        {
+            openings::store(self.conn, key, self.entropy, self.ledger, id, draft.openings())?;
+        }
+        if let Some((key, fingerprint)) = draft.idempotency() {
+            self.conn
+                .prepare_cached("INSERT INTO idempotency (key, fingerprint, row_id) VALUES (?1, ?2, ?3)")?
+                .execute(params![key.as_bytes(), fingerprint.as_bytes(), id.as_bytes()])?;
+        }
+        Ok(appended)
+    }
+
+    /// Inserts a row and its log entry.
+    pub(crate) fn insert(&mut self, row: &StoredRow, leaf: LeafHash) -> Result<Appended, LedgerError> {
+        let row_id = row.id().map_err(LedgerError::Record)?;
+        let taken = |error| match is_constraint(&error) {
+            true => LedgerError::IdTaken { id: row_id },
+            false => LedgerError::from(error),
+        };
+        let slot = usize::from(row.table().number()).saturating_sub(1);
+        let statement = match self.inserts.get_mut(slot) {
+            Some(sql) => sql.get_or_insert_with(|| rows::insert_sql(row).unwrap_or_default()),
+            None => return Err(LedgerError::Reserved),
+        };
+        rows::insert(self.conn, statement, row).map_err(taken)?;
+        let seq = self.edge.size();
+        let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.conn
+            .prepare_cached("INSERT INTO log (seq, tbl, row_id, schema, leaf) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![place, row.table().number(), row_id.as_bytes(), row.schema().number(), leaf.as_bytes()])
+            .map_err(taken)?;
+        self.edge.append(leaf);
+        self.added += 1;
+        Ok(Appended { seq, table: row.table(), row_id, leaf, replayed: false })
+    }
+
+    /// Root over all entries so far.
+    pub(crate) fn root(&self) -> vm_core::digest::RootHash {
+        self.edge.root()
+    }
+
+    /// Spends a numbered use, where this transaction appended anything: a mere replay costs no use.
+    pub(crate) fn spend(&mut self, spend: Option<Use>) -> Result<(), LedgerError> {
+        let Some((capability, number)) = spend.filter(|_| self.added > 0) else {
+            return Ok(());
+        };
+        let use_number = i64::try_from(number).unwrap_or(i64::MAX);
+        let first = i64::try_from(self.edge.size().saturating_sub(self.added)).unwrap_or(i64::MAX);
+        self.conn
+            .prepare_cached("INSERT INTO permit_uses (capability_hash, use_number, seq) VALUES (?1, ?2, ?3)")?
+            .execute(params![capability.as_bytes(), use_number, first])
+            .map_err(|error| match is_constraint(&error) {
+                true => LedgerError::Permit(CapabilityError::Spent { capability, number }),
+                false => error.into(),
+            })?;
+        Ok(())
+    }
+
+    /// Writes the tiles that filled, and hands back the edge and the number of rows appended.
+    pub(crate) fn finish(mut self) -> Result<(Edge, u64), LedgerError> {
+        if self.added > 0 {
+            self.edge.write_full(self.conn)?;
+        }
+        Ok((self.edge, self.added))
+    }
+
+    fn replay(&self, key: Blinded, fingerprint: Blinded) -> Result<Option<Appended>, LedgerError> {
+        let sql = "SELECT fingerprint, row_id FROM idempotency WHERE key = ?1";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let earlier = self.conn.prepare_cached(sql)?.query_row([key.as_bytes()], read).optional()?;
+        let Some((first, row_id)) = earlier else {
+            return Ok(None);
+        };
+        let lost = LedgerError::LogAltered { reason: "an idempotency key names a row that it does not hold" };
+        let Ok(row_id) = RowId::from_slice(&row_id) else {
+            return Err(lost);
+        };
+        if first != fingerprint.as_bytes() {
+            return Err(LedgerError::IdempotencyConflict { row_id });
+        }
+        let entry = snapshot::entry_of(self.conn, row_id)?.ok_or(lost)?;
+        Ok(Some(replayed(&entry)))
+    }
+
+    /// Whatever a row names must be recorded, and of the kind that the column is for.
+    fn check_references(&self, draft: &RowDraft, row: &StoredRow) -> Result<(), LedgerError> {
+        if let Some(corrects) = draft.header().corrects {
+            let entry = self.referred("corrects_id", corrects.id, Some(row.table()))?;
+            if entry.leaf != corrects.leaf {
+                return Err(LedgerError::CorrectionLeaf {
+                    id: corrects.id,
+                    expected: corrects.leaf,
+                    found: entry.leaf,
+                });
+            }
+        }
+        for (column, table) in
+            [("answers_id", Some(Table::McpCalls)), ("intent_id", Some(Table::ToolInvocations)), ("subject_id", None)]
+        {
+            if let Some(id) = row.row_ref(column).map_err(LedgerError::Record)? {
+                self.referred(column, id, table)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn referred(&self, column: &'static str, id: RowId, table: Option<Table>) -> Result<LogEntry, LedgerError> {
+        let entry = snapshot::entry_of(self.conn, id)?;
+        entry
+            .filter(|entry| table.is_none_or(|table| table == entry.table))
+            .ok_or(LedgerError::Reference { column, id })
+    }
+}
+
+/// The answer for a row that stands already.
+pub(crate) const fn replayed(entry: &LogEntry) -> Appended {
+    Appended { seq: entry.seq, table: entry.table, row_id: entry.row_id, leaf: entry.leaf, replayed: true }
+}

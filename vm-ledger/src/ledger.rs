@@ -1,0 +1,315 @@
+//! The ledger's one writer: how a vault is begun and opened, and the transaction that every append runs in.
+
+use std::fmt;
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use vm_core::capability::{Act, Permit};
+use vm_core::epoch::Epoch;
+use vm_core::id::LedgerId;
+use vm_core::instant::Instant;
+use vm_core::key::{NoteKey, SigningIdentity};
+use vm_core::record::{ArtifactKind, Genesis, ProofArtifact, RowHeader, SCHEMA, SystemKind};
+use vm_core::redact::Redacted;
+use vm_core::source::Entropy;
+use vm_seal::checkpoint::Checkpoint;
+
+use crate::append::Batch;
+use crate::connection;
+use crate::error::{FileError, LedgerError, ProofFault};
+use crate::files::{DATABASE_FILE, VaultDir};
+use crate::lock::{LOCK_FILE, Lock, Patience};
+use crate::migration;
+use crate::openings::OpeningsKey;
+use crate::schema;
+use crate::snapshot::{self, Snapshot};
+use crate::tiles::{self, Edge};
+
+/// Epoch that a ledger begins in. Rows that change the epoch come with their own operation.
+const FIRST_EPOCH: Epoch = Epoch::Nigredo;
+
+/// What a writer brings along: keys, which live outside the vault, and its manners.
+pub struct Access {
+    /// Signs checkpoints; the genesis names its public half.
+    pub log_key: SigningIdentity,
+    /// Encrypts openings; without it, openings are dropped.
+    pub openings: Option<OpeningsKey>,
+    /// Where nonces come from.
+    pub entropy: Box<dyn Entropy + Send>,
+    /// What it says of itself, and how long it waits for other writers.
+    pub patience: Patience,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("log_key", &self.log_key)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A ledger open for writing. Many may be open at once, in any number of processes; appends take turns.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(crate) conn: Connection,
+    pub(crate) dir: VaultDir,
+    pub(crate) id: LedgerId,
+    pub(crate) genesis: Genesis,
+    pub(crate) access: Access,
+    tail: Option<Tail>,
+    schema_cookie: i64,
+}
+
+/// The right edge as this writer last left it, good as long as nobody else has written.
+#[derive(Debug)]
+struct Tail {
+    edge: Edge,
+    data_version: i64,
+}
+
+impl Ledger {
+    /// Begins a ledger in the empty folder `path`, made if it is missing: schema, then the genesis row, then the first
+    /// checkpoint, all in one transaction.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotEmpty`] where anything is there but what an unfinished `init` left;
+    /// [`LedgerError::WrongKey`] where `access` holds another key than `genesis` names; [`LedgerError::Store`].
+    pub fn init(path: &Path, genesis: Genesis, header: RowHeader, access: Access) -> Result<Self, LedgerError> {
+        check_key(&genesis, &access)?;
+        let meta = Redacted::system(&genesis.to_value()).map_err(LedgerError::Canonical)?;
+        let row = ProofArtifact {
+            header,
+            kind: ArtifactKind::system(SystemKind::Genesis),
+            file: None,
+            subject: None,
+            meta: Some(meta),
+        };
+        let draft = row.into_draft(None).map_err(LedgerError::Record)?;
+        // The genesis alone is recorded under no capability: there is none yet.
+        let leaf = draft.complete(None).and_then(|row| row.leaf_hash()).map_err(LedgerError::Record)?;
+        let (dir, conn) = begin(path, &access.patience, header.ts)?;
+        let mut ledger =
+            Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0 };
+        ledger.write(header.ts, |batch| {
+            migration::apply(batch.conn(), 0, SCHEMA.number())?;
+            batch.append(&draft, None)
+        })?;
+        ledger.finish_begin()?;
+        Ok(ledger)
+    }
+
+    /// Opens the ledger in the vault at `path` for writing.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoVault`], [`LedgerError::NotALedger`], [`LedgerError::NewerSchema`],
+    /// [`LedgerError::SchemaAltered`] naming each difference, [`LedgerError::Genesis`],
+    /// [`LedgerError::WrongKey`] where `access` does not hold the ledger's log key, [`LedgerError::Store`].
+    pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
+        let dir = snapshot::open_vault(path)?;
+        let conn = connection::open_writer(&dir, &access.patience, false)?;
+        let version = schema::version(&conn)?;
+        refuse_faults(&conn)?;
+        if version != SCHEMA {
+            // Every schema of a release before this one would be migrated here; there is none.
+            return Err(LedgerError::NotALedger { reason: "its schema was never released" });
+        }
+        connection::make_durable(&conn)?;
+        let (id, genesis) = snapshot::genesis(&conn)?;
+        check_key(&genesis, &access)?;
+        let schema_cookie = cookie(&conn)?;
+        Ok(Self { conn, dir, id, genesis, access, tail: None, schema_cookie })
+    }
+
+    /// Opens the ledger in the vault at `path` for reading alone.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn open_read(path: &Path) -> Result<Snapshot, LedgerError> {
+        Snapshot::open(path)
+    }
+
+    /// A consistent state of this ledger as it is now.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
+        Snapshot::open(self.dir.path())
+    }
+
+    /// The ledger's name.
+    #[must_use]
+    pub const fn id(&self) -> LedgerId {
+        self.id
+    }
+
+    /// The keys that the ledger began with.
+    #[must_use]
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The present epoch, which permits must be for.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        FIRST_EPOCH
+    }
+
+    /// Files of the vault.
+    #[must_use]
+    pub const fn files(&self) -> &VaultDir {
+        &self.dir
+    }
+
+    /// Checks a permit against what may have changed since it was given.
+    pub(crate) fn recheck<A: Act>(&self, permit: &Permit<A>, now: Instant) -> Result<(), LedgerError> {
+        permit.recheck(self.id, self.epoch(), now).map_err(LedgerError::Permit)
+    }
+
+    /// Takes the writers' lock.
+    pub(crate) fn lock(&self, now: Instant) -> Result<Lock, LedgerError> {
+        Ok(Lock::acquire(&self.dir, &self.access.patience, now)?)
+    }
+
+    /// Runs `work` in a transaction under the writers' lock.
+    pub(crate) fn write<T>(
+        &mut self,
+        now: Instant,
+        work: impl FnOnce(&mut Batch<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let _lock = self.lock(now)?;
+        self.write_locked(work)
+    }
+
+    /// Runs `work` in a transaction; the caller holds the lock. What it appended is signed and durable when this
+    /// returns; where it fails or appends nothing, nothing is written.
+    pub(crate) fn write_locked<T>(
+        &mut self,
+        work: impl FnOnce(&mut Batch<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let Self { conn, id, genesis, access, tail, schema_cookie, .. } = self;
+        let key = NoteKey::new(id.origin(), genesis.log_key());
+        let key = key.map_err(|error| checkpoint_fault(vm_core::error::NoteError::Key(error)))?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let data_version: i64 = tx.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let edge = match tail.take() {
+            Some(tail) if tail.data_version == data_version => tail.edge,
+            _ => {
+                refuse_changed(&tx, schema_cookie)?;
+                trusted_edge(&tx, &key)?
+            }
+        };
+        let mut batch = Batch::new(&tx, *id, edge, access.openings.as_ref(), access.entropy.as_mut());
+        let answer = work(&mut batch)?;
+        let (edge, added) = batch.finish()?;
+        if added > 0 {
+            let checkpoint = Checkpoint::of_ledger(id, vm_seal::merkle::TreeSize::new(edge.size()), edge.root());
+            let note = checkpoint.and_then(|checkpoint| checkpoint.sign(&access.log_key));
+            let note = note.map_err(LedgerError::Checkpoint)?.to_string();
+            let size = i64::try_from(edge.size()).unwrap_or(i64::MAX);
+            tx.prepare_cached("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?
+                .execute(rusqlite::params![size, note])?;
+            tx.commit()?;
+        } else {
+            tx.rollback()?;
+        }
+        *tail = Some(Tail { edge, data_version });
+        Ok(answer)
+    }
+
+    /// After the first commit: what was skipped while the file was still empty.
+    pub(crate) fn finish_begin(&mut self) -> Result<(), LedgerError> {
+        self.schema_cookie = cookie(&self.conn)?;
+        sync_vault(&self.dir)
+    }
+}
+
+/// Makes the folder of a new vault and an empty database in it.
+pub(crate) fn begin(path: &Path, patience: &Patience, now: Instant) -> Result<(VaultDir, Connection), LedgerError> {
+    make_folder(path)?;
+    let dir = VaultDir::open(path)?;
+    let _lock = Lock::acquire(&dir, patience, now)?;
+    let leftover = |name: &str| name == LOCK_FILE || name.starts_with(DATABASE_FILE);
+    if let Some(found) = dir.names()?.into_iter().find(|name| !leftover(name)) {
+        let path = path.to_owned();
+        return Err(LedgerError::NotEmpty { path, found });
+    }
+    let conn = connection::open_writer(&dir, patience, true)?;
+    let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if objects > 0 {
+        let (path, found) = (path.to_owned(), DATABASE_FILE.to_owned());
+        return Err(LedgerError::NotEmpty { path, found });
+    }
+    connection::make_durable(&conn)?;
+    Ok((dir, conn))
+}
+
+/// Makes the vault's folder and its entry in the folder above durable.
+pub(crate) fn sync_vault(dir: &VaultDir) -> Result<(), LedgerError> {
+    dir.sync()?;
+    match dir.path().parent() {
+        Some(parent) => Ok(VaultDir::open(parent)?.sync()?),
+        None => Ok(()),
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), LedgerError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| LedgerError::File(FileError::io(&path.to_string_lossy(), source)))
+}
+
+fn check_key(genesis: &Genesis, access: &Access) -> Result<(), LedgerError> {
+    let (expected, found) = (genesis.log_key(), access.log_key.public());
+    if expected == found { Ok(()) } else { Err(LedgerError::WrongKey { expected, found }) }
+}
+
+/// Number that SQLite counts up with every change of the schema.
+fn cookie(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, "schema_version", |row| row.get(0))
+}
+
+fn refuse_faults(conn: &Connection) -> Result<(), LedgerError> {
+    let version = schema::version(conn)?;
+    let faults = schema::faults(conn, version)?;
+    if faults.is_empty() { Ok(()) } else { Err(LedgerError::SchemaAltered { faults }) }
+}
+
+/// Where others have written, their change of schema is as unwelcome now as it would have been when we opened.
+fn refuse_changed(conn: &Connection, known: &mut i64) -> Result<(), LedgerError> {
+    let found = cookie(conn)?;
+    if found != *known {
+        refuse_faults(conn)?;
+        *known = found;
+    }
+    Ok(())
+}
+
+/// The right edge as stored, if it is the one that was last signed. Nothing is signed over any other: a log that was
+/// changed behind our back must not get a signature of ours.
+fn trusted_edge(conn: &Connection, key: &NoteKey) -> Result<Edge, LedgerError> {
+    if migration::user_version(conn)? == 0 {
+        return Ok(Edge::default());
+    }
+    let altered = |reason| LedgerError::LogAltered { reason };
+    let size = tiles::log_size(conn)?;
+    let edge = Edge::read(conn, size).map_err(|fault| match fault {
+        ProofFault::Store(error) => LedgerError::Store(error),
+        _ => altered("an entry or a tile is missing or malformed"),
+    })?;
+    let Some((filed, note)) = snapshot::last_checkpoint(conn)? else {
+        return Err(altered("there is no checkpoint"));
+    };
+    let signed = Checkpoint::verify(&note, key).map_err(LedgerError::Checkpoint)?;
+    if signed.size().as_u64() != size || filed != size {
+        return Err(altered("it has another size"));
+    }
+    if signed.root() != edge.root() {
+        return Err(altered("it has another root"));
+    }
+    Ok(edge)
+}
+
+fn checkpoint_fault(error: vm_core::error::NoteError) -> LedgerError {
+    LedgerError::Checkpoint(vm_seal::error::CheckpointError::Note(error))
+}

@@ -1,0 +1,338 @@
+//! Scrolls on disk: an engine's events, one canonical JSON object a line, and the signed root beside them. They need no
+//! database.
+//!
+//! ```text
+//! {"capability_hash":"<64 hex>","engine":"console","event":{...},"format":"vm-scroll-event-v0","seq":0,
+//!  "trace_id":"<uuid>","ts":"2026-01-02T03:04:05.000006Z"}
+//! ```
+//!
+//! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
+//! the last newline are set aside, full lines beyond the root wait for [`ScrollWriter::adopt`].
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+
+use serde_json::{Value, json};
+use vm_core::canonical;
+use vm_core::capability::{Permit, act};
+use vm_core::digest::RootHash;
+use vm_core::epoch::Epoch;
+use vm_core::id::{EngineName, LedgerId, TraceId};
+use vm_core::instant::Instant;
+use vm_core::key::{NOTE_MAX, Note, NoteKey, SigningIdentity};
+use vm_core::path::VaultPath;
+use vm_core::record::ArtifactFile;
+use vm_core::redact::Redacted;
+use vm_seal::checkpoint::Checkpoint;
+use vm_seal::error::CheckpointError;
+use vm_seal::merkle::{Frontier, TreeSize};
+use vm_seal::scroll::{LINE_MAX, ScrollLines, events_path, line_leaf, root_path};
+
+use crate::error::{FileError, ScrollError};
+use crate::files::VaultDir;
+use crate::lock::{Lock, Patience};
+
+/// Format string of a line.
+pub const EVENT_FORMAT: &str = "vm-scroll-event-v0";
+/// Bytes read at once.
+const PIECE: usize = 128 * 1024;
+
+/// Bytes that a crash left after the last newline, and where they were set aside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TornTail {
+    /// The engine.
+    pub engine: EngineName,
+    /// Whole lines that stand before the cut.
+    pub kept_lines: u64,
+    /// Where the bytes are now: `ENGINE_EVENTS.jsonl.torn-N` beside the scroll.
+    pub file: ArtifactFile,
+}
+
+/// What a write to a scroll came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScrollState {
+    /// Place of the first event that was written, from 0.
+    pub first_seq: u64,
+    /// Lines in the scroll, all of them signed.
+    pub size: u64,
+    /// Root over them.
+    pub root: RootHash,
+    /// What a crash had left and was set aside before; whoever has the ledger records it.
+    pub torn: Option<TornTail>,
+}
+
+/// Writes the scroll of one engine.
+#[derive(Debug)]
+pub struct ScrollWriter<'a> {
+    dir: &'a VaultDir,
+    ledger: LedgerId,
+    engine: EngineName,
+    signer: &'a SigningIdentity,
+    patience: Patience,
+    events: VaultPath,
+    root: VaultPath,
+    key: NoteKey,
+    /// The scroll as this writer last left it, good as long as file and root still have these lengths and this note.
+    known: Option<(u64, String, Frontier)>,
+}
+
+impl<'a> ScrollWriter<'a> {
+    /// A writer for the scroll of `engine` in the vault `dir` of `ledger`, whose roots `signer` signs, the ledger's log
+    /// key. Nothing is read or written yet.
+    ///
+    /// # Errors
+    /// [`ScrollError::File`] or [`ScrollError::Root`] never in practice: an engine's name fits paths and origins.
+    pub fn new(
+        dir: &'a VaultDir,
+        ledger: LedgerId,
+        engine: EngineName,
+        signer: &'a SigningIdentity,
+        patience: Patience,
+    ) -> Result<Self, ScrollError> {
+        let path = |error| ScrollError::File(FileError::Path(error));
+        let key = NoteKey::new(ledger.scroll_origin(&engine), signer.public());
+        let key =
+            key.map_err(|error| root_fault(&engine, CheckpointError::Note(vm_core::error::NoteError::Key(error))))?;
+        Ok(Self {
+            dir,
+            ledger,
+            signer,
+            patience,
+            events: events_path(&engine).map_err(path)?,
+            root: root_path(&engine).map_err(path)?,
+            key,
+            engine,
+            known: None,
+        })
+    }
+
+    /// Writes `events` in order and signs the scroll with them. Durable when this returns. `epoch` is the present one.
+    ///
+    /// # Errors
+    /// [`ScrollError`]: the permit does not cover the engine here and now, or has numbered uses; the scroll is cut,
+    /// altered, or has lines nobody signed; an event is too long; the machine failed. Lines may then stand unsigned,
+    /// which the next write says.
+    pub fn append(
+        &mut self,
+        permit: &Permit<act::Record>,
+        events: &[Redacted],
+        trace: TraceId,
+        epoch: Epoch,
+        now: Instant,
+    ) -> Result<ScrollState, ScrollError> {
+        self.check(permit, epoch, now)?;
+        let _lock = Lock::acquire(self.dir, &self.patience, now)?;
+        let (mut frontier, torn) = self.take_up(false)?;
+        let first_seq = frontier.size().as_u64();
+        let mut lines = Vec::new();
+        for event in events {
+            let line = self.line(permit, event, frontier.size().as_u64(), trace, now)?;
+            frontier.append(line_leaf(&line));
+            lines.extend_from_slice(&line);
+            lines.push(b'\n');
+        }
+        if !lines.is_empty() {
+            let (mut file, _) = self.dir.open_append(&self.events)?;
+            let written = file.write_all(&lines).and_then(|()| file.sync_data());
+            written.map_err(|source| FileError::io(self.events.as_str(), source))?;
+            self.sign(&frontier)?;
+        }
+        Ok(self.state(first_seq, &frontier, torn))
+    }
+
+    /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written.
+    ///
+    /// # Errors
+    /// As [`ScrollWriter::append`], but for unsigned lines; each must be one canonical JSON object.
+    pub fn adopt(
+        &mut self,
+        permit: &Permit<act::Record>,
+        epoch: Epoch,
+        now: Instant,
+    ) -> Result<ScrollState, ScrollError> {
+        self.check(permit, epoch, now)?;
+        let _lock = Lock::acquire(self.dir, &self.patience, now)?;
+        let (frontier, torn) = self.take_up(true)?;
+        let first_seq = frontier.size().as_u64();
+        if first_seq > 0 {
+            self.sign(&frontier)?;
+        }
+        Ok(self.state(first_seq, &frontier, torn))
+    }
+
+    fn check(&self, permit: &Permit<act::Record>, epoch: Epoch, now: Instant) -> Result<(), ScrollError> {
+        permit.recheck(self.ledger, epoch, now).map_err(ScrollError::Permit)?;
+        permit.covers_engine(&self.engine).map_err(ScrollError::Permit)?;
+        match permit.use_number() {
+            Some(_) => Err(ScrollError::NumberedPermit),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self, first_seq: u64, frontier: &Frontier, torn: Option<TornTail>) -> ScrollState {
+        ScrollState { first_seq, size: frontier.size().as_u64(), root: frontier.root(), torn }
+    }
+
+    fn line(
+        &self,
+        permit: &Permit<act::Record>,
+        event: &Redacted,
+        seq: u64,
+        trace: TraceId,
+        ts: Instant,
+    ) -> Result<Vec<u8>, ScrollError> {
+        let event: Value = canonical::parse(event.as_json().as_bytes(), LINE_MAX).map_err(ScrollError::Canonical)?;
+        let line = json!({
+            "capability_hash": permit.capability(), "engine": self.engine, "event": event, "format": EVENT_FORMAT,
+            "seq": seq, "trace_id": trace, "ts": ts,
+        });
+        let line = canonical::to_bytes(&line).map_err(ScrollError::Canonical)?;
+        if line.len() > LINE_MAX {
+            return Err(ScrollError::TooLong { limit: LINE_MAX, found: line.len() });
+        }
+        Ok(line)
+    }
+
+    fn sign(&mut self, frontier: &Frontier) -> Result<(), ScrollError> {
+        let fault = |error| root_fault(&self.engine, error);
+        let checkpoint = Checkpoint::of_scroll(&self.ledger, &self.engine, frontier.size(), frontier.root());
+        let note = checkpoint.and_then(|checkpoint| checkpoint.sign(self.signer));
+        let note = note.map_err(fault)?.to_string();
+        self.dir.replace(&self.root, note.as_bytes())?;
+        let length = self.length()?;
+        self.known = Some((length, note, frontier.clone()));
+        Ok(())
+    }
+
+    /// The scroll as it stands, checked against its root, what is torn set aside. Lines beyond the root are taken up
+    /// only where `adopting`. Cost: nothing where this writer was the last, else one pass over the file.
+    fn take_up(&mut self, adopting: bool) -> Result<(Frontier, Option<TornTail>), ScrollError> {
+        let note = self.read_note()?;
+        let length = self.length()?;
+        if let Some((known_length, known_note, frontier)) = &self.known
+            && *known_length == length
+            && note.as_deref() == Some(known_note.as_str())
+        {
+            return Ok((frontier.clone(), None));
+        }
+        self.known = None;
+        let signed = match &note {
+            None => None,
+            Some(text) => {
+                let fault = |error| root_fault(&self.engine, error);
+                let note = Note::parse(text.as_bytes()).map_err(|error| fault(CheckpointError::Note(error)))?;
+                Some(Checkpoint::verify(&note, &self.key).map_err(fault)?)
+            }
+        };
+        let signed_size = signed.as_ref().map_or(TreeSize::ZERO, |signed| signed.size());
+        let scan = self.scan(signed_size)?;
+        let found = scan.lines.size().as_u64();
+        let engine = self.engine.to_string();
+        if let Some(signed) = signed {
+            match scan.lines.root_at(signed.size()) {
+                None => {
+                    let signed = signed.size().as_u64();
+                    return Err(ScrollError::TailCut { engine, signed, found });
+                }
+                Some(root) if root != signed.root() => return Err(ScrollError::Altered { engine }),
+                Some(_) => {}
+            }
+        }
+        if found > signed_size.as_u64() && !adopting {
+            let signed = signed_size.as_u64();
+            return Err(ScrollError::UnsignedTail { engine, signed, found });
+        }
+        match scan.lines.first_fault() {
+            Some(line) => Err(ScrollError::Line { engine, line }),
+            None => Ok((scan.lines.frontier().clone(), self.set_aside(&scan)?)),
+        }
+    }
+
+    fn read_note(&self) -> Result<Option<String>, ScrollError> {
+        let limit = u64::try_from(NOTE_MAX).unwrap_or(u64::MAX);
+        match self.dir.read_whole(&self.root, limit) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(FileError::Missing { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn length(&self) -> Result<u64, ScrollError> {
+        match self.dir.open_file(&self.events) {
+            Ok(file) => {
+                let stat = file.metadata().map_err(|source| FileError::io(self.events.as_str(), source))?;
+                Ok(stat.len())
+            }
+            Err(FileError::Missing { .. }) => Ok(0),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn scan(&self, signed: TreeSize) -> Result<Scan, ScrollError> {
+        let mut scan = Scan { lines: ScrollLines::new([signed]), whole: 0, length: 0 };
+        let mut file = match self.dir.open_file(&self.events) {
+            Ok(file) => file,
+            Err(FileError::Missing { .. }) => return Ok(scan),
+            Err(other) => return Err(other.into()),
+        };
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = file.read(&mut piece);
+            let count = count.map_err(|source| FileError::io(self.events.as_str(), source))?;
+            if count == 0 {
+                return Ok(scan);
+            }
+            scan.update(piece.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// Moves bytes after the last newline to a file of their own, then cuts them off.
+    fn set_aside(&self, scan: &Scan) -> Result<Option<TornTail>, ScrollError> {
+        if scan.whole == scan.length {
+            return Ok(None);
+        }
+        let fault = |source| FileError::io(self.events.as_str(), source);
+        let (mut file, _) = self.dir.open_append(&self.events)?;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(scan.whole)).map_err(fault)?;
+        file.read_to_end(&mut bytes).map_err(fault)?;
+        let kept = self.write_torn(&bytes)?;
+        file.set_len(scan.whole).and_then(|()| file.sync_all()).map_err(fault)?;
+        Ok(Some(TornTail { engine: self.engine.clone(), kept_lines: scan.lines.size().as_u64(), file: kept }))
+    }
+
+    fn write_torn(&self, bytes: &[u8]) -> Result<ArtifactFile, ScrollError> {
+        let mut number: u64 = 0;
+        loop {
+            let path = format!("{}.torn-{number}", self.events);
+            let path: VaultPath = path.parse().map_err(FileError::Path)?;
+            match self.dir.write_new(&path, bytes) {
+                Err(FileError::Exists { .. }) => number += 1,
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+/// A scroll's file as read.
+struct Scan {
+    lines: ScrollLines,
+    /// Bytes up to and with the last newline.
+    whole: u64,
+    /// Bytes in all.
+    length: u64,
+}
+
+impl Scan {
+    fn update(&mut self, bytes: &[u8]) {
+        self.lines.update(bytes);
+        let long = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            self.whole = self.length + long(bytes.get(..=last).unwrap_or_default());
+        }
+        self.length += long(bytes);
+    }
+}
+
+fn root_fault(engine: &EngineName, source: CheckpointError) -> ScrollError {
+    ScrollError::Root { engine: engine.to_string(), source }
+}

@@ -1,0 +1,432 @@
+//! The ledger read-only: one consistent state, however much is written meanwhile.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use vm_core::id::{LedgerId, RowId};
+use vm_core::key::Note;
+use vm_core::record::{Column, Genesis, LogEntry, SCHEMA, SchemaVersion, StoredRow, Table};
+use vm_core::redact::Opening;
+use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
+
+use crate::connection;
+use crate::error::{LedgerError, OpeningsError, StoreError, table_subject};
+use crate::files::VaultDir;
+use crate::matching;
+use crate::migration;
+use crate::openings::{self, OpeningsKey};
+use crate::rows::{self, LOG_COLUMNS};
+use crate::schema;
+use crate::tiles;
+
+/// Most complaints taken over from SQLite's own check of the file.
+const COMPLAINTS_MAX: u32 = 100;
+
+/// A consistent state of a ledger, open for reading and for nothing else. It stays as it was while writers go on, and
+/// it opens also where triggers, indexes or tables were tampered with: what differs is listed as schema faults.
+#[derive(Debug)]
+pub struct Snapshot {
+    conn: Connection,
+    dir: VaultDir,
+    schema: SchemaVersion,
+    faults: Vec<String>,
+    size: u64,
+    tables: [Readable; 4],
+}
+
+/// Whether the rows of a table can be read.
+#[derive(Clone, Debug)]
+pub(crate) enum Readable {
+    /// By this statement, which selects one by its id.
+    Yes(String),
+    /// There is no such table, and its schema says so.
+    NotYet,
+    /// The table is gone.
+    Gone,
+    /// A column is gone.
+    Lacks(&'static str),
+}
+
+impl Snapshot {
+    /// Opens the ledger in the vault at `path` for reading.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoVault`], [`LedgerError::NotALedger`], [`LedgerError::NewerSchema`],
+    /// [`LedgerError::SchemaAltered`] where there is no log left to read, [`LedgerError::Store`].
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let dir = open_vault(path)?;
+        let conn = connection::open_reader(&dir)?;
+        // The transaction pins the state with its first read and ends with the connection.
+        conn.execute_batch("BEGIN")?;
+        let version = schema::version(&conn)?;
+        let faults = schema::faults(&conn, version)?;
+        let size = match tiles::log_size(&conn) {
+            Ok(size) => size,
+            Err(_) if !faults.is_empty() => return Err(LedgerError::SchemaAltered { faults }),
+            Err(error) => return Err(error.into()),
+        };
+        let mut tables = [const { Readable::NotYet }; 4];
+        for (slot, table) in tables.iter_mut().zip(Table::ALL) {
+            *slot = readable(&conn, table, version)?;
+        }
+        Ok(Self { conn, dir, schema: version, faults, size, tables })
+    }
+
+    /// Differences between the file's tables, triggers, indexes and views and those that its migrations make, each by
+    /// name. Empty where there are none.
+    #[must_use]
+    pub fn schema_faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// Files of the same vault.
+    #[must_use]
+    pub const fn files(&self) -> &VaultDir {
+        &self.dir
+    }
+
+    /// What SQLite's own check of the file complains about: pages, indexes, constraints. Cost: reads the whole file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`].
+    pub fn integrity(&self) -> Result<Vec<String>, LedgerError> {
+        let mut statement = self.conn.prepare(&format!("PRAGMA integrity_check({COMPLAINTS_MAX})"))?;
+        let lines: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Content of the genesis row, which must hash to the ledger's name.
+    ///
+    /// # Errors
+    /// [`LedgerError::Genesis`] where it is missing, malformed or altered.
+    pub fn genesis(&self) -> Result<Genesis, LedgerError> {
+        genesis(&self.conn).map(|(_, genesis)| genesis)
+    }
+
+    /// The latest signed checkpoint as stored; none in an empty ledger. Its signature is not checked here.
+    ///
+    /// # Errors
+    /// [`LedgerError::Checkpoint`] where it is no note.
+    pub fn checkpoint(&self) -> Result<Option<Note>, LedgerError> {
+        Ok(last_checkpoint(&self.conn)?.map(|(_, note)| note))
+    }
+
+    /// The signed checkpoint stored for exactly `size` entries.
+    ///
+    /// # Errors
+    /// As [`Snapshot::checkpoint`].
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, LedgerError> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let sql = "SELECT note FROM checkpoints WHERE size = ?1";
+        let text: Option<String> = self.conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
+        text.map(|text| parse_note(&text)).transpose()
+    }
+
+    /// Openings kept for a row; none where there are none.
+    ///
+    /// # Errors
+    /// [`OpeningsError`].
+    pub fn openings(&self, key: &OpeningsKey, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
+        let ledger = ledger_id(&self.conn).map_err(OpeningsError::Ledger)?;
+        openings::load(&self.conn, key, ledger, row)
+    }
+
+    /// Artifact rows of one kind, in log order.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    pub fn visit_kind(
+        &self,
+        kind: &str,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        let sql = "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf FROM proof_artifacts AS t \
+                   JOIN log AS l ON l.row_id = t.id AND l.tbl = ?2 WHERE t.kind = ?1 ORDER BY l.seq";
+        let number = Table::ProofArtifacts.number();
+        let mut statement = self.conn.prepare_cached(sql).map_err(store)?;
+        let mut found = statement.query(params![kind, number]).map_err(store)?;
+        while let Some(row) = found.next().map_err(store)? {
+            if let StoredEntry::Entry(entry) = rows::read_entry(row, 0).map_err(store)?
+                && visit(entry, self.state(&entry)?)? == Visit::Stop
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    pub(crate) fn readable(&self, table: Table) -> &Readable {
+        let at = usize::from(table.number()).saturating_sub(1);
+        self.tables.get(at).unwrap_or(&Readable::NotYet)
+    }
+
+    /// What its table holds for an entry.
+    fn state(&self, entry: &LogEntry) -> Result<RowState, ViewError> {
+        let sql = match self.readable(entry.table) {
+            Readable::Yes(sql) => sql,
+            Readable::Gone | Readable::NotYet => return Ok(RowState::Missing),
+            Readable::Lacks(column) => return Ok(rows::malformed(column)),
+        };
+        let Some(columns) = entry.table.columns(entry.schema) else {
+            return Ok(rows::malformed("schema"));
+        };
+        let state = row_by_id(&self.conn, sql, entry, columns).map_err(store)?;
+        Ok(state.unwrap_or(RowState::Missing))
+    }
+}
+
+fn row_by_id(conn: &Connection, sql: &str, entry: &LogEntry, columns: &[Column]) -> rusqlite::Result<Option<RowState>> {
+    conn.prepare_cached(sql)?
+        .query_row([entry.row_id.as_bytes()], |row| rows::read_row(row, 0, entry.table, entry.schema, columns))
+        .optional()
+}
+
+impl EvidenceView for Snapshot {
+    fn ledger(&self) -> Result<LedgerId, ViewError> {
+        if self.size == 0 {
+            return Err(ViewError::Empty);
+        }
+        ledger_id(&self.conn).map_err(ViewError::store)
+    }
+
+    fn schema(&self) -> Result<(SchemaVersion, String), ViewError> {
+        let file = migration::of_schema(self.schema).map_or("", |migration| migration.file);
+        Ok((self.schema, file.to_owned()))
+    }
+
+    fn size(&self) -> Result<u64, ViewError> {
+        Ok(self.size)
+    }
+
+    fn visit_log(
+        &self,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(StoredEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE seq >= ?1 AND seq < ?2 ORDER BY seq");
+        let bound = |place: u64| i64::try_from(place).unwrap_or(i64::MAX);
+        let mut statement = self.conn.prepare_cached(&sql).map_err(store)?;
+        let mut found = statement.query([bound(from), bound(to)]).map_err(store)?;
+        while let Some(row) = found.next().map_err(store)? {
+            let entry = rows::read_entry(row, 0).map_err(store)?;
+            let state = match &entry {
+                StoredEntry::Entry(entry) => self.state(entry)?,
+                StoredEntry::Malformed { .. } => RowState::Missing,
+            };
+            if visit(entry, state)? == Visit::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_unlogged(
+        &self,
+        visit: &mut dyn FnMut(Table, Vec<u8>) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        for table in Table::ALL {
+            match self.readable(table) {
+                Readable::Gone | Readable::NotYet => continue,
+                Readable::Yes(_) | Readable::Lacks(_) => {}
+            }
+            // An id that stands twice can be logged once only; that takes a table without its unique key.
+            let sql = format!(
+                "SELECT id FROM {table} AS t WHERE NOT EXISTS \
+                 (SELECT 1 FROM log AS l WHERE l.row_id = t.id AND l.tbl = ?1 AND l.seq >= 0) \
+                 UNION ALL SELECT id FROM {table} GROUP BY id HAVING count(*) > 1"
+            );
+            let mut statement = self.conn.prepare(&sql).map_err(store)?;
+            let mut found = statement.query([table.number()]).map_err(store)?;
+            while let Some(row) = found.next().map_err(store)? {
+                let id = row.get_ref(0).map_err(store)?;
+                let id = id.as_bytes().map_or_else(|_| format!("{id:?}").into_bytes(), <[u8]>::to_vec);
+                if visit(table, id)? == Visit::Stop {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_matching(
+        &self,
+        filter: &RowFilter,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        for table in &filter.tables {
+            if matching::visit_table(self, *table, filter, visit)? == Visit::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, id: RowId) -> Result<Option<LoggedRow>, ViewError> {
+        let Some(entry) = entry_of(&self.conn, id).map_err(store)? else {
+            return Ok(None);
+        };
+        match self.state(&entry)? {
+            RowState::Present(row) => Ok(Some(LoggedRow { entry, row })),
+            RowState::Malformed { column } => {
+                let fault = format!("{}.{column} is malformed", table_subject(entry.table, &id));
+                Err(ViewError::store(LedgerError::SchemaAltered { faults: vec![fault] }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn visit_checkpoints(
+        &self,
+        visit: &mut dyn FnMut(u64, String) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        let sql = "SELECT size, note FROM checkpoints ORDER BY size";
+        let mut statement = self.conn.prepare(sql).map_err(store)?;
+        let mut found = statement.query([]).map_err(store)?;
+        while let Some(row) = found.next().map_err(store)? {
+            let size = row.get_ref(0).map_err(store)?.as_i64().unwrap_or(-1);
+            let note = row.get_ref(1).map_err(store)?;
+            let note = String::from_utf8_lossy(note.as_bytes().unwrap_or_default()).into_owned();
+            if visit(u64::try_from(size).unwrap_or(u64::MAX), note)? == Visit::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_tiles(&self, visit: &mut dyn FnMut(StoredTile) -> Result<Visit, ViewError>) -> Result<(), ViewError> {
+        let sql = "SELECT level, idx, hashes, root FROM tiles ORDER BY level, idx";
+        let mut statement = self.conn.prepare(sql).map_err(store)?;
+        let mut found = statement.query([]).map_err(store)?;
+        while let Some(row) = found.next().map_err(store)? {
+            let number = |at| row.get_ref(at).map(|value| value.as_i64().unwrap_or(-1)).map_err(store);
+            let bytes = |at| {
+                let value = row.get_ref(at).map_err(store)?;
+                Ok(value.as_bytes().unwrap_or_default().to_vec())
+            };
+            let tile = StoredTile {
+                level: u8::try_from(number(0)?).unwrap_or(u8::MAX),
+                index: u64::try_from(number(1)?).unwrap_or(u64::MAX),
+                hashes: bytes(2)?,
+                root: bytes(3)?,
+            };
+            if visit(tile)? == Visit::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens the folder of a vault.
+pub(crate) fn open_vault(path: &Path) -> Result<VaultDir, LedgerError> {
+    let absent = || LedgerError::NoVault { path: path.to_owned() };
+    let dir = VaultDir::open(path).map_err(|error| match error {
+        crate::error::FileError::Missing { .. } => absent(),
+        other => other.into(),
+    })?;
+    match dir.names()?.iter().any(|name| name == crate::files::DATABASE_FILE) {
+        true => Ok(dir),
+        false => Err(absent()),
+    }
+}
+
+/// The ledger's name: the leaf hash at place 0.
+pub(crate) fn ledger_id(conn: &Connection) -> Result<LedgerId, LedgerError> {
+    let entry = entry_at(conn, 0)?.ok_or(LedgerError::Genesis(None))?;
+    Ok(LedgerId::from_genesis(entry.leaf))
+}
+
+/// The ledger's name and its genesis, whose row must hash to that name.
+pub(crate) fn genesis(conn: &Connection) -> Result<(LedgerId, Genesis), LedgerError> {
+    let fault = |error| LedgerError::Genesis(Some(error));
+    let entry = entry_at(conn, 0)?.ok_or(LedgerError::Genesis(None))?;
+    let columns = entry.table.columns(entry.schema).ok_or(LedgerError::Genesis(None))?;
+    let sql = select_sql(entry.table, entry.schema).ok_or(LedgerError::Genesis(None))?;
+    let Some(RowState::Present(row)) = row_by_id(conn, &sql, &entry, columns)? else {
+        return Err(LedgerError::Genesis(None));
+    };
+    if row.leaf_hash().map_err(fault)? != entry.leaf {
+        return Err(LedgerError::Genesis(None));
+    }
+    Ok((LedgerId::from_genesis(entry.leaf), genesis_of(&row)?))
+}
+
+/// The genesis that a row holds.
+pub(crate) fn genesis_of(row: &StoredRow) -> Result<Genesis, LedgerError> {
+    let fault = |error| LedgerError::Genesis(Some(error));
+    let kind = vm_core::record::SystemKind::Genesis.as_str();
+    let json = row.text("meta_json").filter(|_| row.text("kind") == Some(kind));
+    let json = json.ok_or(LedgerError::Genesis(None))?;
+    let value = vm_core::canonical::parse(json.as_bytes(), vm_core::canonical::BYTES_MAX);
+    let value = value.map_err(|error| fault(vm_core::error::RecordError::Canonical(error)))?;
+    Genesis::from_value(&value).map_err(fault)
+}
+
+/// The entry that names a row.
+pub(crate) fn entry_of(conn: &Connection, id: RowId) -> rusqlite::Result<Option<LogEntry>> {
+    let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE row_id = ?1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let entry = statement.query_row([id.as_bytes()], |row| rows::read_entry(row, 0)).optional()?;
+    Ok(entry.and_then(well_formed))
+}
+
+fn entry_at(conn: &Connection, seq: i64) -> rusqlite::Result<Option<LogEntry>> {
+    let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE seq = ?1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let entry = statement.query_row([seq], |row| rows::read_entry(row, 0)).optional()?;
+    Ok(entry.and_then(well_formed))
+}
+
+const fn well_formed(entry: StoredEntry) -> Option<LogEntry> {
+    match entry {
+        StoredEntry::Entry(entry) => Some(entry),
+        StoredEntry::Malformed { .. } => None,
+    }
+}
+
+/// The latest checkpoint: size it is filed under, and note.
+pub(crate) fn last_checkpoint(conn: &Connection) -> Result<Option<(u64, Note)>, LedgerError> {
+    let sql = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let Some((size, text)) = conn.prepare_cached(sql)?.query_row([], read).optional()? else {
+        return Ok(None);
+    };
+    Ok(Some((u64::try_from(size).unwrap_or(u64::MAX), parse_note(&text)?)))
+}
+
+fn parse_note(text: &str) -> Result<Note, LedgerError> {
+    let fault = |error| LedgerError::Checkpoint(vm_seal::error::CheckpointError::Note(error));
+    Note::parse(text.as_bytes()).map_err(fault)
+}
+
+fn select_sql(table: Table, schema: SchemaVersion) -> Option<String> {
+    let columns = rows::column_list(table, schema)?;
+    Some(format!("SELECT {columns} FROM {table} WHERE id = ?1"))
+}
+
+/// How a table of a file of `version` can be read. Every schema so far has the same columns in each table.
+fn readable(conn: &Connection, table: Table, version: SchemaVersion) -> Result<Readable, LedgerError> {
+    let Some(columns) = table.columns(version) else {
+        return Ok(Readable::NotYet);
+    };
+    let present = rows::present_columns(conn, table)?;
+    if present.is_empty() {
+        return Ok(Readable::Gone);
+    }
+    let lacking = columns.iter().find(|column| !present.iter().any(|name| name == column.name));
+    match (lacking, select_sql(table, SCHEMA)) {
+        (Some(column), _) => Ok(Readable::Lacks(column.name)),
+        (None, Some(sql)) => Ok(Readable::Yes(sql)),
+        (None, None) => Ok(Readable::NotYet),
+    }
+}
+
+/// A failure of SQLite as a view tells it.
+pub(crate) fn store(error: rusqlite::Error) -> ViewError {
+    ViewError::store(StoreError::from(error))
+}

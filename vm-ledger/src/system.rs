@@ -1,0 +1,255 @@
+//! System events: seals, anchors, capabilities and recoveries, each by its own operation and no other.
+
+use rusqlite::{OptionalExtension as _, params};
+use serde_json::{Value, json};
+use vm_core::canonical;
+use vm_core::capability::{Act, Chain, Permit, Resource, act};
+use vm_core::digest::Sha256Digest;
+use vm_core::id::{RowId, SealId};
+use vm_core::instant::Instant;
+use vm_core::path::VaultPath;
+use vm_core::record::{Appended, ArtifactFile, ArtifactKind, ProofArtifact, RowDraft, RowHeader, SystemKind, Table};
+use vm_core::redact::Redacted;
+use vm_seal::bundle::{BUNDLE_FORMAT, SealBundle};
+use vm_seal::seal::bundle_path;
+
+use crate::append::{replayed, table_resource, use_of};
+use crate::error::{FileError, LedgerError};
+use crate::ledger::Ledger;
+use crate::scroll::TornTail;
+use crate::snapshot;
+
+/// Format string of an anchor row's JSON.
+pub const ANCHOR_FORMAT: &str = "vm-anchor-record-v0";
+/// Format string of a recovery row's JSON.
+pub const RECOVERY_FORMAT: &str = "vm-scroll-recovery-v0";
+/// What a permit must cover to record a seal.
+const SEALS: &str = "/seals";
+/// What a permit must cover to record an anchor.
+const ANCHORS: &str = "/anchors";
+/// Longest capability chain taken over, in bytes: eight tokens of the longest kind.
+const CHAIN_BYTES_MAX: usize = 1024 * 1024;
+
+/// Evidence that somebody outside stamped a seal bundle.
+#[derive(Clone, Debug)]
+pub struct AnchorEvidence<'a> {
+    /// The seal that was stamped.
+    pub seal: SealId,
+    /// SHA-256 that the evidence is over, as read from the evidence itself.
+    pub imprint: Sha256Digest,
+    /// Kind of evidence, for example `rfc3161`.
+    pub rail: &'a str,
+    /// Name of the file to keep it in, below `anchors/<seal id>/`.
+    pub file_name: &'a str,
+    /// The evidence.
+    pub bytes: &'a [u8],
+    /// What the system read from it: times, names, nonces. Nothing of a caller's payload.
+    pub meta: Value,
+}
+
+/// A recorded seal.
+struct SealRow {
+    id: RowId,
+    sha256_hex: String,
+}
+
+impl Ledger {
+    /// Keeps a seal bundle as `seals/<seal id>.json`, then records its row. The file is durable before the row is.
+    /// The same bundle recorded again is answered with the row that stands.
+    ///
+    /// # Errors
+    /// [`LedgerError::SealOfAnother`], [`LedgerError::SealUnsigned`] where the ledger's log key did not sign it,
+    /// [`LedgerError::SealRecorded`] where the id is taken by another bundle, [`LedgerError::Permit`], and whatever
+    /// keeps file or row from being written.
+    pub fn record_seal(
+        &mut self,
+        permit: &Permit<act::Seal>,
+        header: RowHeader,
+        bundle: &SealBundle,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_act(permit, SEALS, now)?;
+        self.check_bundle(bundle)?;
+        let seal = bundle.seal_id();
+        let path: VaultPath = seal_path(seal)?;
+        let _lock = self.lock(now)?;
+        if let Some(row) = self.find_artifact(SystemKind::Seal, &path)? {
+            return if row.sha256_hex == bundle.file_hash().to_hex() {
+                self.standing(row.id)
+            } else {
+                Err(LedgerError::SealRecorded { seal })
+            };
+        }
+        let file = self.dir.write_new(&path, bundle.as_bytes())?;
+        let digest = bundle.digest().hash();
+        let meta = json!({ "seal_id": seal, "format": BUNDLE_FORMAT, "digest": digest });
+        let draft = draft(header, SystemKind::Seal, Some(file), None, &meta)?;
+        self.record(permit, &draft)
+    }
+
+    /// Keeps an anchor's evidence as `anchors/<seal id>/<file name>`, then records its row, which names the seal's.
+    /// What it stamps must be the bundle that is stored and recorded here.
+    ///
+    /// # Errors
+    /// [`LedgerError::SealAbsent`], [`LedgerError::BundleAltered`], [`LedgerError::Imprint`], [`LedgerError::Permit`],
+    /// and whatever keeps file or row from being written.
+    pub fn record_anchor(
+        &mut self,
+        permit: &Permit<act::Anchor>,
+        header: RowHeader,
+        anchor: &AnchorEvidence<'_>,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_act(permit, ANCHORS, now)?;
+        let path = anchor_path(anchor)?;
+        let _lock = self.lock(now)?;
+        let seal = self.check_imprint(anchor)?;
+        let sha256 = Sha256Digest::of(anchor.bytes);
+        if let Some(row) = self.find_artifact(SystemKind::Anchor, &path)?
+            && row.sha256_hex == sha256.to_hex()
+        {
+            return self.standing(row.id);
+        }
+        let file = self.dir.write_new(&path, anchor.bytes)?;
+        let meta = json!({
+            "format": ANCHOR_FORMAT, "seal_id": anchor.seal, "imprint": anchor.imprint, "rail": anchor.rail,
+            "evidence": anchor.meta,
+        });
+        let draft = draft(header, SystemKind::Anchor, Some(file), Some(seal), &meta)?;
+        self.record(permit, &draft)
+    }
+
+    /// Records a capability chain, so that rows can name its last token. A token may stand behind the permit for its
+    /// own row: it descends from the root key in the genesis, or it is refused.
+    ///
+    /// # Errors
+    /// [`LedgerError::Permit`] where chain or permit do not hold.
+    pub fn record_capability(
+        &mut self,
+        permit: &Permit<act::Record>,
+        header: RowHeader,
+        chain: &Chain,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_record(permit, now)?;
+        chain.check(self.genesis.root_key(), self.id).map_err(LedgerError::Permit)?;
+        let bytes = chain.to_bytes().map_err(LedgerError::Permit)?;
+        let meta = canonical::parse_exact(&bytes, CHAIN_BYTES_MAX).map_err(LedgerError::Canonical)?;
+        let draft = draft(header, SystemKind::Capability, None, None, &meta)?;
+        let _lock = self.lock(now)?;
+        self.record(permit, &draft)
+    }
+
+    /// Records what was cut from a scroll after a crash, and where it is kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Permit`], [`LedgerError::Store`].
+    pub fn record_recovery(
+        &mut self,
+        permit: &Permit<act::Record>,
+        header: RowHeader,
+        torn: &TornTail,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_record(permit, now)?;
+        let meta = json!({
+            "format": RECOVERY_FORMAT, "engine": torn.engine, "kept_lines": torn.kept_lines, "torn_bytes": torn.file.size,
+        });
+        let draft = draft(header, SystemKind::ScrollRecovery, Some(torn.file.clone()), None, &meta)?;
+        let _lock = self.lock(now)?;
+        self.record(permit, &draft)
+    }
+
+    fn check_record(&self, permit: &Permit<act::Record>, now: Instant) -> Result<(), LedgerError> {
+        self.recheck(permit, now)?;
+        permit.covers(&table_resource(Table::ProofArtifacts)?).map_err(LedgerError::Permit)
+    }
+
+    fn check_act<A: Act>(&self, permit: &Permit<A>, resource: &str, now: Instant) -> Result<(), LedgerError> {
+        self.recheck(permit, now)?;
+        let resource: Resource = resource.parse().map_err(LedgerError::Permit)?;
+        permit.covers(&resource).map_err(LedgerError::Permit)
+    }
+
+    fn check_bundle(&self, bundle: &SealBundle) -> Result<(), LedgerError> {
+        let (expected, found) = (self.id, bundle.ledger());
+        if expected != found {
+            return Err(LedgerError::SealOfAnother { expected, found });
+        }
+        if bundle.signer().public() != self.genesis.log_key() {
+            return Err(LedgerError::SealUnsigned(None));
+        }
+        let checked = bundle.check_statement();
+        checked.map_err(|error| LedgerError::SealUnsigned(Some(error)))
+    }
+
+    /// Imprint, stored bundle and recorded bundle must be one; gives the seal's row.
+    fn check_imprint(&self, anchor: &AnchorEvidence<'_>) -> Result<RowId, LedgerError> {
+        let path = seal_path(anchor.seal)?;
+        let row = self.find_artifact(SystemKind::Seal, &path)?;
+        let row = row.ok_or(LedgerError::SealAbsent { seal: anchor.seal })?;
+        let (found, _) = self.dir.hash_file(&path)?;
+        if found.to_hex() != row.sha256_hex {
+            return Err(LedgerError::BundleAltered { expected: row.sha256_hex, found });
+        }
+        if anchor.imprint == found {
+            Ok(row.id)
+        } else {
+            Err(LedgerError::Imprint { expected: found, found: anchor.imprint })
+        }
+    }
+
+    /// The artifact row of this kind that names `path`.
+    fn find_artifact(&self, kind: SystemKind, path: &VaultPath) -> Result<Option<SealRow>, LedgerError> {
+        let sql = "SELECT id, sha256_hex FROM proof_artifacts WHERE kind = ?1 AND path = ?2 ORDER BY id LIMIT 1";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?));
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let found = statement.query_row(params![kind.as_str(), path.as_str()], read).optional()?;
+        let row =
+            |(id, sha256_hex): (Vec<u8>, String)| RowId::from_slice(&id).ok().map(|id| SealRow { id, sha256_hex });
+        Ok(found.and_then(row))
+    }
+
+    fn standing(&self, id: RowId) -> Result<Appended, LedgerError> {
+        let entry = snapshot::entry_of(&self.conn, id)?;
+        let entry = entry.ok_or(LedgerError::LogAltered { reason: "a row is not in it" })?;
+        Ok(replayed(&entry))
+    }
+
+    /// Appends one system row; the caller holds the lock.
+    fn record<A: Act>(&mut self, permit: &Permit<A>, draft: &RowDraft) -> Result<Appended, LedgerError> {
+        let (capability, spend) = (permit.capability(), use_of(permit));
+        self.write_locked(|batch| {
+            let appended = batch.append(draft, Some(capability))?;
+            batch.spend(spend)?;
+            Ok(appended)
+        })
+    }
+}
+
+fn seal_path(seal: SealId) -> Result<VaultPath, LedgerError> {
+    bundle_path(seal).parse().map_err(|error| FileError::Path(error).into())
+}
+
+fn anchor_path(anchor: &AnchorEvidence<'_>) -> Result<VaultPath, LedgerError> {
+    // A name with a separator in it would be another folder.
+    let name: VaultPath = anchor.file_name.parse().map_err(FileError::Path)?;
+    if name.components().count() != 1 {
+        let path = name.to_string();
+        return Err(FileError::NotRegular { path, found: "a path" }.into());
+    }
+    let path = format!("anchors/{}/{name}", anchor.seal);
+    path.parse().map_err(|error| FileError::Path(error).into())
+}
+
+fn draft(
+    header: RowHeader,
+    kind: SystemKind,
+    file: Option<ArtifactFile>,
+    subject: Option<RowId>,
+    meta: &Value,
+) -> Result<RowDraft, LedgerError> {
+    let meta = Redacted::system(meta).map_err(LedgerError::Canonical)?;
+    let row = ProofArtifact { header, kind: ArtifactKind::system(kind), file, subject, meta: Some(meta) };
+    row.into_draft(None).map_err(LedgerError::Record)
+}
