@@ -49,15 +49,8 @@ pub enum Action {
 
 impl Action {
     /// All actions in order.
-    pub const ALL: &'static [Self] = &[
-        Self::Record,
-        Self::Seal,
-        Self::Anchor,
-        Self::Disclose,
-        Self::Erase,
-        Self::Execute,
-        Self::ChangeEpoch,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Record, Self::Seal, Self::Anchor, Self::Disclose, Self::Erase, Self::Execute, Self::ChangeEpoch];
 
     /// The stored word.
     #[must_use]
@@ -166,11 +159,7 @@ impl FromStr for Resource {
             !part.is_empty() && part.len() <= 255 && part != "." && part != ".." && part.bytes().all(allowed)
         };
         let fits = text == "/" || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(name));
-        if fits && text.len() <= Self::LEN_MAX {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(CapabilityError::Resource)
-        }
+        if fits && text.len() <= Self::LEN_MAX { Ok(Self(text.to_owned())) } else { Err(CapabilityError::Resource) }
     }
 }
 
@@ -188,8 +177,6 @@ impl Serialize for Resource {
 
 impl<'de> Deserialize<'de> for Resource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

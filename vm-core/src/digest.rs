@@ -238,9 +238,7 @@ impl StreamHasher {
 
 impl fmt::Debug for StreamHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamHasher")
-            .field("len", &self.len)
-            .finish_non_exhaustive()
+        f.debug_struct("StreamHasher").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
@@ -264,10 +262,7 @@ mod tests {
         for bad in ["0", "0A", "0g", " 0", "é"] {
             assert_eq!(from_hex(bad), Err(DigestError::NotHex), "{bad}");
         }
-        assert_eq!(
-            LeafHash::parse_hex("00"),
-            Err(DigestError::Length { expected: 32, found: 1 })
-        );
+        assert_eq!(LeafHash::parse_hex("00"), Err(DigestError::Length { expected: 32, found: 1 }));
     }
 
     #[test]

@@ -44,9 +44,6 @@ impl FromStr for Epoch {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::ALL
-            .into_iter()
-            .find(|epoch| epoch.as_str() == text)
-            .ok_or(IdError::NotEpoch)
+        Self::ALL.into_iter().find(|epoch| epoch.as_str() == text).ok_or(IdError::NotEpoch)
     }
 }

@@ -18,6 +18,9 @@ const MAX_MICROS: i64 = 253_402_207_199_999_999;
 pub struct Instant(i64);
 
 impl Instant {
+    /// The last instant that can be written, which stands for "never" where an end is demanded.
+    pub const MAX: Self = Self(MAX_MICROS);
+
     /// The instant `micros` microseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
@@ -102,11 +105,7 @@ impl FromStr for Instant {
     /// Reads the one stored form and no other.
     fn from_str(text: &str) -> Result<Self, InstantError> {
         let instant = Self::parse_lenient(text)?;
-        if instant.to_string() == text {
-            Ok(instant)
-        } else {
-            Err(InstantError::NotStoredForm)
-        }
+        if instant.to_string() == text { Ok(instant) } else { Err(InstantError::NotStoredForm) }
     }
 }
 
@@ -118,9 +117,7 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -142,11 +139,7 @@ mod tests {
     #[test]
     fn only_one_stored_form() {
         assert!("2026-01-02T03:04:05.000006Z".parse::<Instant>().is_ok());
-        for other in [
-            "2026-01-02T03:04:05Z",
-            "2026-01-02T03:04:05.00000600Z",
-            "2026-01-02T03:04:05.000006+00:00",
-        ] {
+        for other in ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.00000600Z", "2026-01-02T03:04:05.000006+00:00"] {
             assert_eq!(other.parse::<Instant>(), Err(InstantError::NotStoredForm), "{other}");
             assert!(Instant::parse_lenient(other).is_ok(), "{other}");
         }
@@ -162,10 +155,7 @@ mod tests {
         ] {
             assert!(Instant::parse_lenient(bad).is_err(), "{bad}");
         }
-        assert_eq!(
-            Instant::parse_lenient("2026-01-02T03:04:05.0000001Z"),
-            Err(InstantError::TooFine)
-        );
+        assert_eq!(Instant::parse_lenient("2026-01-02T03:04:05.0000001Z"), Err(InstantError::TooFine));
     }
 
     proptest! {

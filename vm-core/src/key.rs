@@ -70,8 +70,7 @@ impl PublicKey {
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
         let key = ed25519_dalek::VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::Weak)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature)
-            .map_err(|_| KeyError::BadSignature)
+        key.verify_strict(message, &signature).map_err(|_| KeyError::BadSignature)
     }
 }
 
@@ -270,13 +269,7 @@ impl fmt::Display for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut typed = vec![ALG_ED25519];
         typed.extend_from_slice(&self.public.0);
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            to_hex(&self.hash()),
-            Base64::encode_string(&typed)
-        )
+        write!(f, "{}+{}+{}", self.name, to_hex(&self.hash()), Base64::encode_string(&typed))
     }
 }
 
@@ -292,15 +285,8 @@ impl FromStr for NoteKey {
         let Some((&ALG_ED25519, key)) = data.split_first() else {
             return Err(KeyError::Malformed);
         };
-        let key = Self::new(
-            name,
-            PublicKey::from_bytes(key.try_into().map_err(|_| KeyError::Malformed)?)?,
-        )?;
-        if to_hex(&key.hash()) == hash {
-            Ok(key)
-        } else {
-            Err(KeyError::Malformed)
-        }
+        let key = Self::new(name, PublicKey::from_bytes(key.try_into().map_err(|_| KeyError::Malformed)?)?)?;
+        if to_hex(&key.hash()) == hash { Ok(key) } else { Err(KeyError::Malformed) }
     }
 }
 
@@ -312,9 +298,7 @@ impl Serialize for NoteKey {
 
 impl<'de> Deserialize<'de> for NoteKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -345,10 +329,7 @@ impl Note {
         let key = NoteKey::new(name, signer.public()).map_err(NoteError::Key)?;
         let mut data = key.hash().to_vec();
         data.extend_from_slice(signer.sign(text.as_bytes()).as_bytes());
-        Ok(Self {
-            text: text.to_owned(),
-            signatures: vec![SignatureLine { name: key.name, data }],
-        })
+        Ok(Self { text: text.to_owned(), signatures: vec![SignatureLine { name: key.name, data }] })
     }
 
     /// Reads a note of at most [`NOTE_MAX`] bytes and [`NOTE_SIGNATURES_MAX`] signatures.
@@ -357,10 +338,7 @@ impl Note {
     /// [`NoteError`] says what is malformed. No signature is checked.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         if bytes.len() > NOTE_MAX {
-            return Err(NoteError::TooLong {
-                limit: NOTE_MAX,
-                found: bytes.len(),
-            });
+            return Err(NoteError::TooLong { limit: NOTE_MAX, found: bytes.len() });
         }
         let note = core::str::from_utf8(bytes).map_err(|_| NoteError::Text)?;
         // The last empty line divides: the text itself may hold others.
@@ -371,16 +349,11 @@ impl Note {
         let mut signatures = Vec::new();
         for line in lines.split('\n') {
             if signatures.len() == NOTE_SIGNATURES_MAX {
-                return Err(NoteError::TooManySignatures {
-                    limit: NOTE_SIGNATURES_MAX,
-                });
+                return Err(NoteError::TooManySignatures { limit: NOTE_SIGNATURES_MAX });
             }
             signatures.push(parse_line(line).ok_or(NoteError::SignatureLine)?);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            signatures,
-        })
+        Ok(Self { text: text.to_owned(), signatures })
     }
 
     /// The signed text, if `key` signed it. Lines of unknown keys are ignored, as the specification demands; a line
@@ -398,16 +371,10 @@ impl Note {
                 continue;
             }
             let signature = <[u8; 64]>::try_from(signature).map_err(|_| NoteError::SignatureLine)?;
-            key.public
-                .verify(self.text.as_bytes(), &Signature(signature))
-                .map_err(NoteError::Key)?;
+            key.public.verify(self.text.as_bytes(), &Signature(signature)).map_err(NoteError::Key)?;
             signed = true;
         }
-        if signed {
-            Ok(&self.text)
-        } else {
-            Err(NoteError::NotSignedBy { name: key.name.clone() })
-        }
+        if signed { Ok(&self.text) } else { Err(NoteError::NotSignedBy { name: key.name.clone() }) }
     }
 
     /// The text, checked for shape only. Whoever believes it must know why.
@@ -445,10 +412,7 @@ fn parse_line(line: &str) -> Option<SignatureLine> {
     let (name, data) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let data = Base64::decode_vec(data).ok()?;
     let named = !name.is_empty() && name.len() <= KEY_NAME_MAX && !name.chars().any(|c| c.is_whitespace() || c == '+');
-    (named && data.len() > 4).then(|| SignatureLine {
-        name: name.to_owned(),
-        data,
-    })
+    (named && data.len() > 4).then(|| SignatureLine { name: name.to_owned(), data })
 }
 
 #[cfg(test)]
@@ -461,10 +425,8 @@ mod tests {
 
     #[test]
     fn rfc_8032_test_1() {
-        let seed: [u8; 32] = from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let seed: [u8; 32] =
+            from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap().try_into().unwrap();
         let identity = SigningIdentity::from_seed(&seed);
         let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
         assert_eq!(identity.public().to_string(), public);
@@ -477,9 +439,7 @@ mod tests {
     /// The key and note printed in the documentation of Go's `sumdb/note`.
     #[test]
     fn note_of_the_go_implementation() {
-        let key: NoteKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-            .parse()
-            .unwrap();
+        let key: NoteKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
         let text = "If you think cryptography is the answer to your problem,\n\
             then you don't know what your problem is.\n\n\
             \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
@@ -508,26 +468,14 @@ mod tests {
     #[test]
     fn malformed_notes() {
         let good = Note::sign("a\n", "n", &signer()).unwrap().to_string();
-        for bad in [
-            "",
-            "a\n",
-            "a\n\n",
-            "\n\n\u{2014} n AAAAAAA=\n",
-            "a\r\n\n\u{2014} n AAAAAAA=\n",
-        ] {
+        for bad in ["", "a\n", "a\n\n", "\n\n\u{2014} n AAAAAAA=\n", "a\r\n\n\u{2014} n AAAAAAA=\n"] {
             assert!(Note::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
-        assert!(matches!(
-            Note::parse(&vec![b'a'; NOTE_MAX + 1]),
-            Err(NoteError::TooLong { .. })
-        ));
+        assert!(matches!(Note::parse(&vec![b'a'; NOTE_MAX + 1]), Err(NoteError::TooLong { .. })));
         let many = good.clone() + &good.lines().last().unwrap().repeat(1).clone() + "\n";
         assert_eq!(Note::parse(many.as_bytes()).unwrap().signers().count(), 2);
         let flood = good.clone() + &format!("{}\n", good.lines().last().unwrap()).repeat(NOTE_SIGNATURES_MAX);
-        assert!(matches!(
-            Note::parse(flood.as_bytes()),
-            Err(NoteError::TooManySignatures { .. })
-        ));
+        assert!(matches!(Note::parse(flood.as_bytes()), Err(NoteError::TooManySignatures { .. })));
     }
 
     #[test]

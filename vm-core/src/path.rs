@@ -36,10 +36,7 @@ impl FromStr for VaultPath {
 
     fn from_str(text: &str) -> Result<Self, PathError> {
         if text.len() > PATH_MAX {
-            return Err(PathError::TooLong {
-                limit: PATH_MAX,
-                found: text.len(),
-            });
+            return Err(PathError::TooLong { limit: PATH_MAX, found: text.len() });
         }
         if text.starts_with('/') {
             return Err(PathError::Absolute);
@@ -71,9 +68,7 @@ impl Serialize for VaultPath {
 
 impl<'de> Deserialize<'de> for VaultPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -79,12 +79,7 @@ pub enum Table {
 
 impl Table {
     /// All tables in order.
-    pub const ALL: [Self; 4] = [
-        Self::ToolInvocations,
-        Self::McpCalls,
-        Self::ProofArtifacts,
-        Self::ShadowReceipts,
-    ];
+    pub const ALL: [Self; 4] = [Self::ToolInvocations, Self::McpCalls, Self::ProofArtifacts, Self::ShadowReceipts];
 
     /// Name of the table in SQL, in leaf data and in seals.
     #[must_use]
@@ -138,9 +133,7 @@ impl FromStr for Table {
 
     fn from_str(text: &str) -> Result<Self, RecordError> {
         let table = Self::ALL.into_iter().find(|table| table.as_str() == text);
-        table.ok_or_else(|| RecordError::UnknownTable {
-            found: text.chars().take(64).collect(),
-        })
+        table.ok_or_else(|| RecordError::UnknownTable { found: text.chars().take(64).collect() })
     }
 }
 
@@ -169,19 +162,11 @@ pub struct Column {
 }
 
 const fn col(name: &'static str, kind: CellKind) -> Column {
-    Column {
-        name,
-        kind,
-        nullable: false,
-    }
+    Column { name, kind, nullable: false }
 }
 
 const fn opt(name: &'static str, kind: CellKind) -> Column {
-    Column {
-        name,
-        kind,
-        nullable: true,
-    }
+    Column { name, kind, nullable: true }
 }
 
 const TOOL_INVOCATIONS: &[Column] = &[
@@ -298,7 +283,7 @@ impl Cell {
     fn from_value(value: &Value, kind: CellKind) -> Option<Self> {
         match (value, kind) {
             (Value::Null, _) => Some(Self::Null),
-            (Value::Number(number), CellKind::Integer) => number.as_i64().map(Self::Integer),
+            (Value::Number(_), CellKind::Integer) => canonical::integer(value).map(Self::Integer),
             (Value::Number(number), CellKind::Real) => number.as_f64().map(Self::Real),
             (Value::String(text), CellKind::Text) => Some(Self::Text(text.clone())),
             (Value::String(text), CellKind::Blob) => from_hex(text).ok().map(Self::Blob),
@@ -322,21 +307,12 @@ impl StoredRow {
     /// [`RecordError::UnknownSchema`], [`RecordError::CellCount`], or [`RecordError::Cell`] naming the first column
     /// whose value is of another type, null where it may not be, or not finite.
     pub fn new(table: Table, schema: SchemaVersion, cells: Vec<Cell>) -> Result<Self, RecordError> {
-        let columns = table
-            .columns(schema)
-            .ok_or(RecordError::UnknownSchema { table, found: schema.0 })?;
+        let columns = table.columns(schema).ok_or(RecordError::UnknownSchema { table, found: schema.0 })?;
         if columns.len() != cells.len() {
-            return Err(RecordError::CellCount {
-                table,
-                expected: columns.len(),
-                found: cells.len(),
-            });
+            return Err(RecordError::CellCount { table, expected: columns.len(), found: cells.len() });
         }
         match columns.iter().zip(&cells).find(|(column, cell)| !cell.fits(column)) {
-            Some((column, _)) => Err(RecordError::Cell {
-                table,
-                column: column.name,
-            }),
+            Some((column, _)) => Err(RecordError::Cell { table, column: column.name }),
             None => Ok(Self { table, schema, cells }),
         }
     }
@@ -397,10 +373,7 @@ impl StoredRow {
     /// # Errors
     /// [`RecordError::Cell`] where the column does not hold sixteen bytes.
     pub fn id(&self) -> Result<RowId, RecordError> {
-        self.row_ref("id")?.ok_or(RecordError::Cell {
-            table: self.table,
-            column: "id",
-        })
+        self.row_ref("id")?.ok_or(RecordError::Cell { table: self.table, column: "id" })
     }
 
     /// The row's trace.
@@ -408,13 +381,8 @@ impl StoredRow {
     /// # Errors
     /// [`RecordError::Cell`] where the column does not hold sixteen bytes.
     pub fn trace_id(&self) -> Result<TraceId, RecordError> {
-        let fault = RecordError::Cell {
-            table: self.table,
-            column: "trace_id",
-        };
-        self.blob("trace_id")
-            .and_then(|bytes| TraceId::from_slice(bytes).ok())
-            .ok_or(fault)
+        let fault = RecordError::Cell { table: self.table, column: "trace_id" };
+        self.blob("trace_id").and_then(|bytes| TraceId::from_slice(bytes).ok()).ok_or(fault)
     }
 
     /// The row's time.
@@ -422,10 +390,7 @@ impl StoredRow {
     /// # Errors
     /// [`RecordError::Cell`] where the column does not hold the stored form of an instant.
     pub fn ts(&self) -> Result<Instant, RecordError> {
-        let fault = RecordError::Cell {
-            table: self.table,
-            column: "ts",
-        };
+        let fault = RecordError::Cell { table: self.table, column: "ts" };
         self.text("ts").and_then(|text| text.parse().ok()).ok_or(fault)
     }
 
@@ -438,10 +403,7 @@ impl StoredRow {
             None => Ok(None),
             Some(bytes) => match RowId::from_slice(bytes) {
                 Ok(id) => Ok(Some(id)),
-                Err(_) => Err(RecordError::Cell {
-                    table: self.table,
-                    column,
-                }),
+                Err(_) => Err(RecordError::Cell { table: self.table, column }),
             },
         }
     }
@@ -449,10 +411,7 @@ impl StoredRow {
     /// The row as a JSON object `{"format", "row", "schema", "table"}`.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let row: Map<String, Value> = self
-            .cells()
-            .map(|(name, cell)| (name.to_owned(), cell.to_value()))
-            .collect();
+        let row: Map<String, Value> = self.cells().map(|(name, cell)| (name.to_owned(), cell.to_value())).collect();
         serde_json::json!({
             "format": ROW_FORMAT, "row": row, "schema": self.schema.0, "table": self.table.as_str(),
         })
@@ -484,28 +443,19 @@ impl StoredRow {
         let text = |name: &str| object.get(name).and_then(Value::as_str);
         let format = text("format").ok_or(RecordError::Shape)?;
         if format != ROW_FORMAT {
-            return Err(RecordError::UnknownFormat {
-                found: format.chars().take(64).collect(),
-            });
+            return Err(RecordError::UnknownFormat { found: format.chars().take(64).collect() });
         }
         let table: Table = text("table").ok_or(RecordError::Shape)?.parse()?;
         let schema = object.get("schema").and_then(Value::as_u64).ok_or(RecordError::Shape)?;
         let schema = SchemaVersion(u32::try_from(schema).map_err(|_| RecordError::Shape)?);
-        let columns = table
-            .columns(schema)
-            .ok_or(RecordError::UnknownSchema { table, found: schema.0 })?;
+        let columns = table.columns(schema).ok_or(RecordError::UnknownSchema { table, found: schema.0 })?;
         let row = object.get("row").and_then(Value::as_object).ok_or(RecordError::Shape)?;
         if object.len() != 4 || row.len() != columns.len() {
             return Err(RecordError::Shape);
         }
         let cell = |column: &Column| {
-            let fault = RecordError::Cell {
-                table,
-                column: column.name,
-            };
-            row.get(column.name)
-                .and_then(|value| Cell::from_value(value, column.kind))
-                .ok_or(fault)
+            let fault = RecordError::Cell { table, column: column.name };
+            row.get(column.name).and_then(|value| Cell::from_value(value, column.kind)).ok_or(fault)
         };
         Self::new(table, schema, columns.iter().map(cell).collect::<Result<_, _>>()?)
     }
@@ -577,23 +527,14 @@ mod tests {
         for table in Table::ALL {
             let row = sample(table);
             for at in 0..row.cells.len() {
-                for wrong in [
-                    Cell::Null,
-                    Cell::Integer(1),
-                    Cell::Real(f64::NAN),
-                    Cell::Text("t".into()),
-                    Cell::Blob(vec![]),
-                ] {
+                for wrong in
+                    [Cell::Null, Cell::Integer(1), Cell::Real(f64::NAN), Cell::Text("t".into()), Cell::Blob(vec![])]
+                {
                     let column = &table.columns(SCHEMA).unwrap()[at];
                     let mut cells = row.cells.clone();
                     let fits = wrong.fits(column);
                     cells[at] = wrong;
-                    assert_eq!(
-                        StoredRow::new(table, SCHEMA, cells).is_ok(),
-                        fits,
-                        "{table}.{}",
-                        column.name
-                    );
+                    assert_eq!(StoredRow::new(table, SCHEMA, cells).is_ok(), fits, "{table}.{}", column.name);
                 }
             }
         }
@@ -612,10 +553,7 @@ mod tests {
             ("{\"format\"", "{ \"format\""),
         ] {
             assert!(good.contains(from), "{from}");
-            assert!(
-                StoredRow::parse_leaf_data(good.replacen(from, to, 1).as_bytes()).is_err(),
-                "{from}"
-            );
+            assert!(StoredRow::parse_leaf_data(good.replacen(from, to, 1).as_bytes()).is_err(), "{from}");
         }
     }
 

@@ -77,9 +77,7 @@ pub fn commit(row: RowId, pointer: &str, salt: &Salt, value: &Value) -> Result<C
     let object = json!({
         "format": COMMITMENT_FORMAT, "pointer": pointer, "row": row.to_string(), "salt": to_hex(&salt.0), "value": value,
     });
-    Ok(Commitment::from_bytes(
-        *Sha256Digest::of(&canonical::to_bytes(&object)?).as_bytes(),
-    ))
+    Ok(Commitment::from_bytes(*Sha256Digest::of(&canonical::to_bytes(&object)?).as_bytes()))
 }
 
 /// What opens one commitment: its place, its salt and, unless whoever checks brings it along, its value.
@@ -114,9 +112,7 @@ impl Opening {
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening")
-            .field("pointer", &self.pointer)
-            .finish_non_exhaustive()
+        f.debug_struct("Opening").field("pointer", &self.pointer).finish_non_exhaustive()
     }
 }
 
@@ -145,10 +141,7 @@ impl Redacted {
     /// # Errors
     /// [`CanonicalError`] where the value has no canonical form.
     pub fn system(value: &Value) -> Result<Self, CanonicalError> {
-        Ok(Self {
-            json: canonical::to_text(value)?,
-            whole: true,
-        })
+        Ok(Self { json: canonical::to_text(value)?, whole: true })
     }
 }
 
@@ -216,10 +209,7 @@ pub struct Redactor<'a> {
 
 impl fmt::Debug for Redactor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor")
-            .field("table", &self.table)
-            .field("row", &self.row)
-            .finish_non_exhaustive()
+        f.debug_struct("Redactor").field("table", &self.table).field("row", &self.row).finish_non_exhaustive()
     }
 }
 
@@ -234,16 +224,7 @@ impl<'a> Redactor<'a> {
         row: RowId,
     ) -> Self {
         let name = name.to_owned();
-        Self {
-            policy,
-            detector,
-            entropy,
-            table,
-            name,
-            row,
-            openings: Vec::new(),
-            secrets: Vec::new(),
-        }
+        Self { policy, detector, entropy, table, name, row, openings: Vec::new(), secrets: Vec::new() }
     }
 
     /// Redacts the JSON that goes into `column`. Input that itself holds a `$sealed` member is committed whole, so
@@ -256,15 +237,23 @@ impl<'a> Redactor<'a> {
         canonical::to_bytes(value)?;
         let pointer = pointer_child("", column);
         let before = self.openings.len();
-        let redacted = if holds_sealed(value) {
-            self.seal(&pointer, value)?
-        } else {
-            self.walk(&pointer, None, value, false)?
-        };
-        Ok(Redacted {
-            json: canonical::to_text(&redacted)?,
-            whole: self.openings.len() == before,
-        })
+        if holds_sealed(value) {
+            return self.sealed(column, value);
+        }
+        let redacted = self.walk(&pointer, None, value, false)?;
+        Ok(Redacted { json: canonical::to_text(&redacted)?, whole: self.openings.len() == before })
+    }
+
+    /// Commits to the whole of the JSON that goes into `column`, whatever the policy keeps: for content whose parts no
+    /// rule can name.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] where the value has no canonical form.
+    pub fn sealed(&mut self, column: &str, value: &Value) -> Result<Redacted, CanonicalError> {
+        let pointer = pointer_child("", column);
+        let sealed = self.seal(&pointer, value)?;
+        self.note_secrets(&pointer, None, value);
+        Ok(Redacted { json: canonical::to_text(&sealed)?, whole: false })
     }
 
     /// Redacts the text that goes into `column`.
@@ -276,16 +265,10 @@ impl<'a> Redactor<'a> {
         let kept = self.policy.handling(self.table, &self.name, &pointer) == Handling::Keep;
         let secret = self.note_secret(&pointer, None, text);
         if kept && !secret && !text.contains(SEALED) {
-            return Ok(RedactedText {
-                text: text.to_owned(),
-                whole: true,
-            });
+            return Ok(RedactedText { text: text.to_owned(), whole: true });
         }
         let sealed = self.seal(&pointer, &Value::from(text))?;
-        Ok(RedactedText {
-            text: canonical::to_text(&sealed)?,
-            whole: false,
-        })
+        Ok(RedactedText { text: canonical::to_text(&sealed)?, whole: false })
     }
 
     /// Commits to `value` under `pointer`; the opening holds the salt alone, since whoever checks brings the value.
@@ -295,11 +278,7 @@ impl<'a> Redactor<'a> {
     pub fn commit_only(&mut self, pointer: &str, value: &Value) -> Result<Commitment, CanonicalError> {
         let salt = Salt::generate(self.entropy);
         let commitment = commit(self.row, pointer, &salt, value)?;
-        self.openings.push(Opening {
-            pointer: pointer.to_owned(),
-            salt,
-            value: None,
-        });
+        self.openings.push(Opening { pointer: pointer.to_owned(), salt, value: None });
         Ok(commitment)
     }
 
@@ -310,22 +289,14 @@ impl<'a> Redactor<'a> {
     pub fn commit(&mut self, pointer: &str, value: &Value) -> Result<Commitment, CanonicalError> {
         let salt = Salt::generate(self.entropy);
         let commitment = commit(self.row, pointer, &salt, value)?;
-        self.openings.push(Opening {
-            pointer: pointer.to_owned(),
-            salt,
-            value: Some(value.clone()),
-        });
+        self.openings.push(Opening { pointer: pointer.to_owned(), salt, value: Some(value.clone()) });
         Ok(commitment)
     }
 
     /// Ends the row.
     #[must_use]
     pub fn finish(self) -> Redaction {
-        Redaction {
-            policy: self.policy.hash(),
-            openings: self.openings,
-            secrets: self.secrets,
-        }
+        Redaction { policy: self.policy.hash(), openings: self.openings, secrets: self.secrets }
     }
 
     fn seal(&mut self, pointer: &str, value: &Value) -> Result<Value, CanonicalError> {
@@ -335,11 +306,7 @@ impl<'a> Redactor<'a> {
 
     /// Depth is bounded: the value has a canonical form.
     fn walk(&mut self, pointer: &str, key: Option<&str>, value: &Value, kept: bool) -> Result<Value, CanonicalError> {
-        let handling = if kept {
-            Handling::Keep
-        } else {
-            self.policy.handling(self.table, &self.name, pointer)
-        };
+        let handling = if kept { Handling::Keep } else { self.policy.handling(self.table, &self.name, pointer) };
         let kept = handling == Handling::Keep;
         match value {
             _ if handling == Handling::Commit => {
@@ -349,10 +316,7 @@ impl<'a> Redactor<'a> {
             Value::Object(members) if !members.keys().any(|name| self.detector.is_secret(None, name)) => {
                 let mut out = Map::new();
                 for (name, member) in members {
-                    out.insert(
-                        name.clone(),
-                        self.walk(&pointer_child(pointer, name), Some(name), member, kept)?,
-                    );
+                    out.insert(name.clone(), self.walk(&pointer_child(pointer, name), Some(name), member, kept)?);
                 }
                 Ok(Value::Object(out))
             }
@@ -415,19 +379,13 @@ pub fn commitments(column: &str, value: &Value) -> Result<Vec<(String, Commitmen
 fn collect(pointer: &str, value: &Value, found: &mut Vec<(String, Commitment)>) -> Result<(), RecordError> {
     match value {
         Value::Object(members) if members.contains_key(SEALED) => {
-            let sealed = members
-                .get(SEALED)
-                .and_then(Value::as_object)
-                .ok_or(RecordError::Shape)?;
+            let sealed = members.get(SEALED).and_then(Value::as_object).ok_or(RecordError::Shape)?;
             let digest = sealed.get("digest").and_then(Value::as_str).ok_or(RecordError::Shape)?;
             let known = sealed.get("alg").and_then(Value::as_str) == Some("sha256");
             if members.len() != 1 || sealed.len() != 2 || !known {
                 return Err(RecordError::Shape);
             }
-            found.push((
-                pointer.to_owned(),
-                Commitment::parse_hex(digest).map_err(|_| RecordError::Shape)?,
-            ));
+            found.push((pointer.to_owned(), Commitment::parse_hex(digest).map_err(|_| RecordError::Shape)?));
         }
         Value::Object(members) => {
             for (name, member) in members {
@@ -465,11 +423,7 @@ mod tests {
         let mut redactor = Redactor::new(&policy, &KnownSecrets, &mut entropy, Table::McpCalls, "tools/call", ROW);
         let redacted = redactor.json("body_json", value).unwrap();
         let whole = redacted.is_whole();
-        (
-            serde_json::from_str(redacted.as_json()).unwrap(),
-            redactor.finish(),
-            whole,
-        )
+        (serde_json::from_str(redacted.as_json()).unwrap(), redactor.finish(), whole)
     }
 
     #[test]
@@ -504,16 +458,10 @@ mod tests {
     #[test]
     fn a_four_digit_pin_cannot_be_found_without_its_salt() {
         let (stored, _, _) = redact(&json!({"method":"tools/call","params":{"arguments":{"pin":"1234"}}}));
-        let digest = stored["params"]["arguments"]["pin"][SEALED]["digest"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let digest = stored["params"]["arguments"]["pin"][SEALED]["digest"].as_str().unwrap().to_owned();
         for pin in 0..10_000 {
             let guess = format!("{pin:04}");
-            let bare = [
-                Sha256Digest::of(guess.as_bytes()),
-                Sha256Digest::of(format!("\"{guess}\"").as_bytes()),
-            ];
+            let bare = [Sha256Digest::of(guess.as_bytes()), Sha256Digest::of(format!("\"{guess}\"").as_bytes())];
             assert!(bare.iter().all(|hash| hash.to_hex() != digest));
             let salted = commit(ROW, "/body_json/params/arguments/pin", &Salt([0; 32]), &json!(guess)).unwrap();
             assert_ne!(salted.to_hex(), digest);
@@ -535,10 +483,7 @@ mod tests {
         let (stored, redaction, _) =
             redact(&json!({"jsonrpc":"2.0","method":token,"params":{"arguments":{"a":token}}}));
         assert!(!stored.to_string().contains(token));
-        assert_eq!(
-            redaction.secrets(),
-            ["/body_json/method", "/body_json/params/arguments/a"]
-        );
+        assert_eq!(redaction.secrets(), ["/body_json/method", "/body_json/params/arguments/a"]);
     }
 
     #[test]

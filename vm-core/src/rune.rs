@@ -37,13 +37,7 @@ impl ProofRune {
         epoch: Epoch,
         ts: Instant,
     ) -> Self {
-        Self {
-            payload,
-            capability_hash,
-            merkle_root,
-            epoch,
-            ts,
-        }
+        Self { payload, capability_hash, merkle_root, epoch, ts }
     }
 
     /// The capability it was made under.
@@ -82,9 +76,7 @@ impl ProofRune {
         let text = |name: &str| object.get(name).and_then(Value::as_str).ok_or(RecordError::Shape);
         let format = text("format")?;
         if format != Self::FORMAT {
-            return Err(RecordError::UnknownFormat {
-                found: format.chars().take(64).collect(),
-            });
+            return Err(RecordError::UnknownFormat { found: format.chars().take(64).collect() });
         }
         let payload = object.get("payload").ok_or(RecordError::Shape)?;
         if object.len() != 6 {
@@ -126,10 +118,7 @@ mod tests {
     fn unknown_formats_and_members_are_refused() {
         let text = String::from_utf8(rune(None).to_bytes().unwrap()).unwrap();
         let unknown = text.replace("vm-proof-rune-v0", "vm-proof-rune-v9");
-        assert!(matches!(
-            ProofRune::parse(unknown.as_bytes()),
-            Err(RecordError::UnknownFormat { .. })
-        ));
+        assert!(matches!(ProofRune::parse(unknown.as_bytes()), Err(RecordError::UnknownFormat { .. })));
         let surplus = text.replace("\"ts\"", "\"surplus\":1,\"ts\"");
         assert_eq!(ProofRune::parse(surplus.as_bytes()), Err(RecordError::Shape));
         let root = text.replace("\"merkle_root\":\"0\"", "\"merkle_root\":\"00\"");

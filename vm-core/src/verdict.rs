@@ -124,6 +124,9 @@ codes! {
     GenesisInvalid "genesis-invalid" Contradicted
         "The genesis row is missing, malformed, or not that of the ledger that was asked for."
         "Check that this is the vault you meant, and the key you pinned."
+    SchemaAltered "schema-altered" Contradicted
+        "The database's tables, triggers or indexes are not those that its migrations make."
+        "Somebody changed the database past the ledger; export what verifies and import it into a new vault."
     ScrollAltered "scroll-altered" Contradicted
         "A scroll's lines do not hash to its signed root, or to the root a seal recorded."
         "Restore the scroll from a backup."

@@ -251,10 +251,7 @@ pub struct JournalError {
 impl JournalError {
     /// Wraps the journal's own error under its stable code.
     pub fn new(code: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
-        Self {
-            code,
-            source: Box::new(source),
-        }
+        Self { code, source: Box::new(source) }
     }
 
     /// Stable code of the cause.

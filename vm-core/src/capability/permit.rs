@@ -124,14 +124,7 @@ impl Holder {
         let last = self.chain.last()?;
         let unsigned = Signature::from_bytes([0; 64]);
         let capability = last.hash()?;
-        let mut invocation = Invocation {
-            capability,
-            action: A::ACTION,
-            epoch,
-            ts,
-            use_number,
-            signature: unsigned,
-        };
+        let mut invocation = Invocation { capability, action: A::ACTION, epoch, ts, use_number, signature: unsigned };
         invocation.signature = self.identity.sign(&invocation.body(last.grant().ledger)?);
         Ok(invocation)
     }
@@ -153,10 +146,7 @@ pub struct Authority<'a> {
 
 impl fmt::Debug for Authority<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority")
-            .field("ledger", &self.ledger)
-            .field("epoch", &self.epoch)
-            .finish_non_exhaustive()
+        f.debug_struct("Authority").field("ledger", &self.ledger).field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
@@ -190,10 +180,7 @@ impl Authority<'_> {
             (Some(uses), Some(number)) if (1..=uses).contains(&number) => {}
             _ => return Err(CapabilityError::UseNumber),
         }
-        grant
-            .holder
-            .verify(&invocation.body(self.ledger)?, &invocation.signature)
-            .map_err(CapabilityError::Key)?;
+        grant.holder.verify(&invocation.body(self.ledger)?, &invocation.signature).map_err(CapabilityError::Key)?;
         let permit = Permit {
             ledger: self.ledger,
             epoch: self.epoch,
@@ -264,9 +251,7 @@ impl<A: Act> Permit<A> {
             return Err(CapabilityError::EpochNotGranted { epoch });
         }
         if now < self.not_before {
-            return Err(CapabilityError::NotYet {
-                not_before: self.not_before,
-            });
+            return Err(CapabilityError::NotYet { not_before: self.not_before });
         }
         if now >= self.expires {
             return Err(CapabilityError::Expired { expires: self.expires });
@@ -282,9 +267,7 @@ impl<A: Act> Permit<A> {
         if self.resource.covers(resource) {
             Ok(())
         } else {
-            Err(CapabilityError::ResourceNotGranted {
-                resource: resource.to_string(),
-            })
+            Err(CapabilityError::ResourceNotGranted { resource: resource.to_string() })
         }
     }
 
@@ -294,9 +277,7 @@ impl<A: Act> Permit<A> {
     /// [`CapabilityError::EngineNotGranted`] or [`CapabilityError::ResourceNotGranted`].
     pub fn covers_engine(&self, engine: &EngineName) -> Result<(), CapabilityError> {
         if !self.engines.covers(engine) {
-            return Err(CapabilityError::EngineNotGranted {
-                engine: engine.to_string(),
-            });
+            return Err(CapabilityError::EngineNotGranted { engine: engine.to_string() });
         }
         self.covers(&format!("/receipts/{engine}").parse()?)
     }
@@ -346,13 +327,7 @@ mod tests {
     }
 
     fn authority(now: i64) -> Authority<'static> {
-        Authority {
-            ledger: ledger(1),
-            root: key(1).public(),
-            epoch: Epoch::Nigredo,
-            now: at(now),
-            revoked: &|_| false,
-        }
+        Authority { ledger: ledger(1), root: key(1).public(), epoch: Epoch::Nigredo, now: at(now), revoked: &|_| false }
     }
 
     #[test]
@@ -361,53 +336,29 @@ mod tests {
         assert!(permit::<act::Record>(&chain, 2, 1_500).is_ok());
         assert!(permit::<act::Seal>(&chain, 2, 1_500).is_ok());
         let refused = permit::<act::Anchor>(&chain, 2, 1_500);
-        assert!(matches!(
-            refused,
-            Err(CapabilityError::ActionNotGranted { action: Action::Anchor })
-        ));
+        assert!(matches!(refused, Err(CapabilityError::ActionNotGranted { action: Action::Anchor })));
     }
 
     #[test]
     fn the_window_is_half_open() {
         let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
-        assert!(matches!(
-            permit::<act::Record>(&chain, 2, 999),
-            Err(CapabilityError::NotYet { .. })
-        ));
+        assert!(matches!(permit::<act::Record>(&chain, 2, 999), Err(CapabilityError::NotYet { .. })));
         assert!(permit::<act::Record>(&chain, 2, 1_000).is_ok());
         assert!(permit::<act::Record>(&chain, 2, 1_999).is_ok());
-        assert!(matches!(
-            permit::<act::Record>(&chain, 2, 2_000),
-            Err(CapabilityError::Expired { .. })
-        ));
+        assert!(matches!(permit::<act::Record>(&chain, 2, 2_000), Err(CapabilityError::Expired { .. })));
     }
 
     #[test]
     fn foreign_roots_holders_ledgers_and_epochs_are_refused() {
         let forged = Chain::root(&key(9), grant(&key(2))).unwrap();
-        assert!(matches!(
-            permit::<act::Record>(&forged, 2, 1_500),
-            Err(CapabilityError::WrongIssuer)
-        ));
+        assert!(matches!(permit::<act::Record>(&forged, 2, 1_500), Err(CapabilityError::WrongIssuer)));
         let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
-        assert!(matches!(
-            Holder::new(chain.clone(), key(3)),
-            Err(CapabilityError::NotHolder)
-        ));
+        assert!(matches!(Holder::new(chain.clone(), key(3)), Err(CapabilityError::NotHolder)));
         let holder = Holder::new(chain.clone(), key(2)).unwrap();
         let invocation = holder.invoke::<act::Record>(Epoch::Nigredo, at(1_500), None).unwrap();
-        let elsewhere = Authority {
-            ledger: ledger(2),
-            ..authority(1_500)
-        };
-        assert!(matches!(
-            elsewhere.permit::<act::Record>(&chain, &invocation),
-            Err(CapabilityError::WrongLedger)
-        ));
-        let rubedo = Authority {
-            epoch: Epoch::Rubedo,
-            ..authority(1_500)
-        };
+        let elsewhere = Authority { ledger: ledger(2), ..authority(1_500) };
+        assert!(matches!(elsewhere.permit::<act::Record>(&chain, &invocation), Err(CapabilityError::WrongLedger)));
+        let rubedo = Authority { epoch: Epoch::Rubedo, ..authority(1_500) };
         let refused = rubedo.permit::<act::Record>(&chain, &invocation);
         assert!(matches!(refused, Err(CapabilityError::EpochNotGranted { .. })));
         let stale = authority(1_900).permit::<act::Record>(&chain, &invocation);
@@ -435,10 +386,7 @@ mod tests {
         let invocation = holder.invoke::<act::Record>(Epoch::Nigredo, at(1_500), None).unwrap();
         assert!(authority(1_500).permit::<act::Record>(&child, &invocation).is_ok());
         let refusing = |hash: &CapabilityHash| *hash == revoked;
-        let authority = Authority {
-            revoked: &refusing,
-            ..authority(1_500)
-        };
+        let authority = Authority { revoked: &refusing, ..authority(1_500) };
         let refused = authority.permit::<act::Record>(&child, &invocation);
         assert!(matches!(refused, Err(CapabilityError::Revoked { capability }) if capability == revoked));
     }
@@ -455,9 +403,7 @@ mod tests {
             ("ledger", |g| g.ledger = ledger(2)),
             ("actions", |g| g.actions = BTreeSet::from([Action::Anchor])),
             ("engines", |g| g.engines = Engines::All),
-            ("engines", |g| {
-                g.engines = Engines::Only(BTreeSet::from(["other".parse().unwrap()]))
-            }),
+            ("engines", |g| g.engines = Engines::Only(BTreeSet::from(["other".parse().unwrap()]))),
             ("epochs", |g| g.epochs = BTreeSet::from([Epoch::Rubedo])),
             ("resource", |g| g.resource = Resource::all()),
             ("resource", |g| g.resource = "/ab".parse().unwrap()),
@@ -467,45 +413,19 @@ mod tests {
             ("uses", |g| g.uses = Some(4)),
         ];
         for (field, change) in escapes {
-            let mut child = Grant {
-                holder: key(3).public(),
-                ..parent.clone()
-            };
+            let mut child = Grant { holder: key(3).public(), ..parent.clone() };
             change(&mut child);
             let refused = chain.narrow(&key(2), child);
             assert_eq!(refused, Err(CapabilityError::Escapes { field }), "{field}");
         }
-        assert!(
-            chain
-                .narrow(
-                    &key(2),
-                    Grant {
-                        resource: "/a/b".parse().unwrap(),
-                        ..parent
-                    }
-                )
-                .is_ok()
-        );
+        assert!(chain.narrow(&key(2), Grant { resource: "/a/b".parse().unwrap(), ..parent }).is_ok());
     }
 
     #[test]
     fn limited_uses_are_numbered() {
-        let chain = Chain::root(
-            &key(1),
-            Grant {
-                uses: Some(2),
-                ..grant(&key(2))
-            },
-        )
-        .unwrap();
+        let chain = Chain::root(&key(1), Grant { uses: Some(2), ..grant(&key(2)) }).unwrap();
         let holder = Holder::new(chain.clone(), key(2)).unwrap();
-        for (number, fits) in [
-            (None, false),
-            (Some(0), false),
-            (Some(1), true),
-            (Some(2), true),
-            (Some(3), false),
-        ] {
+        for (number, fits) in [(None, false), (Some(0), false), (Some(1), true), (Some(2), true), (Some(3), false)] {
             let invocation = holder.invoke::<act::Record>(Epoch::Nigredo, at(1_500), number).unwrap();
             let permit = authority(1_500).permit::<act::Record>(&chain, &invocation);
             assert_eq!(permit.is_ok(), fits, "{number:?}");
@@ -533,9 +453,7 @@ mod tests {
         let of = |text: &str| text.parse::<Resource>().unwrap();
         assert!(of("/").covers(&of("/a/b")) && of("/a").covers(&of("/a")) && of("/a").covers(&of("/a/b")));
         assert!(!of("/a").covers(&of("/ab")) && !of("/a/b").covers(&of("/a")) && !of("/a").covers(&of("/")));
-        for bad in [
-            "", "a", "/A", "/a/", "//", "/a//b", "/..", "/a/../b", "/a/*", "/a b", "/é",
-        ] {
+        for bad in ["", "a", "/A", "/a/", "//", "/a//b", "/..", "/a/../b", "/a/*", "/a b", "/é"] {
             assert!(bad.parse::<Resource>().is_err(), "{bad}");
         }
     }

@@ -56,10 +56,7 @@ impl Grant {
             ("resource", !parent.resource.covers(&self.resource)),
             ("not_before", self.not_before < parent.not_before),
             ("expires", self.expires > parent.expires),
-            (
-                "uses",
-                parent.uses.is_some_and(|most| self.uses.is_none_or(|uses| uses > most)),
-            ),
+            ("uses", parent.uses.is_some_and(|most| self.uses.is_none_or(|uses| uses > most))),
         ];
         match escapes.into_iter().find(|(_, escaped)| *escaped) {
             Some((field, _)) => Err(CapabilityError::Escapes { field }),
@@ -93,12 +90,7 @@ impl Token {
 
     fn sign(issuer: &SigningIdentity, parent: Option<CapabilityHash>, grant: Grant) -> Result<Self, CapabilityError> {
         let signature = issuer.sign(&Self::body(issuer.public(), parent, &grant)?);
-        Ok(Self {
-            issuer: issuer.public(),
-            parent,
-            grant,
-            signature,
-        })
+        Ok(Self { issuer: issuer.public(), parent, grant, signature })
     }
 
     /// Key that signed it.
@@ -159,9 +151,7 @@ impl Token {
         match grant.remove("format").as_ref().and_then(Value::as_str) {
             Some(Self::FORMAT) => {}
             Some(other) => {
-                return Err(CapabilityError::UnknownFormat {
-                    found: other.chars().take(64).collect(),
-                });
+                return Err(CapabilityError::UnknownFormat { found: other.chars().take(64).collect() });
             }
             None => return Err(CapabilityError::Shape),
         }
@@ -178,12 +168,7 @@ impl Token {
         if serde_json::to_value(&grant).ok().as_ref() != Some(&body) {
             return Err(CapabilityError::Shape);
         }
-        Ok(Self {
-            issuer,
-            parent,
-            grant,
-            signature: outer.signature,
-        })
+        Ok(Self { issuer, parent, grant, signature: outer.signature })
     }
 }
 

@@ -34,12 +34,7 @@ pub struct Correction {
 impl RowHeader {
     /// A new header with a new id, at the present time of `clock`.
     pub fn mint(clock: &dyn Clock, entropy: &mut dyn Entropy, trace_id: TraceId) -> Self {
-        Self {
-            id: RowId::mint(clock, entropy),
-            ts: clock.now(),
-            trace_id,
-            corrects: None,
-        }
+        Self { id: RowId::mint(clock, entropy), ts: clock.now(), trace_id, corrects: None }
     }
 
     /// This header, correcting another row.
@@ -72,15 +67,7 @@ impl RowDraft {
         redaction: Option<Redaction>,
         reserved: bool,
     ) -> Self {
-        Self {
-            table,
-            header,
-            own,
-            meta,
-            redaction,
-            reserved,
-            idempotency: None,
-        }
+        Self { table, header, own, meta, redaction, reserved, idempotency: None }
     }
 
     /// Sets the idempotency key, under which a retry finds the row that the first try made, and the fingerprint of
@@ -146,15 +133,9 @@ impl RowDraft {
         cells.push(blob(capability.as_ref().map(|hash| hash.as_bytes().as_slice())));
         let policy = self.redaction.as_ref().map(Redaction::policy);
         cells.push(blob(policy.as_ref().map(|hash| hash.as_bytes().as_slice())));
-        let text: usize = cells
-            .iter()
-            .map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 })
-            .sum();
+        let text: usize = cells.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum();
         if text > canonical::BYTES_MAX {
-            return Err(RecordError::TooLong {
-                limit: canonical::BYTES_MAX,
-                found: text,
-            });
+            return Err(RecordError::TooLong { limit: canonical::BYTES_MAX, found: text });
         }
         StoredRow::new(self.table, SCHEMA, cells)
     }

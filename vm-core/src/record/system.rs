@@ -59,10 +59,7 @@ impl ArtifactKind {
     /// A reserved kind; the ledger takes it only from the operation it belongs to.
     #[must_use]
     pub fn system(kind: SystemKind) -> Self {
-        Self {
-            text: kind.as_str().to_owned(),
-            reserved: true,
-        }
+        Self { text: kind.as_str().to_owned(), reserved: true }
     }
 
     /// The stored word.
@@ -90,10 +87,7 @@ impl FromStr for ArtifactKind {
         if SystemKind::ALL.iter().any(|kind| kind.as_str() == text) {
             return Err(RecordError::ReservedKind { found: text.to_owned() });
         }
-        Ok(Self {
-            text: text.to_owned(),
-            reserved: false,
-        })
+        Ok(Self { text: text.to_owned(), reserved: false })
     }
 }
 
@@ -124,12 +118,7 @@ impl Genesis {
     /// A genesis for a ledger whose authority is `root_key` and whose checkpoints `log_key` signs.
     #[must_use]
     pub fn new(root_key: PublicKey, log_key: PublicKey, nonce: Sha256Digest) -> Self {
-        Self {
-            format: Self::FORMAT.to_owned(),
-            log_key,
-            nonce,
-            root_key,
-        }
+        Self { format: Self::FORMAT.to_owned(), log_key, nonce, root_key }
     }
 
     /// Key that every capability of the ledger descends from.
@@ -159,9 +148,7 @@ impl Genesis {
     pub fn from_value(value: &Value) -> Result<Self, RecordError> {
         match value.get("format").and_then(Value::as_str) {
             Some(Self::FORMAT) => Self::deserialize(value).map_err(|_| RecordError::Shape),
-            Some(other) => Err(RecordError::UnknownFormat {
-                found: other.chars().take(64).collect(),
-            }),
+            Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
             None => Err(RecordError::Shape),
         }
     }

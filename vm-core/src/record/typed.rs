@@ -179,14 +179,7 @@ impl ToolInvocation {
             self.duration_us.map_or(Cell::Null, count),
         ];
         let meta = meta(self.meta.as_ref());
-        Ok(RowDraft::new(
-            Table::ToolInvocations,
-            self.header,
-            own,
-            meta,
-            Some(redaction),
-            false,
-        ))
+        Ok(RowDraft::new(Table::ToolInvocations, self.header, own, meta, Some(redaction), false))
     }
 }
 
@@ -238,11 +231,7 @@ impl McpCall {
     pub fn into_draft(self, redaction: Redaction) -> Result<RowDraft, RecordError> {
         let framed = self.ordinal.is_some() && self.frame_len.is_some() && self.frame != FrameProof::None;
         let frameless = self.ordinal.is_none() && self.frame_len.is_none() && self.frame == FrameProof::None;
-        let fits = if self.kind == McpKind::NoAnswer {
-            frameless && self.answers.is_some()
-        } else {
-            framed
-        };
+        let fits = if self.kind == McpKind::NoAnswer { frameless && self.answers.is_some() } else { framed };
         if !fits {
             return Err(RecordError::Phase);
         }
@@ -265,14 +254,7 @@ impl McpCall {
             json(self.body.as_ref()),
         ];
         let meta = meta(self.meta.as_ref());
-        Ok(RowDraft::new(
-            Table::McpCalls,
-            self.header,
-            own,
-            meta,
-            Some(redaction),
-            false,
-        ))
+        Ok(RowDraft::new(Table::McpCalls, self.header, own, meta, Some(redaction), false))
     }
 }
 
@@ -331,14 +313,7 @@ impl ProofArtifact {
             row(self.subject),
         ];
         let meta = meta(self.meta.as_ref());
-        Ok(RowDraft::new(
-            Table::ProofArtifacts,
-            self.header,
-            own,
-            meta,
-            redaction,
-            self.kind.is_reserved(),
-        ))
+        Ok(RowDraft::new(Table::ProofArtifacts, self.header, own, meta, redaction, self.kind.is_reserved()))
     }
 }
 
@@ -382,13 +357,6 @@ impl ShadowReceipt {
             Cell::Blob(self.observer_signature.as_bytes().to_vec()),
         ];
         let meta = meta(self.meta.as_ref());
-        Ok(RowDraft::new(
-            Table::ShadowReceipts,
-            self.header,
-            own,
-            meta,
-            Some(redaction),
-            false,
-        ))
+        Ok(RowDraft::new(Table::ShadowReceipts, self.header, own, meta, Some(redaction), false))
     }
 }

@@ -57,11 +57,7 @@ const NAMES: &[&str] = &[
 impl SecretDetector for KnownSecrets {
     fn is_secret(&self, key: Option<&str>, text: &str) -> bool {
         let named = key.is_some_and(|key| {
-            let key: String = key
-                .chars()
-                .filter(|c| !matches!(c, '-' | '_'))
-                .flat_map(char::to_lowercase)
-                .collect();
+            let key: String = key.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect();
             NAMES.contains(&key.as_str())
         });
         named || PREFIXES.iter().any(|(prefix, len)| holds_token(text, prefix, *len))
@@ -77,9 +73,7 @@ fn holds_token(text: &str, prefix: &str, len: usize) -> bool {
             return starts && text.len() - at >= len;
         }
         let rest = &text[at + prefix.len()..];
-        let word = rest
-            .find(|c: char| c.is_whitespace() || c == '"' || c == '\'')
-            .unwrap_or(rest.len());
+        let word = rest.find(|c: char| c.is_whitespace() || c == '"' || c == '\'').unwrap_or(rest.len());
         starts && prefix.len() + word >= len
     })
 }
@@ -99,15 +93,7 @@ mod tests {
         ] {
             assert!(detector.is_secret(None, secret), "{secret}");
         }
-        for plain in [
-            "tools/call",
-            "task-list",
-            "Bearer of news",
-            "sk-1",
-            "basic",
-            "eyJ",
-            "the BEGIN line",
-        ] {
+        for plain in ["tools/call", "task-list", "Bearer of news", "sk-1", "basic", "eyJ", "the BEGIN line"] {
             assert!(!detector.is_secret(None, plain), "{plain}");
         }
         assert!(detector.is_secret(Some("API_key"), "x"));

@@ -39,11 +39,7 @@ impl Pattern {
                 _ => return Place::Elsewhere,
             }
         }
-        if wanted.next().is_none() {
-            Place::At
-        } else {
-            Place::Above
-        }
+        if wanted.next().is_none() { Place::At } else { Place::Above }
     }
 }
 
@@ -86,20 +82,14 @@ impl Policy {
     /// [`CanonicalError`] never in practice: rules are strings.
     pub fn new(rules: Vec<Rule>) -> Result<Self, CanonicalError> {
         let bytes = canonical::to_bytes(&json!({ "format": Self::FORMAT, "rules": rules }))?;
-        Ok(Self {
-            rules,
-            hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()),
-        })
+        Ok(Self { rules, hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()) })
     }
 
     /// The policy that ships: names, shapes and error codes are kept, argument values and results are committed.
     #[must_use]
     pub fn builtin() -> Self {
         // Rules made of plain strings always have a canonical form; committing everything is the safe answer if not.
-        Self::new(builtin_rules()).unwrap_or(Self {
-            rules: Vec::new(),
-            hash: PolicyHash::from_bytes([0; 32]),
-        })
+        Self::new(builtin_rules()).unwrap_or(Self { rules: Vec::new(), hash: PolicyHash::from_bytes([0; 32]) })
     }
 
     /// SHA-256 of the canonical form; stands in each row that the policy redacted.
@@ -127,22 +117,13 @@ impl Policy {
         }
         let above = |pattern: &Pattern| pattern.place(pointer) == Place::Above;
         let shaped = |pattern: &Pattern| pattern.place(pointer) != Place::Elsewhere;
-        if rule.keep.iter().any(above) || rule.shape.iter().any(shaped) {
-            Handling::Shape
-        } else {
-            Handling::Commit
-        }
+        if rule.keep.iter().any(above) || rule.shape.iter().any(shaped) { Handling::Shape } else { Handling::Commit }
     }
 }
 
 fn rule(table: Table, name: Option<&str>, keep: &[&str], shape: &[&str]) -> Rule {
     let patterns = |list: &[&str]| list.iter().map(|text| Pattern::new(*text)).collect();
-    Rule {
-        table,
-        name: name.map(str::to_owned),
-        keep: patterns(keep),
-        shape: patterns(shape),
-    }
+    Rule { table, name: name.map(str::to_owned), keep: patterns(keep), shape: patterns(shape) }
 }
 
 fn builtin_rules() -> Vec<Rule> {
@@ -225,15 +206,10 @@ fn builtin_rules() -> Vec<Rule> {
         rule(
             Table::ProofArtifacts,
             None,
-            &["/meta_json/format", "/meta_json/name"],
-            &["/meta_json"],
+            &["/meta_json/format", "/meta_json/name", "/event/format", "/event/kind", "/event/name"],
+            &["/meta_json", "/event"],
         ),
-        rule(
-            Table::ShadowReceipts,
-            None,
-            &["/horizon_id", "/reason"],
-            &["/meta_json"],
-        ),
+        rule(Table::ShadowReceipts, None, &["/horizon_id", "/reason"], &["/meta_json"]),
     ]
 }
 
