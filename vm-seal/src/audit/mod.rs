@@ -15,7 +15,7 @@ use vm_core::digest::RootHash;
 use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::key::{Note, NoteKey};
 use vm_core::record::Genesis;
-use vm_core::verdict::{Code, Finding, Report, Severity};
+use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, VaultFiles, ViewError, Visit};
 
 use crate::bundle::{SealBundle, ledger_of};
@@ -160,15 +160,13 @@ impl Auditor<'_> {
         let size = TreeSize::new(self.view.size()?);
         let genesis = self.read_genesis(ledger)?;
         let key = self.key(ledger, genesis.as_ref());
-        let marks = self.marks(key.as_ref())?;
+        let marks = self.marks(key.as_ref());
         let head = self.head(key.as_ref());
         let walked = self.walk(ledger, size, genesis, marks, head.as_ref())?;
-        self.unlogged()?;
-        let seals = self.seals(&walked)?;
+        self.unlogged();
+        let seals = self.seals(&walked);
         let scrolls = key.as_ref().map_or_else(Vec::new, |key| self.scrolls(ledger, key, &seals));
-        let whole = !self.report.findings().iter().any(|finding| {
-            finding.code().severity() == Severity::Contradicted || finding.code() == Code::EvidenceUnreadable
-        }) && self.report.findings_dropped() == 0;
+        let whole = is_whole(&self.report);
         let audited = key.filter(|_| whole).map(|key| AuditedLedger {
             ledger,
             size,
@@ -213,11 +211,11 @@ impl Auditor<'_> {
     }
 
     /// Stored checkpoints whose signature holds, by size.
-    fn marks(&mut self, key: Option<&NoteKey>) -> Result<BTreeMap<TreeSize, RootHash>, ViewError> {
+    fn marks(&mut self, key: Option<&NoteKey>) -> BTreeMap<TreeSize, RootHash> {
         let mut marks = BTreeMap::new();
         let mut count = 0_u64;
         let report = &mut self.report;
-        self.view.visit_checkpoints(&mut |size, text| {
+        let visited = self.view.visit_checkpoints(&mut |size, text| {
             count += 1;
             let (subject, size) = (format!("checkpoint {size}"), TreeSize::new(size));
             match check_note(text.as_bytes(), key) {
@@ -232,12 +230,14 @@ impl Auditor<'_> {
                 Err(error) => report.find(Finding::new(Code::CheckpointInvalid, subject).found(error)),
             }
             Ok(Visit::Continue)
-        })?;
-        if count == 0 {
+        });
+        if let Err(error) = visited {
+            unreadable("checkpoints", error, report);
+        } else if count == 0 {
             report.find(Finding::new(Code::CheckpointInvalid, "checkpoints").found("none is stored"));
         }
         report.checked(format!("checkpoints: {count} signatures"));
-        Ok(marks)
+        marks
     }
 
     fn head(&mut self, key: Option<&NoteKey>) -> Option<VerifiedCheckpoint> {
@@ -275,24 +275,30 @@ impl Auditor<'_> {
             Ok(Visit::Continue)
         })?;
         log.finish(size, report);
-        rules.finish(report)?;
-        tile::check(self.view, &log, report)?;
+        if let Err(error) = rules.finish(report) {
+            unreadable("log", error, report);
+        }
+        if let Err(error) = tile::check(self.view, &log, report) {
+            unreadable("tiles", error, report);
+        }
         report.checked(format!("log: {size} entries, and the rows they name, hashed anew"));
         Ok(Walked { root: log.root(), roots: log.into_roots(), artifacts })
     }
 
-    fn unlogged(&mut self) -> Result<(), ViewError> {
+    fn unlogged(&mut self) {
         let report = &mut self.report;
-        self.view.visit_unlogged(&mut |table, id| {
+        let visited = self.view.visit_unlogged(&mut |table, id| {
             let id = vm_core::digest::to_hex(id.get(..id.len().min(16)).unwrap_or_default());
             report.find(Finding::new(Code::RowInserted, format!("row {table}/{id}")).found("the log does not name it"));
             Ok(Visit::Continue)
-        })?;
-        report.checked("tables: no row that the log does not name");
-        Ok(())
+        });
+        match visited {
+            Ok(()) => report.checked("tables: rows that the log does not name"),
+            Err(error) => unreadable("tables", error, report),
+        }
     }
 
-    fn seals(&mut self, walked: &Walked) -> Result<Vec<AuditedSeal>, ViewError> {
+    fn seals(&mut self, walked: &Walked) -> Vec<AuditedSeal> {
         let mut seals = Vec::new();
         let mut seen: BTreeSet<SealId> = BTreeSet::new();
         for row in &walked.artifacts.seals {
@@ -305,13 +311,15 @@ impl Auditor<'_> {
                     report.find(Finding::new(Code::SealAltered, subject).found("another seal has the same id"));
                 }
                 let root = walked.roots.get(&bundle.as_of()).copied();
-                check_against_view(bundle, self.view, checkpoint.as_ref(), root, &mut report)?;
+                if let Err(error) = check_against_view(bundle, self.view, checkpoint.as_ref(), root, &mut report) {
+                    unreadable(&format!("rows of seal {}", bundle.seal_id()), error, &mut report);
+                }
                 verified = VerifiedSeal::of(bundle, &report);
                 self.report.merge(report);
             }
             seals.push(AuditedSeal { row: row.clone(), bundle, verified });
         }
-        Ok(seals)
+        seals
     }
 
     /// The bundle of a seal's row. That its file is the recorded one was checked with the other artifacts.
@@ -351,6 +359,20 @@ impl Auditor<'_> {
         }
         verified
     }
+}
+
+/// Whether nothing was contradicted and everything could be looked at, also among the findings that were not kept.
+fn is_whole(report: &Report) -> bool {
+    match report.verdict() {
+        Verdict::Verified => true,
+        Verdict::Contradicted => false,
+        Verdict::Undecided => !report.has(Code::EvidenceUnreadable) && report.findings_dropped() == 0,
+    }
+}
+
+/// Finds that a part of the evidence could not be looked at; the rest of the audit goes on.
+fn unreadable(subject: &str, error: ViewError, report: &mut Report) {
+    report.find(Finding::new(Code::EvidenceUnreadable, subject).found(error));
 }
 
 /// A stored note, checked against the ledger's key; the stable code of the fault where it does not hold.
