@@ -1,7 +1,7 @@
 //! A ledger in memory: for seals over lists of events without a store, for tests and for examples.
 //!
-//! It holds what a ledger on disk holds (log, rows, signed checkpoints, tiles) and answers as a [view](vm_core::view::EvidenceView), so
-//! everything in this crate works on it. Nothing of it survives the process.
+//! It holds what a ledger on disk holds (log, rows, signed checkpoints, tiles) and answers as a
+//! [view](vm_core::view::EvidenceView), so everything in this crate works on it. Nothing of it survives the process.
 
 mod files;
 pub mod hazmat;
