@@ -7,6 +7,7 @@ use vm_core::error::CapabilityError;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
 use vm_core::record::{Appended, LogEntry, RowDraft, StoredRow, Table};
+use vm_core::redact::Opening;
 use vm_core::source::Entropy;
 
 use crate::error::{LedgerError, is_constraint};
@@ -47,6 +48,19 @@ impl Ledger {
             batch.spend(spend)?;
             Ok(appended)
         })
+    }
+}
+
+impl Ledger {
+    /// Keeps the openings of something that is no row, a scroll's event, under its id. Without an openings key they are
+    /// dropped, as those of rows are. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`], [`LedgerError::Openings`] or [`LedgerError::Store`]; nothing was written.
+    pub fn keep_openings(&mut self, id: RowId, kept: &[Opening], now: Instant) -> Result<(), LedgerError> {
+        let _lock = self.lock(now)?;
+        let Some(key) = self.access.openings.as_ref().filter(|_| !kept.is_empty()) else { return Ok(()) };
+        openings::store(&self.conn, key, self.access.entropy.as_mut(), self.id, id, kept)
     }
 }
 

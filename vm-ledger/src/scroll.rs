@@ -2,8 +2,8 @@
 //! database.
 //!
 //! ```text
-//! {"capability_hash":"<64 hex>","engine":"console","event":{...},"format":"vm-scroll-event-v0","seq":0,
-//!  "trace_id":"<uuid>","ts":"2026-01-02T03:04:05.000006Z"}
+//! {"capability_hash":"<64 hex>","engine":"console","event":{...},"format":"vm-scroll-event-v0","id":"<uuid>",
+//!  "seq":0,"trace_id":"<uuid>","ts":"2026-01-02T03:04:05.000006Z"}
 //! ```
 //!
 //! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
@@ -16,7 +16,7 @@ use vm_core::canonical;
 use vm_core::capability::{Permit, act};
 use vm_core::digest::RootHash;
 use vm_core::epoch::Epoch;
-use vm_core::id::{EngineName, LedgerId, TraceId};
+use vm_core::id::{EngineName, LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{NOTE_MAX, Note, NoteKey, SigningIdentity};
 use vm_core::path::VaultPath;
@@ -35,6 +35,15 @@ use crate::lock::{Lock, Patience};
 pub const EVENT_FORMAT: &str = "vm-scroll-event-v0";
 /// Bytes read at once.
 const PIECE: usize = 128 * 1024;
+
+/// One event to be written: its id, which its commitments bind as a row's do, and what may be stored of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScrollEvent {
+    /// Id of the event; its line carries it.
+    pub id: RowId,
+    /// The event, redacted.
+    pub event: Redacted,
+}
 
 /// Bytes that a crash left after the last newline, and where they were set aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,7 +123,7 @@ impl<'a> ScrollWriter<'a> {
     pub fn append(
         &mut self,
         permit: &Permit<act::Record>,
-        events: &[Redacted],
+        events: &[ScrollEvent],
         trace: TraceId,
         epoch: Epoch,
         now: Instant,
@@ -175,15 +184,17 @@ impl<'a> ScrollWriter<'a> {
     fn line(
         &self,
         permit: &Permit<act::Record>,
-        event: &Redacted,
+        event: &ScrollEvent,
         seq: u64,
         trace: TraceId,
         ts: Instant,
     ) -> Result<Vec<u8>, ScrollError> {
-        let event: Value = canonical::parse(event.as_json().as_bytes(), LINE_MAX).map_err(ScrollError::Canonical)?;
+        let id = event.id;
+        let event: Value =
+            canonical::parse(event.event.as_json().as_bytes(), LINE_MAX).map_err(ScrollError::Canonical)?;
         let line = json!({
             "capability_hash": permit.capability(), "engine": self.engine, "event": event, "format": EVENT_FORMAT,
-            "seq": seq, "trace_id": trace, "ts": ts,
+            "id": id, "seq": seq, "trace_id": trace, "ts": ts,
         });
         let line = canonical::to_bytes(&line).map_err(ScrollError::Canonical)?;
         if line.len() > LINE_MAX {

@@ -1,0 +1,188 @@
+//! Seals, anchors, capabilities, recoveries: each by its own operation, each bound to what is stored.
+
+mod common;
+
+use common::{Fixture, Limits, chain, log_key, now, permit, permit_with};
+use serde_json::json;
+use vm_core::capability::{Action, Chain, act};
+use vm_core::digest::Sha256Digest;
+use vm_core::key::SigningIdentity;
+use vm_core::path::VaultPath;
+use vm_core::source::hazmat::{CountingEntropy, FixedClock};
+use vm_core::view::{RowState, Visit};
+use vm_ledger::{AnchorEvidence, Ledger};
+use vm_seal::bundle::{SealBundle, SealInputs};
+use vm_seal::seal::{SealRequest, bundle_path, seal};
+use vm_seal::selection::Selection;
+
+fn bundle(ledger: &Ledger, seed: u64, signer: &SigningIdentity) -> SealBundle {
+    let snapshot = ledger.snapshot().unwrap();
+    let checkpoint = snapshot.checkpoint().unwrap().unwrap();
+    let request = SealRequest {
+        selection: Selection::everything(),
+        scrolls: Vec::new(),
+        checkpoint: &checkpoint,
+        inputs: SealInputs::default(),
+    };
+    let permit = permit::<act::Seal>(ledger.id());
+    let mut entropy = CountingEntropy::new(seed);
+    seal(&snapshot, request, signer, &permit, &FixedClock(now()), &mut entropy).unwrap()
+}
+
+fn evidence(bundle: &SealBundle) -> AnchorEvidence<'static> {
+    AnchorEvidence {
+        seal: bundle.seal_id(),
+        imprint: bundle.file_hash(),
+        rail: "rfc3161",
+        file_name: "0.tsr",
+        bytes: b"token",
+        meta: json!({"gen_time": now()}),
+    }
+}
+
+#[test]
+fn a_seal_is_a_file_and_then_a_row() {
+    let mut fixture = Fixture::new();
+    let drafts = fixture.maker.each();
+    fixture.append(drafts);
+    let bundle = bundle(&fixture.ledger, 1, &log_key());
+    let permit = permit::<act::Seal>(fixture.id());
+    let header = fixture.maker.header();
+    let recorded = fixture.ledger.record_seal(&permit, header, &bundle, now()).unwrap();
+    let file = std::fs::read(fixture.path().join(bundle_path(bundle.seal_id()))).unwrap();
+    assert_eq!(file, bundle.as_bytes());
+    let snapshot = fixture.ledger.snapshot().unwrap();
+    let mut rows = Vec::new();
+    snapshot
+        .visit_kind("vm-ouroboros-seal", &mut |entry, state| {
+            let RowState::Present(row) = state else { panic!("no row") };
+            rows.push((entry, row));
+            Ok(Visit::Continue)
+        })
+        .unwrap();
+    let [(entry, row)] = rows.as_slice() else { panic!("{}", rows.len()) };
+    assert_eq!((entry.row_id, entry.seq), (recorded.row_id, 5));
+    assert_eq!(row.text("path"), Some(bundle_path(bundle.seal_id()).as_str()));
+    assert_eq!(row.text("sha256_hex"), Some(bundle.file_hash().to_hex().as_str()));
+    assert_eq!(row.integer("size"), i64::try_from(file.len()).ok());
+    let meta = format!(
+        "{{\"digest\":\"{}\",\"format\":\"vm-ouroboros-seal-v0\",\"seal_id\":\"{}\"}}",
+        bundle.digest().hash(),
+        bundle.seal_id()
+    );
+    assert_eq!(row.text("meta_json"), Some(meta.as_str()));
+    // The same again is the row that stands.
+    let header = fixture.maker.header();
+    let again = fixture.ledger.record_seal(&permit, header, &bundle, now()).unwrap();
+    assert_eq!((again.row_id, again.replayed), (recorded.row_id, true));
+}
+
+#[test]
+fn a_crash_between_file_and_row_can_be_made_good() {
+    let mut fixture = Fixture::new();
+    let bundle = bundle(&fixture.ledger, 1, &log_key());
+    let path: VaultPath = bundle_path(bundle.seal_id()).parse().unwrap();
+    fixture.ledger.files().write_new(&path, bundle.as_bytes()).unwrap();
+    let permit = permit::<act::Seal>(fixture.id());
+    let header = fixture.maker.header();
+    assert!(!fixture.ledger.record_seal(&permit, header, &bundle, now()).unwrap().replayed);
+}
+
+#[test]
+fn foreign_and_clashing_seals_are_refused() {
+    let mut fixture = Fixture::new();
+    let mut other = Fixture::new();
+    let permit = permit::<act::Seal>(fixture.id());
+    let header = fixture.maker.header();
+    let stranger = {
+        let dir = tempfile::tempdir().unwrap();
+        let header = vm_core::record::RowHeader { id: vm_core::id::RowId::from_bytes([1; 16]), ..other.maker.header() };
+        let ledger = Ledger::init(dir.path(), common::genesis(), header, common::access(5)).unwrap();
+        bundle(&ledger, 1, &log_key())
+    };
+    let error = fixture.ledger.record_seal(&permit, header, &stranger, now()).unwrap_err();
+    assert_eq!(error.code(), "seal-of-another-ledger");
+    let good = bundle(&fixture.ledger, 1, &log_key());
+    let path: VaultPath = bundle_path(good.seal_id()).parse().unwrap();
+    fixture.ledger.files().write_new(&path, b"something else").unwrap();
+    assert_eq!(fixture.ledger.record_seal(&permit, header, &good, now()).unwrap_err().code(), "file-exists");
+    let text = String::from_utf8(good.as_bytes().to_vec()).unwrap();
+    let forged = text.replacen("\"sealed_at\":\"2026", "\"sealed_at\":\"2025", 1);
+    let forged = SealBundle::parse(forged.as_bytes()).unwrap();
+    assert_eq!(fixture.ledger.record_seal(&permit, header, &forged, now()).unwrap_err().code(), "seal-unsigned");
+    let narrow = Limits { resource: "/anchors", ..Limits::default() };
+    let narrow = permit_with::<act::Seal>(fixture.id(), narrow, None);
+    let error = fixture.ledger.record_seal(&narrow, header, &good, now()).unwrap_err();
+    assert_eq!(error.code(), "capability-resource-not-granted");
+}
+
+#[test]
+fn an_anchor_must_stamp_the_bundle_that_is_stored_and_recorded() {
+    let mut fixture = Fixture::new();
+    let sealed = bundle(&fixture.ledger, 1, &log_key());
+    let anchor = evidence(&sealed);
+    let (seals, anchors) = (permit::<act::Seal>(fixture.id()), permit::<act::Anchor>(fixture.id()));
+    let header = fixture.maker.header();
+    let mut refused = |fixture: &mut Fixture, anchor: &AnchorEvidence<'_>, code: &str| {
+        let error = fixture.ledger.record_anchor(&anchors, header, anchor, now()).unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(!fixture.path().join("anchors").exists(), "{code} left a file");
+    };
+    refused(&mut fixture, &anchor, "seal-absent");
+    let seal_header = fixture.maker.header();
+    let seal = fixture.ledger.record_seal(&seals, seal_header, &sealed, now()).unwrap();
+    let other = AnchorEvidence { imprint: Sha256Digest::of(b"other"), ..anchor.clone() };
+    refused(&mut fixture, &other, "anchor-imprint");
+    for (name, code) in [("../x", "path-escapes"), ("a/b", "file-not-regular"), ("", "path-component")] {
+        refused(&mut fixture, &AnchorEvidence { file_name: name, ..anchor.clone() }, code);
+    }
+    let path = fixture.path().join(bundle_path(sealed.seal_id()));
+    let mut swapped = sealed.as_bytes().to_vec();
+    swapped[10] ^= 1;
+    std::fs::write(&path, &swapped).unwrap();
+    refused(&mut fixture, &anchor, "seal-bundle-altered");
+    let stamped = AnchorEvidence { imprint: Sha256Digest::of(&swapped), ..anchor.clone() };
+    refused(&mut fixture, &stamped, "seal-bundle-altered");
+    std::fs::remove_file(&path).unwrap();
+    refused(&mut fixture, &anchor, "file-missing");
+    std::fs::write(&path, sealed.as_bytes()).unwrap();
+    let recorded = fixture.ledger.record_anchor(&anchors, header, &anchor, now()).unwrap();
+    let row = {
+        use vm_core::view::EvidenceView as _;
+        fixture.ledger.snapshot().unwrap().row(recorded.row_id).unwrap().unwrap().row
+    };
+    assert_eq!(row.row_ref("subject_id").unwrap(), Some(seal.row_id));
+    let kept = fixture.path().join(row.text("path").unwrap());
+    assert_eq!(std::fs::read(kept).unwrap(), b"token");
+    let again = fixture.maker.header();
+    assert!(fixture.ledger.record_anchor(&anchors, again, &anchor, now()).unwrap().replayed);
+    let clash = AnchorEvidence { bytes: b"another", ..anchor.clone() };
+    assert_eq!(fixture.ledger.record_anchor(&anchors, again, &clash, now()).unwrap_err().code(), "file-exists");
+    let second = AnchorEvidence { bytes: b"another", file_name: "1.tsr", ..anchor };
+    assert!(!fixture.ledger.record_anchor(&anchors, again, &second, now()).unwrap().replayed);
+}
+
+#[test]
+fn a_capability_is_recorded_only_if_the_root_stands_behind_it() {
+    let mut fixture = Fixture::new();
+    let permit = permit::<act::Record>(fixture.id());
+    let header = fixture.maker.header();
+    let good = chain(fixture.id(), Limits::default());
+    let recorded = fixture.ledger.record_capability(&permit, header, &good, now()).unwrap();
+    let snapshot = fixture.ledger.snapshot().unwrap();
+    let row = {
+        use vm_core::view::EvidenceView as _;
+        snapshot.row(recorded.row_id).unwrap().unwrap().row
+    };
+    let meta = row.text("meta_json").unwrap();
+    assert_eq!(Chain::parse(meta.as_bytes()).unwrap(), good);
+    let grant = good.last().unwrap().grant().clone();
+    let forged = Chain::root(&SigningIdentity::from_seed(&[9; 32]), grant).unwrap();
+    let error = fixture.ledger.record_capability(&permit, header, &forged, now()).unwrap_err();
+    assert_eq!(error.code(), "capability-wrong-issuer");
+    let narrow = Limits { actions: vec![Action::Record], resource: "/mcp_calls", ..Limits::default() };
+    let narrow = permit_with::<act::Record>(fixture.id(), narrow, None);
+    let header = fixture.maker.header();
+    let error = fixture.ledger.record_capability(&narrow, header, &good, now()).unwrap_err();
+    assert_eq!(error.code(), "capability-resource-not-granted");
+}
