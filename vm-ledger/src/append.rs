@@ -42,6 +42,7 @@ impl Ledger {
             permit.covers(&table_resource(draft.table())?).map_err(LedgerError::Permit)?;
         }
         let (capability, spend) = (permit.capability(), use_of(permit));
+        self.check_issued(capability)?;
         self.write(now, |batch| {
             let append = |draft| batch.append(draft, Some(capability));
             let appended = drafts.iter().map(append).collect::<Result<Vec<_>, _>>()?;
@@ -202,7 +203,8 @@ impl<'a> Batch<'a> {
         Ok(Some(replayed(&entry)))
     }
 
-    /// Whatever a row names must be recorded, and of the kind that the column is for.
+    /// Whatever a row names must be recorded, and of the kind that the column is for: what an audit would contradict
+    /// is not let in.
     fn check_references(&self, draft: &RowDraft, row: &StoredRow) -> Result<(), LedgerError> {
         if let Some(corrects) = draft.header().corrects {
             let entry = self.referred("corrects_id", corrects.id, Some(row.table()))?;
@@ -214,14 +216,19 @@ impl<'a> Batch<'a> {
                 });
             }
         }
-        for (column, table) in
-            [("answers_id", Some(Table::McpCalls)), ("intent_id", Some(Table::ToolInvocations)), ("subject_id", None)]
-        {
-            if let Some(id) = row.row_ref(column).map_err(LedgerError::Record)? {
-                self.referred(column, id, table)?;
-            }
+        let named = |column| row.row_ref(column).map_err(LedgerError::Record);
+        if let Some(id) = named("answers_id")? {
+            self.referred("answers_id", id, Some(Table::McpCalls))?;
+            self.refuse_unless(row, "answers_id", id, ANSWERED)?;
         }
-        Ok(())
+        if let Some(id) = named("intent_id")? {
+            self.referred("intent_id", id, Some(Table::ToolInvocations))?;
+            self.refuse_unless(row, "intent_id", id, INTENDED)?;
+        }
+        match named("subject_id")? {
+            Some(id) => self.referred("subject_id", id, None).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn referred(&self, column: &'static str, id: RowId, table: Option<Table>) -> Result<LogEntry, LedgerError> {
@@ -230,7 +237,31 @@ impl<'a> Batch<'a> {
             .filter(|entry| table.is_none_or(|table| table == entry.table))
             .ok_or(LedgerError::Reference { column, id })
     }
+
+    /// Runs a query that finds the named row only if it fits the row that names it.
+    fn refuse_unless(
+        &self,
+        row: &StoredRow,
+        column: &'static str,
+        id: RowId,
+        (sql, columns): (&str, [&str; 2]),
+    ) -> Result<(), LedgerError> {
+        let [first, second] = columns.map(|name| row.cell(name).map(rows::SqlCell));
+        let fits = self.conn.prepare_cached(sql)?.exists(params![id.as_bytes(), first, second])?;
+        if fits { Ok(()) } else { Err(LedgerError::Reference { column, id }) }
+    }
 }
+
+/// What an answer may answer: a request, or a batch that may hold one, of the other side of its connection.
+const ANSWERED: (&str, [&str; 2]) = (
+    "SELECT 1 FROM mcp_calls WHERE id = ?1 AND kind IN ('request', 'batch') AND connection = ?2 AND direction <> ?3",
+    ["connection", "direction"],
+);
+/// What an outcome may complete: an intent of a tool.
+const INTENDED: (&str, [&str; 2]) = (
+    "SELECT 1 FROM tool_invocations WHERE id = ?1 AND phase = 'intent' AND ?2 = 'outcome' AND ?3 IS NOT NULL",
+    ["phase", "tool"],
+);
 
 /// The answer for a row that stands already.
 pub(crate) const fn replayed(entry: &LogEntry) -> Appended {

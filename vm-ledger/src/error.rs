@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 use thiserror::Error;
-use vm_core::digest::{LeafHash, Sha256Digest};
+use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
 use vm_core::error::{CanonicalError, CapabilityError, NoteError, PathError, RecordError};
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
@@ -262,6 +262,12 @@ pub enum LedgerError {
     /// The permit does not allow this here and now.
     #[error("not permitted")]
     Permit(#[source] CapabilityError),
+    /// No row of the ledger issues the capability, so rows under it would prove nothing.
+    #[error("capability {capability} is not recorded in the ledger")]
+    CapabilityUnrecorded {
+        /// The capability behind the permit.
+        capability: CapabilityHash,
+    },
     /// A row of a reserved kind outside its own operation.
     #[error("rows of a reserved kind have their own operation")]
     Reserved,
@@ -398,6 +404,7 @@ impl LedgerError {
             Self::LogAltered { .. } => "ledger-log-altered",
             Self::Locked { .. } => "ledger-locked",
             Self::Permit(source) => source.code(),
+            Self::CapabilityUnrecorded { .. } => "capability-unrecorded",
             Self::Reserved => "row-reserved-kind",
             Self::Reference { .. } => "row-reference",
             Self::CorrectionLeaf { .. } => "row-correction-leaf",

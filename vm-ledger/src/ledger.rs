@@ -1,10 +1,12 @@
 //! The ledger's one writer: how a vault is begun and opened, and the transaction that every append runs in.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
-use vm_core::capability::{Act, Permit};
+use vm_core::capability::{Act, Chain, Permit};
+use vm_core::digest::CapabilityHash;
 use vm_core::epoch::Epoch;
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
@@ -59,6 +61,8 @@ pub struct Ledger {
     pub(crate) access: Access,
     tail: Option<Tail>,
     schema_cookie: i64,
+    /// Capabilities that rows were seen to issue. Rows stay, so these do.
+    issued: BTreeSet<CapabilityHash>,
 }
 
 /// The right edge as this writer last left it, good as long as nobody else has written.
@@ -164,6 +168,25 @@ impl Ledger {
     /// Checks a permit against what may have changed since it was given.
     pub(crate) fn recheck<A: Act>(&self, permit: &Permit<A>, now: Instant) -> Result<(), LedgerError> {
         permit.recheck(self.id, self.epoch(), now).map_err(LedgerError::Permit)
+    }
+
+    /// Refuses a capability that no row of the ledger issues: rows under it would prove nothing. Cost: one set look-up,
+    /// once the row was seen.
+    pub(crate) fn check_issued(&mut self, capability: CapabilityHash) -> Result<(), LedgerError> {
+        if self.issued.contains(&capability) {
+            return Ok(());
+        }
+        let sql = "SELECT meta_json FROM proof_artifacts WHERE kind = ?1";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut found = statement.query([SystemKind::Capability.as_str()])?;
+        while let Some(row) = found.next()? {
+            let chain = row.get_ref(0)?.as_bytes().unwrap_or_default();
+            let chain = Chain::parse(chain).map_err(LedgerError::Permit)?;
+            for token in chain.tokens() {
+                self.issued.insert(token.hash().map_err(LedgerError::Permit)?);
+            }
+        }
+        if self.issued.contains(&capability) { Ok(()) } else { Err(LedgerError::CapabilityUnrecorded { capability }) }
     }
 
     /// Takes the writers' lock.

@@ -40,7 +40,8 @@ pub(crate) fn insert(conn: &Connection, sql: &str, row: &StoredRow) -> rusqlite:
     Ok(())
 }
 
-struct SqlCell<'a>(&'a Cell);
+/// A cell as a parameter of a statement.
+pub(crate) struct SqlCell<'a>(pub(crate) &'a Cell);
 
 impl ToSql for SqlCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -69,6 +69,7 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
+        self.check_issued(permit.capability())?;
         self.check_bundle(bundle)?;
         let seal = bundle.seal_id();
         let path: VaultPath = seal_path(seal)?;
@@ -101,6 +102,7 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, ANCHORS, now)?;
+        self.check_issued(permit.capability())?;
         let path = anchor_path(anchor)?;
         let _lock = self.lock(now)?;
         let seal = self.check_imprint(anchor)?;
@@ -132,7 +134,10 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_record(permit, now)?;
-        chain.check(self.genesis.root_key(), self.id).map_err(LedgerError::Permit)?;
+        let issued = chain.check(self.genesis.root_key(), self.id).map_err(LedgerError::Permit)?;
+        if !issued.contains(&permit.capability()) {
+            self.check_issued(permit.capability())?;
+        }
         let bytes = chain.to_bytes().map_err(LedgerError::Permit)?;
         let meta = canonical::parse_exact(&bytes, CHAIN_BYTES_MAX).map_err(LedgerError::Canonical)?;
         let draft = draft(header, SystemKind::Capability, None, None, &meta)?;
@@ -152,6 +157,7 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_record(permit, now)?;
+        self.check_issued(permit.capability())?;
         let meta = json!({
             "format": RECOVERY_FORMAT, "engine": torn.engine, "kept_lines": torn.kept_lines, "torn_bytes": torn.file.size,
         });

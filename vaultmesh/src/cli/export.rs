@@ -1,0 +1,65 @@
+//! `export`: a vault or one seal as one file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use vaultmesh::export::{Exported, export_seal, export_vault};
+use vm_core::id::SealId;
+
+use super::context::Context;
+use super::error::CliError;
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh export -o vault.vmb
+  vaultmesh export 01900000-0000-7000-8000-0000000000aa -o seal.vmb
+  vaultmesh verify-bundle seal.vmb --key KEY
+
+The file is a zip that stock tools can check too; VERIFY.txt in it says how. Keys and openings stay behind.";
+
+/// Write a vault, or one seal with its rows, proofs and anchors, as one file
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Export {
+    /// Id of the seal [default: the whole vault]
+    seal: Option<SealId>,
+    /// New file to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Written {
+    file: PathBuf,
+    #[serde(flatten)]
+    exported: Exported,
+}
+
+impl Export {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let reader = context.reader()?;
+        if self.output.symlink_metadata().is_ok() {
+            return Err(CliError::Exists { path: self.output });
+        }
+        let exported = match self.seal {
+            None => export_vault(&reader, &self.output)?,
+            Some(seal) => export_seal(&reader, seal, &self.output)?,
+        };
+        Ok(Output::done(Written { file: self.output, exported }))
+    }
+}
+
+impl Human for Written {
+    fn human(&self, page: &mut Page) {
+        page.write(Style::Strong, "wrote");
+        page.line(&format!(" {}", self.file.display()));
+        page.field("rows", self.exported.rows);
+        page.field("bytes", self.exported.size);
+        page.field("sha256", self.exported.sha256);
+        for path in &self.exported.missing {
+            page.field("missing", path);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `init`: makes a vault.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use vaultmesh::vault::Vault;
+use vm_core::id::LedgerId;
+use vm_core::key::NoteKey;
+
+use super::context::Context;
+use super::error::CliError;
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh init
+  vaultmesh --vault ./evidence --keys ~/.keys/vaultmesh init
+
+Keep the key that it prints, and a copy of the keys folder, outside the vault.";
+
+/// Make a new vault in an absent or empty folder, with its keys outside of it
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Init {}
+
+#[derive(Serialize)]
+struct Made {
+    ledger: LedgerId,
+    key: NoteKey,
+    vault: PathBuf,
+    keys: PathBuf,
+}
+
+impl Init {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let made = Vault::init(&context.place()?, context.sources()?)?;
+        Ok(Output::done(Made {
+            ledger: made.ledger,
+            key: made.note_key.clone(),
+            vault: made.vault.dir().to_owned(),
+            keys: made.vault.keys().dir().to_owned(),
+        }))
+    }
+}
+
+impl Human for Made {
+    fn human(&self, page: &mut Page) {
+        page.write(Style::Good, "made");
+        page.line(&format!(" ledger {}", self.ledger));
+        page.field("vault", self.vault.display());
+        page.field("keys", self.keys.display());
+        page.field("key", &self.key);
+        page.line("Keep the key where the vault cannot change it; a verifier pins it with --key.");
+    }
+}

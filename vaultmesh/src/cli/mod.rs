@@ -1,0 +1,213 @@
+//! The command line: one file a command, results to stdout, everything else to stderr.
+
+mod anchor;
+mod completions;
+mod context;
+mod demo;
+mod doctor;
+mod error;
+mod export;
+mod fields;
+mod head;
+mod import;
+mod init;
+mod input;
+mod list;
+mod man;
+mod output;
+mod outside;
+mod prove;
+mod query;
+mod record;
+mod rune;
+mod scroll;
+mod seal;
+mod show;
+mod trust;
+mod usage;
+mod verify;
+mod verify_bundle;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::render::{Failure, Output, may_paint};
+use context::{Context, Global};
+use error::CliError;
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh init                                   make a vault in its usual place
+  vaultmesh record tool grep --output '{\"hits\":3}'  record what a tool did
+  vaultmesh record mcp -- npx some-mcp-server      record an MCP server's traffic as it happens
+  vaultmesh seal create                            seal everything recorded so far
+  vaultmesh anchor add SEAL --local                time-stamp the seal
+  vaultmesh verify --key KEY --head head.txt       check the whole vault
+  vaultmesh demo                                   see all of it, and what tampering looks like
+
+Exit codes:
+  0  done; for a check: verified
+  1  contradicted: something is proven wrong
+  2  usage or malformed input; nothing was written
+  3  undecided: something could not be checked, is missing, or is of an unknown format
+  4  the machine failed; nothing acknowledged was lost";
+
+/// Evidence ledger: record what tools and agents did, seal it, anchor it, and let anyone verify it offline.
+#[derive(Parser)]
+#[command(name = "vaultmesh", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Init),
+    Record(record::Record),
+    Rune(rune::Rune),
+    Scroll(scroll::Scroll),
+    Query(query::Query),
+    List(list::List),
+    Show(show::Show),
+    Seal(seal::Seal),
+    Anchor(anchor::Anchor),
+    Verify(verify::Verify),
+    Trust(trust::Trust),
+    Head(head::Head),
+    Prove(prove::Prove),
+    Export(export::Export),
+    Import(import::Import),
+    VerifyBundle(verify_bundle::VerifyBundle),
+    Doctor(doctor::Doctor),
+    Demo(demo::Demo),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Command {
+    /// Whether stdout belongs to somebody else's traffic, so that results go to stderr.
+    fn takes_stdout(&self) -> bool {
+        matches!(self, Self::Record(record) if record.is_proxy())
+    }
+
+    fn run(self, context: &Context) -> Result<Output, CliError> {
+        match self {
+            Self::Init(command) => command.run(context),
+            Self::Record(command) => command.run(context),
+            Self::Rune(command) => command.run(context),
+            Self::Scroll(command) => command.run(context),
+            Self::Query(command) => command.run(context),
+            Self::List(command) => command.run(context),
+            Self::Show(command) => command.run(context),
+            Self::Seal(command) => command.run(context),
+            Self::Anchor(command) => command.run(context),
+            Self::Verify(command) => command.run(context),
+            Self::Trust(command) => command.run(context),
+            Self::Head(command) => command.run(context),
+            Self::Prove(command) => command.run(context),
+            Self::Export(command) => command.run(context),
+            Self::Import(command) => command.run(context),
+            Self::VerifyBundle(command) => command.run(context),
+            Self::Doctor(command) => command.run(context),
+            Self::Demo(command) => command.run(context),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let parsed = Cli::command()
+        .try_get_matches_from(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, command_name(&matches))));
+    let (cli, name) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return ExitCode::from(usage::report(&error, &args)),
+    };
+    let context = Context::new(cli.global, name, cli.command.takes_stdout());
+    ExitCode::from(match cli.command.run(&context) {
+        Ok(output) => finish(&context, &output),
+        Err(error) => fail(&context, &error.into_failure()),
+    })
+}
+
+/// The whole command as clap knows it, for completions and manuals.
+fn whole() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// Names of the subcommands that were given, without their arguments.
+fn command_name(matches: &ArgMatches) -> String {
+    let (mut names, mut at) = (Vec::new(), matches);
+    while let Some((name, deeper)) = at.subcommand() {
+        names.push(name);
+        at = deeper;
+    }
+    names.join(" ")
+}
+
+fn finish(context: &Context, output: &Output) -> u8 {
+    let mut out = context.results();
+    let written =
+        output.write(&context.command, context.format, context.may_paint(), &mut *out).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(context, &CliError::Output(error).into_failure())
+        }
+        // Whoever closed the pipe has read enough.
+        _ => output.exit_code(),
+    }
+}
+
+/// Reports a failure: for people on stderr, for machines with the results as well.
+fn fail(context: &Context, failure: &Failure) -> u8 {
+    tell(failure);
+    let _ = failure.write(&context.command, context.format, &mut *context.results());
+    failure.exit_code
+}
+
+/// Tells people. A failure that cannot be told still has its exit code.
+fn tell(failure: &Failure) {
+    let text = failure.text(may_paint(&io::stderr()));
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        whole().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn walk(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  vaultmesh"), "{path} has no examples");
+            assert!(command.get_about().is_some(), "{path} has no description");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path}: {} has no description", argument.get_id());
+            }
+            command.get_subcommands().filter(|inner| inner.get_name() != "help").for_each(|inner| walk(inner, &path));
+        }
+        walk(&whole(), "");
+    }
+
+    #[test]
+    fn the_command_is_named_without_its_arguments() {
+        let matches = Cli::command().try_get_matches_from(["vaultmesh", "record", "tool", "hunter2"]).unwrap();
+        assert_eq!(command_name(&matches), "record tool");
+    }
+}

@@ -1,0 +1,83 @@
+//! What a verifier brings from outside the vault, and how a verification is shown.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use vaultmesh::error::VaultError;
+use vaultmesh::trust::TrustFile;
+use vaultmesh::verify::{Outside, SealState, Verification};
+use vm_core::id::LedgerId;
+use vm_core::key::{NOTE_MAX, Note, NoteKey};
+
+use super::error::CliError;
+use super::input::read_limited;
+use crate::render::{Human, Output, Page, Style};
+
+/// Key and trust file.
+#[derive(Args, Debug)]
+pub(super) struct TrustArgs {
+    /// The ledger's key as `init` printed it, kept elsewhere since
+    #[arg(long, value_name = "VKEY")]
+    key: Option<NoteKey>,
+    /// Trust file: the key, and the authorities whose anchors count
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+}
+
+impl TrustArgs {
+    /// What they say, without a head.
+    pub(super) fn load(self) -> Result<Outside, CliError> {
+        let trust = self.trust.map(|path| TrustFile::load(&path)).transpose()?;
+        Ok(Outside { key: self.key, head: None, trust })
+    }
+}
+
+/// Reads a head that was kept in a file.
+pub(super) fn read_head(path: &std::path::Path) -> Result<Note, CliError> {
+    let bytes = read_limited(path, NOTE_MAX)?;
+    Note::parse(&bytes).map_err(|error| CliError::argument("--head", VaultError::Note(error)))
+}
+
+/// The result of a verification, its report aside.
+#[derive(Serialize)]
+struct Verified {
+    subject: String,
+    ledger: LedgerId,
+    size: u64,
+    seals: Vec<SealState>,
+}
+
+/// The answer of a verification.
+pub(super) fn verified(answer: Verification) -> Output {
+    let Verification { subject, ledger, size, seals, report, .. } = answer;
+    Output::checked(Verified { subject, ledger, size, seals }, &report)
+}
+
+impl Human for Verified {
+    fn human(&self, page: &mut Page) {
+        page.heading(&self.subject);
+        page.field("ledger", self.ledger);
+        page.field("log", format!("{} entries", self.size));
+        for seal in &self.seals {
+            write_seal(page, seal);
+        }
+    }
+}
+
+fn write_seal(page: &mut Page, seal: &SealState) {
+    let name = seal.seal_id.map_or_else(|| "unreadable".to_owned(), |id| id.to_string());
+    page.field("seal", name);
+    page.field_if("  digest", seal.digest);
+    if let (Some(leaves), Some(as_of)) = (seal.leaves, seal.as_of) {
+        page.field("  covers", format!("{leaves} rows of the log at {as_of}"));
+    }
+    for anchor in &seal.anchors {
+        let who = anchor.authority.as_deref().unwrap_or("unverified");
+        let when = anchor.gen_time.map_or_else(|| "no time".to_owned(), |time| time.to_string());
+        let ours = if anchor.independent { "" } else { ", not independent" };
+        let counts = if anchor.accepted { "counts" } else { "does not count" };
+        page.write(Style::Faint, "    anchor       ");
+        page.line(&format!(" {who} at {when}{ours}; {counts}"));
+    }
+}

@@ -1,0 +1,130 @@
+//! `record mcp`: MCP traffic, from a capture or as it crosses a proxy.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::PoisonError;
+
+use clap::Args;
+use serde::Serialize;
+use vaultmesh::error::VaultError;
+use vaultmesh::mcp::{Capture, proxy};
+use vaultmesh::vault::{CaptureOptions, CaptureRecorded, McpRecorder};
+use vm_core::id::TraceId;
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::fields::Noticed;
+use crate::cli::input::Lines;
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh record mcp --jsonl capture.jsonl
+  vaultmesh record mcp -- npx some-mcp-server --its-own-option
+
+A line of a capture: {\"d\":\"c2s\",\"m\":\"{\\\"jsonrpc\\\":\\\"2.0\\\",...}\\n\"}, where d is c2s or s2c and m the exact frame.
+As a proxy, stdin and stdout belong to the traffic and results go to stderr. A frame is on record before it is
+forwarded; one that cannot be recorded is not forwarded, and the server is stopped.";
+
+/// Record MCP traffic: a capture, or a server's as it happens
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Mcp {
+    /// Record this capture, or stdin for -
+    #[arg(long, value_name = "CAPTURE", required_unless_present = "server", conflicts_with = "server")]
+    jsonl: Option<PathBuf>,
+    /// Trace of frames that carry none of their own [default: a new one]
+    #[arg(long, value_name = "ID")]
+    trace: Option<TraceId>,
+    /// Key under which a retry makes no second row
+    #[arg(long, value_name = "KEY", conflicts_with = "server")]
+    idempotency_key: Option<String>,
+    /// Server to run and record, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    server: Vec<OsString>,
+}
+
+#[derive(Serialize)]
+struct Traffic {
+    connection: TraceId,
+    trace: TraceId,
+    frames: u64,
+    rows: u64,
+    replayed: u64,
+    unanswered: u64,
+    /// Exit code of the server, where one was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_exit: Option<i32>,
+    /// Frames that were recorded and whose receiver had gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undelivered: Option<u64>,
+}
+
+impl Mcp {
+    pub(super) fn is_proxy(&self) -> bool {
+        !self.server.is_empty()
+    }
+
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let options = CaptureOptions { idempotency_key: self.idempotency_key, trace_id: self.trace };
+        match (&self.jsonl, self.server.split_first()) {
+            (Some(path), _) => record_capture(context, path, &options),
+            (None, Some((program, arguments))) => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                record_live(context, command, &options)
+            }
+            (None, None) => Err(CliError::Usage { what: "a capture or a server's command is missing".to_owned() }),
+        }
+    }
+}
+
+/// Records a capture. A file is read twice: nothing of it is recorded if a line is malformed.
+fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> Result<Output, CliError> {
+    let mut lines = Lines::open(path)?;
+    if lines.can_rewind() {
+        for frame in Capture::new(lines.reader()) {
+            frame.map_err(VaultError::Capture)?;
+        }
+        lines.rewind().map_err(|source| CliError::file(path, source))?;
+    }
+    let recorded = context.open()?.record_capture(lines.reader(), options)?;
+    Ok(traffic(recorded, None))
+}
+
+/// Runs a server between our stdin and stdout.
+fn record_live(context: &Context, command: Command, options: &CaptureOptions) -> Result<Output, CliError> {
+    let (recorder, told) = McpRecorder::new(context.open()?, options);
+    let outcome = proxy::run(command, io::stdin(), io::stdout(), recorder)?;
+    let recorded = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(traffic(recorded, Some(outcome)))
+}
+
+fn traffic(recorded: CaptureRecorded, outcome: Option<proxy::Outcome>) -> Output {
+    let CaptureRecorded { connection, trace, frames, rows, unanswered, replayed, findings } = recorded;
+    let mut noticed = Noticed::default();
+    noticed.add(&findings);
+    let server_exit = outcome.as_ref().map(proxy::Outcome::exit_code);
+    let undelivered = outcome.as_ref().map(proxy::Outcome::undelivered);
+    let told = Traffic { connection, trace, frames, rows, replayed, unanswered, server_exit, undelivered };
+    Output::done(told).noticing(noticed.findings, noticed.dropped)
+}
+
+impl Human for Traffic {
+    fn human(&self, page: &mut Page) {
+        page.write(Style::Strong, "recorded");
+        page.line(&format!(" {} frames in {} rows", self.frames, self.rows));
+        page.field("connection", self.connection);
+        page.field("trace", self.trace);
+        page.field("unanswered", format!("{} calls", self.unanswered));
+        if self.replayed > 0 {
+            page.field("before", format!("{} rows", self.replayed));
+        }
+        page.field_if("server exit", self.server_exit);
+        if let Some(lost) = self.undelivered.filter(|lost| *lost > 0) {
+            page.field("undelivered", format!("{lost} frames"));
+        }
+    }
+}

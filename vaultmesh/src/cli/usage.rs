@@ -1,0 +1,143 @@
+//! Wrong usage, told without repeating values: a secret may have slipped into the wrong argument.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use vaultmesh::error::EXIT_USAGE;
+
+use crate::render::{Failure, Format};
+
+/// Longest word of the caller's that is repeated, in bytes: longer than any command or option.
+const WORD_MAX: usize = 24;
+
+/// Reports what clap stopped for, and gives the exit code: help and version are no failures.
+pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = error.render();
+        let paint = io::stdout().is_terminal() && crate::render::may_paint(&io::stdout());
+        let text = if paint { text.ansi().to_string() } else { text.to_string() };
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+        return 0;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && wanted_format(args) == Format::Human {
+        let _ = io::stderr().lock().write_all(error.render().to_string().as_bytes());
+        return EXIT_USAGE;
+    }
+    let failure = Failure {
+        code: "usage".to_owned(),
+        message: message(error),
+        remedy: "See `vaultmesh --help`, or --help after the command.".to_owned(),
+        exit_code: EXIT_USAGE,
+        findings: Vec::new(),
+    };
+    super::tell(&failure);
+    let _ = failure.write("", wanted_format(args), &mut io::stdout().lock());
+    failure.exit_code
+}
+
+/// The kind of fault, the argument it is in and what would be right: words of ours, not of the caller.
+fn message(error: &clap::Error) -> String {
+    let mut text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+        kind => kind.as_str().unwrap_or("wrong usage").to_owned(),
+    };
+    for (kind, value) in error.context() {
+        let (label, safe): (&str, fn(&str) -> Option<String>) = match kind {
+            ContextKind::InvalidArg | ContextKind::PriorArg => ("", argument_name),
+            ContextKind::InvalidSubcommand => ("", word),
+            ContextKind::ValidValue | ContextKind::ValidSubcommand => ("; possible: ", own),
+            ContextKind::SuggestedArg | ContextKind::SuggestedSubcommand => ("; similar: ", own),
+            _ => continue,
+        };
+        let values: Vec<String> = match value {
+            ContextValue::String(value) => safe(value).into_iter().collect(),
+            ContextValue::Strings(values) => values.iter().filter_map(|value| safe(value)).collect(),
+            _ => continue,
+        };
+        if !values.is_empty() {
+            text.push_str(if label.is_empty() { ": " } else { label });
+            text.push_str(&values.join(", "));
+        }
+    }
+    if let Some(source) = error.source() {
+        text.push_str(&format!(": {source}"));
+    }
+    text
+}
+
+fn own(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// An option or placeholder without its value; nothing of what stands alone.
+fn argument_name(text: &str) -> Option<String> {
+    let name = text.split('=').next().unwrap_or_default();
+    let ours = name.starts_with("--") || name.starts_with('<') || name.starts_with('[') || name.len() == 2;
+    (ours && name.len() <= 2 * WORD_MAX).then(|| name.to_owned())
+}
+
+/// A word that could be a command.
+fn word(text: &str) -> Option<String> {
+    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    (plain && text.len() <= WORD_MAX).then(|| text.to_owned())
+}
+
+/// The format asked for, looked for by hand since parsing failed.
+fn wanted_format(args: &[OsString]) -> Format {
+    let mut words = args.iter().filter_map(|arg| arg.to_str()).take_while(|arg| *arg != "--");
+    let mut found = Format::default();
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--format") {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        if let Some(format) = value.and_then(|value| <Format as clap::ValueEnum>::from_str(value, false).ok()) {
+            found = format;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn told(args: &[&str]) -> String {
+        message(&super::super::Cli::command().try_get_matches_from(args).unwrap_err())
+    }
+
+    #[test]
+    fn values_are_not_repeated() {
+        for args in [
+            &["vaultmesh", "record", "tool", "grep", "hunter2"][..],
+            &["vaultmesh", "record", "tool", "grep", "--inptu=hunter2"],
+            &["vaultmesh", "record", "tool", "grep", "--ts", "hunter2"],
+            &["vaultmesh", "--format", "hunter2", "list"],
+            &["vaultmesh", "list", "--limit", "hunter2"],
+            &["vaultmesh", "hunter2!"],
+        ] {
+            let text = told(args);
+            assert!(!text.contains("hunter2") && !text.is_empty(), "{args:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_right_is_told() {
+        assert!(told(&["vaultmesh", "--format", "xml", "list"]).contains("possible: human, json, jsonl, yaml"));
+        assert!(told(&["vaultmesh", "verfy"]).contains("verfy; similar: verify"), "{}", told(&["vaultmesh", "verfy"]));
+        assert!(told(&["vaultmesh", "record", "tool", "x", "--inptu", "1"]).contains("--inptu; similar: --input"));
+        assert!(told(&["vaultmesh", "record", "tool", "x", "--ts", "noon"]).contains("RFC 3339"));
+    }
+
+    #[test]
+    fn the_format_is_found_although_parsing_failed() {
+        let of = |args: &[&str]| wanted_format(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of(&["vaultmesh", "--format", "json", "nonsense"]), Format::Json);
+        assert_eq!(of(&["vaultmesh", "nonsense", "--format=yaml"]), Format::Yaml);
+        assert_eq!(of(&["vaultmesh", "record", "mcp", "--", "x", "--format", "json"]), Format::Human);
+    }
+}

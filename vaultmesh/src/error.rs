@@ -1,0 +1,335 @@
+//! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+use vm_core::error::{CanonicalError, CapabilityError, IdError, InstantError, KeyError, RecordError};
+
+/// Exit code of wrong usage or malformed input; nothing was written.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code of a machine that failed; nothing acknowledged was lost.
+pub const EXIT_MACHINE: u8 = 4;
+
+/// What an operation on a vault can fail with.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes")]
+    Entropy(#[source] getrandom::Error),
+    /// A key file cannot be read or written.
+    #[error("cannot use key file {}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the machine said.
+        #[source]
+        source: io::Error,
+    },
+    /// A key file is not there.
+    #[error("no key at {}", path.display())]
+    KeyMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key file can be read by others.
+    #[error("key file {} can be read by others", path.display())]
+    KeyOpen {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key file is malformed.
+    #[error("key file {} is malformed", path.display())]
+    KeyMalformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A trust file cannot be read.
+    #[error("cannot read trust file {}", path.display())]
+    TrustFile {
+        /// The file.
+        path: PathBuf,
+        /// What the machine said.
+        #[source]
+        source: io::Error,
+    },
+    /// A trust file is too long.
+    #[error("trust file {} is longer than {limit} bytes", path.display())]
+    TrustTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// A trust file is malformed, or has unknown keys.
+    #[error("trust file {} is malformed", path.display())]
+    TrustMalformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A trust file cannot be written.
+    #[error("trust file cannot be written")]
+    TrustWrite(#[source] Box<toml::ser::Error>),
+    /// An object of an unknown format.
+    #[error("{what} of unknown format {found:?}")]
+    FormatUnknown {
+        /// What it is.
+        what: &'static str,
+        /// The format it claims.
+        found: String,
+    },
+    /// Input of the wrong shape.
+    #[error("input: {reason}")]
+    Input {
+        /// What is wrong with it, without its values.
+        reason: String,
+    },
+    /// A line of many is wrong.
+    #[error("line {line}")]
+    Line {
+        /// Number of the line, from 1.
+        line: u64,
+        /// What is wrong.
+        #[source]
+        source: Box<VaultError>,
+    },
+    /// A line is too long.
+    #[error("line {line} is longer than {limit} bytes")]
+    LineTooLong {
+        /// Number of the line, from 1.
+        line: u64,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A file given by the caller cannot be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the machine said.
+        #[source]
+        source: io::Error,
+    },
+    /// Evidence has another hash than was given.
+    #[error("evidence hashes to {found}, not to the given {expected}")]
+    EvidenceDiffers {
+        /// The hash given.
+        expected: String,
+        /// The hash it has.
+        found: String,
+    },
+    /// Nothing has this name.
+    #[error("no {what} {name}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// JSON that is refused.
+    #[error("JSON is refused")]
+    Canonical(#[source] CanonicalError),
+    /// An identifier that is malformed.
+    #[error("malformed identifier")]
+    Id(#[source] IdError),
+    /// A time that is malformed.
+    #[error("malformed time")]
+    Time(#[source] InstantError),
+    /// A key that cannot be used.
+    #[error("key cannot be used")]
+    Key(#[source] KeyError),
+    /// A record that cannot be made.
+    #[error("record cannot be made")]
+    Record(#[source] RecordError),
+    /// A capability that does not permit it.
+    #[error("not permitted")]
+    Capability(#[source] CapabilityError),
+    /// A shadow receipt that cannot be made.
+    #[error("shadow receipt cannot be made")]
+    Shadow(#[source] vm_shadow::error::ObserveError),
+    /// `config.toml` is refused.
+    #[error("configuration is refused")]
+    Config(#[from] ConfigError),
+    /// A path that cannot lie below a vault.
+    #[error("path")]
+    Path(#[source] vm_core::error::PathError),
+    /// A file that cannot be taken into the vault.
+    #[error("file")]
+    VaultFile(#[source] vm_ledger::FileError),
+    /// A scroll that cannot be written.
+    #[error("scroll")]
+    Scroll(#[source] vm_ledger::ScrollError),
+    /// Openings that cannot be read.
+    #[error("openings")]
+    Openings(#[source] vm_ledger::OpeningsError),
+    /// A proof that cannot be made.
+    #[error("proof")]
+    Proof(#[source] vm_ledger::ProofFault),
+    /// A selection that cannot be made.
+    #[error("selection")]
+    Selection(#[from] vm_seal::error::SelectionError),
+    /// A capture that cannot be read.
+    #[error("capture")]
+    Capture(#[source] crate::mcp::CaptureError),
+    /// A frame that cannot be recorded.
+    #[error("session")]
+    Session(#[source] crate::mcp::SessionError),
+    /// The evidence could not be read.
+    #[error("the evidence could not be read")]
+    View(#[source] vm_core::view::ViewError),
+    /// A file below the vault could not be read.
+    #[error("a file of the vault could not be read")]
+    Files(#[source] vm_core::view::FileFault),
+    /// A scroll is not sound, so it is neither sealed nor written to.
+    #[error("scroll {engine} is not sound: {}", report.findings().first().map_or("unchecked", |f| f.code().as_str()))]
+    ScrollUnsound {
+        /// The engine.
+        engine: vm_core::id::EngineName,
+        /// What was found.
+        report: Box<vm_core::verdict::Report>,
+    },
+    /// The ledger refused or failed.
+    #[error("ledger")]
+    Ledger(#[from] vm_ledger::error::LedgerError),
+    /// A seal bundle cannot be read.
+    #[error("seal bundle")]
+    Bundle(#[source] vm_seal::error::BundleError),
+    /// A file that is no export, or is damaged past reading.
+    #[error("not a sound export: {reason}")]
+    Archive {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A folder that must be absent or empty and is not.
+    #[error("{} is not empty", path.display())]
+    NotVacant {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A signed note that cannot be read.
+    #[error("signed note")]
+    Note(#[source] vm_core::error::NoteError),
+    /// An export whose sums do not hold.
+    #[error("the export's sums do not hold")]
+    ArchiveAltered,
+    /// A seal cannot be made or read.
+    #[error("seal")]
+    Seal(#[from] vm_seal::error::SealError),
+    /// A trust policy that contradicts itself.
+    #[error("trust policy")]
+    Policy(#[source] vm_anchor::error::PolicyError),
+    /// The local authority cannot stamp.
+    #[error("local timestamp authority")]
+    Authority(#[from] vm_anchor::error::AuthorityError),
+    /// A request that cannot be made.
+    #[error("timestamp request")]
+    Request(#[from] vm_anchor::error::RequestError),
+    /// An authority that was not reached, or refused.
+    #[cfg(feature = "client")]
+    #[error("timestamp authority")]
+    Client(#[from] vm_anchor::error::ClientError),
+    /// An anchor's record that cannot be made.
+    #[error("anchor record")]
+    Evidence(#[source] vm_anchor::error::EvidenceError),
+    /// Evidence of an anchor that does not hold.
+    #[error("the token does not hold: {}", report.findings().first().and_then(|f| f.found_value()).unwrap_or("unchecked"))]
+    AnchorRefused {
+        /// What was found.
+        report: Box<vm_core::verdict::Report>,
+    },
+}
+
+/// A configuration that is refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the machine said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is too long.
+    #[error("{} is longer than {limit} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// No TOML of the right shape, or unknown keys.
+    #[error("config.toml is malformed")]
+    Malformed(#[source] Box<toml::de::Error>),
+    /// An unknown format.
+    #[error("config.toml is of unknown format {found:?}")]
+    FormatUnknown {
+        /// The format it claims.
+        found: String,
+    },
+    /// A wait that is too long.
+    #[error("lock_timeout_seconds is {found}, more than {limit}")]
+    LockTimeout {
+        /// Seconds allowed.
+        limit: u64,
+        /// Seconds given.
+        found: u64,
+    },
+    /// Two authorities of one name.
+    #[error("two [[tsa]] entries are named {name:?}")]
+    DuplicateTsa {
+        /// The name.
+        name: String,
+    },
+    /// A name that cannot stand in reports.
+    #[error("a [[tsa]] entry's name is not 1 to 64 characters from a-z, 0-9 and hyphen")]
+    TsaName,
+    /// An address that cannot be asked.
+    #[error("url of tsa {name:?} cannot be used: {reason}")]
+    TsaUrl {
+        /// The entry's name.
+        name: String,
+        /// What is wrong with it, without its text.
+        reason: &'static str,
+    },
+    /// A path of a root that cannot lie below the vault.
+    #[error("root of tsa {name:?} is no path below the vault")]
+    TsaRootPath {
+        /// The entry's name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: vm_core::error::PathError,
+    },
+    /// Not exactly one root.
+    #[error("tsa {name:?} needs either root, a PEM file below the vault, or root_pem, a PEM certificate")]
+    TsaRoot {
+        /// The entry's name.
+        name: String,
+    },
+}
+
+impl ConfigError {
+    /// Stable, machine-readable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "config-read",
+            Self::TooLong { .. } => "config-too-long",
+            Self::Malformed(_) => "config-malformed",
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::LockTimeout { .. } => "config-lock-timeout",
+            Self::DuplicateTsa { .. } => "config-duplicate-tsa",
+            Self::TsaName => "config-tsa-name",
+            Self::TsaUrl { .. } => "config-tsa-url",
+            Self::TsaRootPath { .. } => "config-tsa-root-path",
+            Self::TsaRoot { .. } => "config-tsa-root",
+        }
+    }
+}

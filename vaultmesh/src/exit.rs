@@ -1,0 +1,255 @@
+//! What an error means to whoever runs a command: its stable code, its exit code, and what to do about it.
+
+use std::io;
+
+use vm_core::view::FileFault;
+use vm_ledger::error::{LedgerError, OpeningsError, ProofFault, ScrollError};
+
+use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
+
+const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
+const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
+
+#[cfg(feature = "client")]
+const CLIENT_REMEDY: &str = "Check the URL and the network, or ask later or elsewhere; nothing was recorded.";
+
+impl VaultError {
+    /// Stable, machine-readable name of this error; that of its cause where the cause has one.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Entropy(_) => "no-entropy",
+            Self::KeyFile { .. } => "key-file",
+            Self::KeyMissing { .. } => "key-missing",
+            Self::KeyOpen { .. } => "key-open",
+            Self::KeyMalformed { .. } => "key-file-malformed",
+            Self::TrustFile { .. } => "trust-file",
+            Self::TrustTooLong { .. } => "trust-too-long",
+            Self::TrustMalformed { .. } => "trust-malformed",
+            Self::TrustWrite(_) => "trust-write",
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::Input { .. } => "input",
+            Self::Line { source, .. } => source.code(),
+            Self::LineTooLong { .. } => "line-too-long",
+            Self::File { .. } => "file",
+            Self::EvidenceDiffers { .. } => "evidence-differs",
+            Self::NotFound { .. } => "not-found",
+            Self::Canonical(error) => error.code(),
+            Self::Id(error) => error.code(),
+            Self::Time(error) => error.code(),
+            Self::Key(error) => error.code(),
+            Self::Record(error) => error.code(),
+            Self::Capability(error) => error.code(),
+            Self::Shadow(error) => error.code(),
+            Self::Config(error) => error.code(),
+            Self::View(_) => "evidence-unreadable",
+            Self::Files(fault) => match fault {
+                FileFault::Missing { .. } => "file-missing",
+                FileFault::NotRegular { .. } => "file-not-regular",
+                _ => "file-io",
+            },
+            Self::ScrollUnsound { .. } => "scroll-unsound",
+            Self::Path(error) => error.code(),
+            Self::VaultFile(error) => error.code(),
+            Self::Scroll(error) => error.code(),
+            Self::Openings(error) => error.code(),
+            Self::Proof(error) => error.code(),
+            Self::Selection(error) => error.code(),
+            Self::Capture(error) => error.code(),
+            Self::Session(error) => error.code(),
+            Self::Ledger(error) => error.code(),
+            Self::Bundle(error) => error.code(),
+            Self::Archive { .. } => "export-malformed",
+            Self::NotVacant { .. } => "folder-not-empty",
+            Self::Note(error) => error.code(),
+            Self::ArchiveAltered => "export-altered",
+            Self::Seal(error) => error.code(),
+            Self::Policy(error) => error.code(),
+            Self::Authority(error) => error.code(),
+            Self::Request(error) => error.code(),
+            #[cfg(feature = "client")]
+            Self::Client(error) => error.code(),
+            Self::Evidence(error) => error.code(),
+            Self::AnchorRefused { .. } => "anchor-refused",
+        }
+    }
+
+    /// Exit code of a command that ends with this error: [`EXIT_USAGE`] where something else must be asked or given,
+    /// [`EXIT_MACHINE`] where the machine failed and the same may work later.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let machine = match self {
+            Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) => true,
+            // Networks and authorities fail like machines do: the same may work later.
+            #[cfg(feature = "client")]
+            Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
+            Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
+                is_machine(source)
+            }
+            Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
+            Self::Line { source, .. } => return source.exit_code(),
+            Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
+            Self::VaultFile(error) => error.is_machine(),
+            Self::Scroll(error) => error.is_machine(),
+            Self::Proof(error) => matches!(error, ProofFault::Store(_)),
+            Self::Capture(error) => error.is_machine(),
+            Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
+            Self::KeyMissing { .. }
+            | Self::KeyOpen { .. }
+            | Self::KeyMalformed { .. }
+            | Self::TrustTooLong { .. }
+            | Self::TrustMalformed { .. }
+            | Self::FormatUnknown { .. }
+            | Self::Input { .. }
+            | Self::LineTooLong { .. }
+            | Self::EvidenceDiffers { .. }
+            | Self::NotFound { .. }
+            | Self::Canonical(_)
+            | Self::Id(_)
+            | Self::Time(_)
+            | Self::Key(_)
+            | Self::Record(_)
+            | Self::Capability(_)
+            | Self::Shadow(_)
+            | Self::Config(_)
+            | Self::Path(_)
+            | Self::Openings(_)
+            | Self::Selection(_)
+            | Self::Session(_)
+            | Self::ScrollUnsound { .. }
+            | Self::Bundle(_)
+            | Self::Archive { .. }
+            | Self::NotVacant { .. }
+            | Self::Note(_)
+            | Self::ArchiveAltered
+            | Self::Policy(_)
+            | Self::Authority(_)
+            | Self::Request(_)
+            | Self::Evidence(_)
+            | Self::AnchorRefused { .. } => false,
+        };
+        if machine { EXIT_MACHINE } else { EXIT_USAGE }
+    }
+
+    /// What to do about it, in one sentence.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Entropy(_) => "Give the process access to the operating system's random numbers.",
+            Self::KeyFile { .. } => {
+                "Check that the folder of keys can be read and written, or name another with --keys."
+            }
+            Self::KeyMissing { .. } => {
+                "Name the folder that holds this ledger's keys with --keys, or restore them from a backup."
+            }
+            Self::KeyOpen { .. } => "Take the rights of others away with chmod 600.",
+            Self::KeyMalformed { .. } => "Restore the key file from a backup.",
+            Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } => {
+                "Give a trust file of format vm-trust-v0."
+            }
+            Self::TrustWrite(_) => "Write the trust file by hand.",
+            Self::FormatUnknown { .. } => "Use a release that knows the format, or correct it.",
+            Self::Input { .. } => "Correct the input; nothing of it was recorded.",
+            Self::Line { source, .. } => source.remedy(),
+            Self::LineTooLong { .. } => {
+                "Split the record, or keep the large part in a file and record it as an artifact."
+            }
+            Self::File { .. } => "Check the name of the file and the right to read it.",
+            Self::EvidenceDiffers { .. } => "Find out which is right, the file or the hash, before recording it.",
+            Self::NotFound { .. } => "Look it up with `vaultmesh list`.",
+            Self::Canonical(_) => "Correct the JSON; numbers that a double cannot hold can be written as text.",
+            Self::Id(_) => "Copy the id as `vaultmesh list` shows it.",
+            Self::Time(_) => "Write the time as 2026-01-02T03:04:05Z.",
+            Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
+            Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
+            Self::Capability(_) => "Use a capability that grants it.",
+            Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
+            Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
+            Self::ScrollUnsound { .. } => {
+                "Verify the scroll with `vaultmesh scroll verify`, and restore it from a backup."
+            }
+            Self::Path(_) | Self::VaultFile(_) => FILE_REMEDY,
+            Self::Scroll(ScrollError::Locked { .. }) => LOCK_REMEDY,
+            Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
+            Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
+            Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
+            Self::Selection(_) => "Correct what is to be sealed; nothing was.",
+            Self::Capture(_) | Self::Session(_) => {
+                "Correct the capture; see `vaultmesh record mcp --help` for its form."
+            }
+            Self::Ledger(error) => ledger_remedy(error),
+            Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
+            Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
+            Self::NotVacant { .. } => "Choose an absent or empty folder.",
+            Self::Policy(_) => "Correct the trust file.",
+            Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",
+            #[cfg(feature = "client")]
+            Self::Client(_) => CLIENT_REMEDY,
+            Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => {
+                "Ask another authority; nothing was recorded."
+            }
+            Self::Seal(_) => "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.",
+        }
+    }
+}
+
+/// Whether the machine failed, and not the name that was given.
+fn is_machine(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, InvalidData, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound,
+    };
+    let given = [NotFound, IsADirectory, NotADirectory, InvalidFilename, InvalidInput, InvalidData, AlreadyExists];
+    !given.contains(&error.kind())
+}
+
+const fn ledger_remedy(error: &LedgerError) -> &'static str {
+    match error {
+        LedgerError::NoVault { .. } => "Make a vault with `vaultmesh init`, or name another with --vault.",
+        LedgerError::NotEmpty { .. } => "Choose an empty folder; a vault is never made over something else.",
+        LedgerError::NewerSchema { .. } => {
+            "Use a release that knows this schema; an older one could lose what it means."
+        }
+        LedgerError::NotALedger { .. } | LedgerError::SchemaAltered { .. } | LedgerError::Genesis(_) => {
+            "Check that this is the vault you meant; if it is, restore it from a backup."
+        }
+        LedgerError::LogAltered { .. } => {
+            "Run `vaultmesh verify` to see what was changed, and restore the vault from a backup."
+        }
+        LedgerError::WrongKey { .. } => "Name the folder that holds this ledger's keys with --keys.",
+        LedgerError::Locked { .. } => LOCK_REMEDY,
+        LedgerError::IdempotencyConflict { .. } => "Use another key for other input.",
+        LedgerError::Reserved => "Use the command that makes such rows.",
+        LedgerError::Permit(_) => "Use a capability that grants it.",
+        LedgerError::File(_) => FILE_REMEDY,
+        LedgerError::Store(_) => "Look at the disk; what was acknowledged stands.",
+        _ => "Correct what was given; nothing of it was recorded.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn what_the_caller_got_wrong_is_told_from_what_the_machine_did() {
+        let file = |kind: io::ErrorKind| VaultError::File { path: PathBuf::from("x"), source: kind.into() };
+        assert_eq!(file(io::ErrorKind::NotFound).exit_code(), EXIT_USAGE);
+        assert_eq!(file(io::ErrorKind::PermissionDenied).exit_code(), EXIT_MACHINE);
+        assert_eq!(file(io::ErrorKind::StorageFull).exit_code(), EXIT_MACHINE);
+        let line = VaultError::Line { line: 3, source: Box::new(file(io::ErrorKind::StorageFull)) };
+        assert_eq!((line.exit_code(), line.code()), (EXIT_MACHINE, "file"));
+    }
+
+    #[test]
+    fn remedies_are_sentences() {
+        for error in [
+            VaultError::Input { reason: String::new() },
+            VaultError::Config(ConfigError::TsaName),
+            VaultError::Ledger(LedgerError::NoVault { path: PathBuf::new() }),
+        ] {
+            assert!(error.remedy().ends_with('.'), "{}", error.code());
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Reading exports: rebuilding a vault, and verifying what an export holds with nothing else at hand.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde::Deserialize;
+use vm_core::canonical;
+use vm_core::digest::{LeafHash, RootHash};
+use vm_core::id::{LedgerId, SealId};
+use vm_core::instant::Instant;
+use vm_core::key::Note;
+use vm_core::source::Clock as _;
+use vm_core::verdict::{Code, Finding, Report};
+use vm_ledger::{Patience, restore};
+use vm_seal::bundle::SealBundle;
+use vm_seal::checkpoint::Checkpoint;
+use vm_seal::merkle::{InclusionProof, LeafIndex};
+use vm_seal::verify::verify_exported;
+
+use crate::error::VaultError;
+use crate::export::archive::Unpacked;
+use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, SUMS, Scope, VERIFY};
+use crate::read::Reader;
+use crate::system::SystemClock;
+use crate::vault::Place;
+use crate::verify::{AnchorState, Outside, SealState, Verification, judge_token, verify_vault};
+
+/// Longest line read from an export, in bytes: the longest leaf data, and its newline.
+const LINE_MAX: usize = vm_core::record::LEAF_MAX + 1;
+/// Longest proof line, in bytes: 64 hashes of 66 characters, and the index.
+const PROOF_LINE_MAX: usize = 8 * 1024;
+
+/// A vault that was rebuilt.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Imported {
+    /// Its ledger.
+    pub ledger: LedgerId,
+    /// Rows in it.
+    pub rows: u64,
+    /// Files beside the database.
+    pub files: u64,
+    /// Whether this machine holds the keys to go on recording.
+    pub has_keys: bool,
+}
+
+/// Rebuilds a vault from its own export in an absent or empty folder: the same genesis, rows, checkpoints, scrolls and
+/// files. Rows whose hashes do not lead to the signed checkpoint are refused.
+///
+/// # Errors
+/// [`VaultError`]; nothing is left behind that could pass for a vault.
+pub fn import(place: &Place, archive: &Path) -> Result<Imported, VaultError> {
+    let unpacked = Unpacked::open(archive)?;
+    let manifest = Manifest::parse(&unpacked.read(MANIFEST)?)?;
+    if manifest.scope != Scope::Vault {
+        return Err(VaultError::Archive { reason: "it holds one seal, not a vault".to_owned() });
+    }
+    let files = rebuild(&unpacked, &manifest, &place.vault)?;
+    let keys = crate::keys::KeyStore::new(&place.keys, manifest.ledger);
+    Ok(Imported { ledger: manifest.ledger, rows: manifest.size, files, has_keys: keys.has("log.key") })
+}
+
+fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<u64, VaultError> {
+    let mut files = Vec::new();
+    for name in unpacked.names() {
+        if ![MANIFEST, VERIFY, ROWS, PROOFS, CHECKPOINTS, SUMS].contains(&name) {
+            files.push(name.to_owned());
+        }
+    }
+    let rows = lines(unpacked, ROWS, LINE_MAX)?;
+    let notes = lines(unpacked, CHECKPOINTS, PROOF_LINE_MAX)?.map(|line| CheckpointLine::parse(&line?));
+    let notes = notes.collect::<Result<Vec<Note>, VaultError>>()?;
+    let patience = Patience { command: "import".to_owned(), ..Patience::default() };
+    let restored = restore(vault, rows, notes, &patience, SystemClock.now())?;
+    if restored.ledger != manifest.ledger {
+        return Err(VaultError::Archive { reason: "its manifest names another ledger".to_owned() });
+    }
+    copy_files(unpacked, &files, vault)?;
+    Ok(u64::try_from(files.len()).unwrap_or(u64::MAX))
+}
+
+/// Copies files into the vault, each synced. The database stands already; a file that is missing after a crash is found
+/// by verification, and the import is begun again in another folder.
+fn copy_files(unpacked: &Unpacked, names: &[String], vault: &Path) -> Result<(), VaultError> {
+    for name in names {
+        let (from, to) = (unpacked.path(name), vault.join(name));
+        let copy = || -> std::io::Result<()> {
+            if let Some(parent) = to.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::copy(&from, &to)?;
+            File::open(&to)?.sync_all()
+        };
+        copy().map_err(|source| VaultError::File { path: to.clone(), source })?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointLine {
+    note: String,
+    #[expect(dead_code, reason = "the note says its size itself; the member is for people")]
+    size: u64,
+}
+
+impl CheckpointLine {
+    fn parse(line: &[u8]) -> Result<Note, VaultError> {
+        let value = canonical::parse_exact(line, PROOF_LINE_MAX).map_err(VaultError::Canonical)?;
+        let malformed = |_| VaultError::Archive { reason: "a checkpoint line is malformed".to_owned() };
+        let line = Self::deserialize(value).map_err(malformed)?;
+        Note::parse(line.note.as_bytes()).map_err(VaultError::Note)
+    }
+}
+
+/// Lines of an unpacked file without their newlines, each within `limit`; a last line without newline is refused.
+fn lines(
+    unpacked: &Unpacked,
+    name: &str,
+    limit: usize,
+) -> Result<impl Iterator<Item = Result<Vec<u8>, VaultError>> + use<>, VaultError> {
+    let path = unpacked.path(name);
+    let name = name.to_owned();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(VaultError::Archive { reason: format!("it lacks {name}") });
+        }
+        Err(source) => return Err(VaultError::File { path, source }),
+    };
+    let mut reader = BufReader::new(file);
+    let mut done = false;
+    Ok(std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let mut line = Vec::new();
+        let take = u64::try_from(limit).unwrap_or(u64::MAX);
+        let read = std::io::Read::take(&mut reader, take).read_until(b'\n', &mut line);
+        match read {
+            Err(source) => {
+                done = true;
+                Some(Err(VaultError::File { path: path.clone(), source }))
+            }
+            Ok(0) => None,
+            Ok(_) if line.pop() == Some(b'\n') => Some(Ok(line)),
+            Ok(_) => {
+                done = true;
+                Some(Err(VaultError::Archive { reason: format!("a line of {name} is too long or cut") }))
+            }
+        }
+    }))
+}
+
+/// Verifies an export with nothing but what `outside` brings. A vault is rebuilt in a temporary folder and verified
+/// whole; a seal is verified with its rows, their proofs and its anchors.
+///
+/// # Errors
+/// [`VaultError::Archive`] where the file is no export, or is damaged past reading. Evidence that contradicts itself is
+/// a finding, not an error.
+pub fn verify_bundle(archive: &Path, outside: &Outside, now: Instant) -> Result<Verification, VaultError> {
+    let unpacked = match Unpacked::open(archive) {
+        Ok(unpacked) => unpacked,
+        Err(VaultError::ArchiveAltered) => return Ok(altered(archive)),
+        Err(error) => return Err(error),
+    };
+    let manifest = Manifest::parse(&unpacked.read(MANIFEST)?)?;
+    match manifest.scope {
+        Scope::Vault => verify_exported_vault(&unpacked, &manifest, outside, now),
+        Scope::Seal => verify_exported_seal(&unpacked, &manifest, outside, now),
+    }
+}
+
+fn altered(archive: &Path) -> Verification {
+    let mut report = Report::new();
+    report.find(Finding::new(Code::ArtifactAltered, format!("{}", archive.display())).found("its sums do not hold"));
+    verification("export", LedgerId::from_genesis(LeafHash::from_bytes([0; 32])), 0, Vec::new(), report)
+}
+
+fn verification(subject: &str, ledger: LedgerId, size: u64, seals: Vec<SealState>, report: Report) -> Verification {
+    Verification { subject: subject.to_owned(), ledger, size, verdict: report.verdict(), seals, report }
+}
+
+fn verify_exported_vault(
+    unpacked: &Unpacked,
+    manifest: &Manifest,
+    outside: &Outside,
+    now: Instant,
+) -> Result<Verification, VaultError> {
+    let place = Place { vault: unpacked.dir().join("rebuilt.vault"), keys: unpacked.dir().join("no-keys") };
+    match rebuild(unpacked, manifest, &place.vault) {
+        Ok(_) => verify_vault(&Reader::open(&place)?, outside, now),
+        Err(VaultError::Ledger(error)) if !error.is_machine() => {
+            let mut report = Report::new();
+            report.find(Finding::new(Code::RootMismatch, "exported rows").found(error.code()));
+            Ok(verification("exported vault", manifest.ledger, manifest.size, Vec::new(), report))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn verify_exported_seal(
+    unpacked: &Unpacked,
+    manifest: &Manifest,
+    outside: &Outside,
+    now: Instant,
+) -> Result<Verification, VaultError> {
+    let lacks = || VaultError::Archive { reason: "the manifest names no seal".to_owned() };
+    let seal_id: SealId = manifest.seal_id.ok_or_else(lacks)?;
+    let bundle_name = vm_seal::seal::bundle_path(seal_id);
+    let bundle = SealBundle::parse(&unpacked.read(&bundle_name)?).map_err(VaultError::Bundle)?;
+    let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
+    let mut report = verify_exported(&bundle, &rows, outside.pinned());
+    if outside.pinned().is_none() && !report.has(Code::NoTrustKey) {
+        report.find(Finding::new(Code::NoTrustKey, "export"));
+    }
+    check_proofs(unpacked, &bundle, &rows, &mut report)?;
+
+    let policy = outside.policy()?;
+    let mut anchors = Vec::new();
+    for name in unpacked.names().filter(|name| name.starts_with("anchors/")) {
+        let token = unpacked.read(name)?;
+        let (judged, state) = judge_token(&token, &bundle, &policy, now, name);
+        report.merge(judged);
+        anchors.extend(state);
+    }
+    if !anchors.iter().any(|anchor: &AnchorState| anchor.accepted) {
+        report.find(Finding::new(Code::SealUnanchored, format!("seal {seal_id}")));
+    }
+    let state = SealState {
+        seal_id: Some(seal_id),
+        row: None,
+        digest: Some(bundle.claimed_digest()),
+        as_of: Some(bundle.as_of().as_u64()),
+        leaves: Some(bundle.digest().leaves().as_u64()),
+        verified: false,
+        anchors,
+    };
+    Ok(verification(&format!("exported seal {seal_id}"), manifest.ledger, manifest.size, vec![state], report))
+}
+
+/// Each row's inclusion proof against the checkpoint in the bundle.
+fn check_proofs(
+    unpacked: &Unpacked,
+    bundle: &SealBundle,
+    rows: &[Vec<u8>],
+    report: &mut Report,
+) -> Result<(), VaultError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        index: u64,
+        path: Vec<RootHash>,
+    }
+    let checkpoint = match Checkpoint::parse_text(bundle.checkpoint().unverified_text()) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
+            return Ok(());
+        }
+    };
+    let mut proven = 0;
+    let mut proofs = lines(unpacked, PROOFS, PROOF_LINE_MAX)?;
+    for (at, row) in rows.iter().enumerate() {
+        let fault = |found: &str| Finding::new(Code::RootMismatch, format!("exported row {at}")).found(found);
+        let Some(line) = proofs.next() else {
+            report.find(fault("no inclusion proof"));
+            break;
+        };
+        let value = canonical::parse_exact(&line?, PROOF_LINE_MAX).map_err(VaultError::Canonical)?;
+        let Ok(line) = Line::deserialize(value) else {
+            report.find(fault("malformed inclusion proof"));
+            continue;
+        };
+        let (index, size) = (LeafIndex::new(line.index), checkpoint.size());
+        let proof = InclusionProof::from_hashes(line.path);
+        match proof.and_then(|proof| proof.verify(LeafHash::of(row), index, size, checkpoint.root())) {
+            Ok(_) => proven += 1,
+            Err(error) => report.find(fault(error.code())),
+        }
+    }
+    if proofs.next().is_some() {
+        report.find(Finding::new(Code::RootMismatch, "inclusion proofs").found("more proofs than rows"));
+    }
+    report.checked(format!("inclusion proofs: {proven} of {} rows", rows.len()));
+    Ok(())
+}

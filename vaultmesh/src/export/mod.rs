@@ -1,0 +1,82 @@
+//! Exports: a vault, or one seal with its rows, as one deterministic zip file that needs nothing else to be checked.
+//!
+//! ```text
+//! manifest.json        {"format":"vm-export-v0","key":...,"ledger":...,"scope":"vault"|"seal","seal_id":...,"size":...}
+//! VERIFY.txt           how to check it with stock tools
+//! rows.jsonl           leaf data, one row a line: all in log order, or those of the seal by table and id
+//! proofs.jsonl         seal alone: {"index":...,"path":[...]} of each row, in the same order
+//! checkpoints.jsonl    vault alone: {"note":...,"size":...}
+//! receipts/ seals/ anchors/ artifacts/ runes/    files as they stand below the vault
+//! SHA256SUMS           of all the others
+//! ```
+
+mod archive;
+mod check;
+mod write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use vm_core::canonical;
+use vm_core::id::{LedgerId, SealId};
+use vm_core::key::NoteKey;
+
+use crate::error::VaultError;
+
+pub use check::{Imported, import, verify_bundle};
+pub use write::{Exported, export_seal, export_vault};
+
+/// Name of the manifest.
+const MANIFEST: &str = "manifest.json";
+/// Name of the rows.
+const ROWS: &str = "rows.jsonl";
+/// Name of the proofs.
+const PROOFS: &str = "proofs.jsonl";
+/// Name of the checkpoints.
+const CHECKPOINTS: &str = "checkpoints.jsonl";
+/// Name of the sums.
+const SUMS: &str = "SHA256SUMS";
+/// Name of the page that says how to check.
+const VERIFY: &str = "VERIFY.txt";
+
+/// What an export holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// A whole vault, from which it can be rebuilt.
+    Vault,
+    /// One seal, its rows and anchors.
+    Seal,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: String,
+    key: NoteKey,
+    ledger: LedgerId,
+    scope: Scope,
+    seal_id: Option<SealId>,
+    size: u64,
+}
+
+impl Manifest {
+    const FORMAT: &'static str = "vm-export-v0";
+
+    fn to_bytes(&self) -> Result<Vec<u8>, VaultError> {
+        let value = serde_json::to_value(self).map_err(|_| VaultError::Input { reason: "manifest".to_owned() })?;
+        canonical::to_bytes(&value).map_err(VaultError::Canonical)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, VaultError> {
+        let value = canonical::parse_exact(bytes, canonical::BYTES_MAX).map_err(VaultError::Canonical)?;
+        match value.get("format").and_then(Value::as_str) {
+            Some(Self::FORMAT) => {}
+            other => {
+                let found = other.unwrap_or_default().chars().take(64).collect();
+                return Err(VaultError::FormatUnknown { what: "export", found });
+            }
+        }
+        Self::deserialize(value)
+            .map_err(|_| VaultError::Archive { reason: "the manifest is not of its format's shape".to_owned() })
+    }
+}

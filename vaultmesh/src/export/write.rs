@@ -1,0 +1,214 @@
+//! Writing exports.
+
+use std::path::Path;
+
+use serde_json::json;
+use vm_core::canonical;
+use vm_core::digest::Sha256Digest;
+use vm_core::id::SealId;
+use vm_core::path::VaultPath;
+use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
+use vm_seal::bundle::SealBundle;
+use vm_seal::merkle::TreeSize;
+
+use crate::error::VaultError;
+use crate::export::archive::Packer;
+use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, Scope, VERIFY};
+use crate::read::Reader;
+
+/// An export that was written.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Exported {
+    /// What it holds.
+    pub scope: Scope,
+    /// Number of rows in it.
+    pub rows: u64,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// SHA-256 of the file: the same for the same evidence.
+    pub sha256: Sha256Digest,
+    /// Files that rows name and that are not there; a verifier will miss them too.
+    pub missing: Vec<String>,
+}
+
+const VERIFY_TEXT: &str = include_str!("VERIFY.txt");
+
+/// Exports the whole vault to `out`. The openings of commitments stay behind: they are secret.
+///
+/// # Errors
+/// [`VaultError`]; a row that cannot be read is not left out silently.
+pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError> {
+    let view = reader.view();
+    let size = view.size().map_err(VaultError::View)?;
+    let mut pack = begin(reader, out, Scope::Vault, None)?;
+    let (mut rows, mut paths) = (0, Vec::new());
+    pack.add(ROWS, &mut |write| {
+        let mut fault = None;
+        let visit = &mut |entry: StoredEntry, state: RowState| {
+            let line = leaf_line(&entry, &state).and_then(|line| write(&line));
+            if let RowState::Present(row) = &state {
+                paths.extend(row.text("path").map(str::to_owned));
+            }
+            rows += 1;
+            Ok::<_, ViewError>(stop_on(line, &mut fault))
+        };
+        view.visit_log(0, size, visit).map_err(VaultError::View)?;
+        fault.map_or(Ok(()), Err)
+    })?;
+    pack.add(CHECKPOINTS, &mut |write| {
+        let mut fault = None;
+        let visit = &mut |size: u64, note: String| {
+            let line = json_line(&json!({ "note": note, "size": size })).and_then(|line| write(&line));
+            Ok::<_, ViewError>(stop_on(line, &mut fault))
+        };
+        view.visit_checkpoints(visit).map_err(VaultError::View)?;
+        fault.map_or(Ok(()), Err)
+    })?;
+    for engine in reader.files().engines().map_err(VaultError::Files)? {
+        let path = |found: Result<VaultPath, _>| found.map(|path: VaultPath| path.to_string());
+        paths.extend(path(vm_seal::scroll::events_path(&engine)));
+        paths.extend(path(vm_seal::scroll::root_path(&engine)));
+    }
+    let missing = add_files(&mut pack, reader, paths)?;
+    let (sha256, bytes) = pack.finish()?;
+    Ok(Exported { scope: Scope::Vault, rows, size: bytes, sha256, missing })
+}
+
+/// Exports one seal: bundle, rows, their inclusion proofs, and anchors.
+///
+/// # Errors
+/// [`VaultError::NotFound`], or what reading the vault fails with.
+pub fn export_seal(reader: &Reader, seal_id: SealId, out: &Path) -> Result<Exported, VaultError> {
+    let view = reader.view();
+    let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;
+    let bytes = reader.read_small(&path)?;
+    let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
+    let as_of: TreeSize = bundle.as_of();
+    let filter = bundle.digest().selection().filter(as_of);
+    let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
+    let mut places = Vec::new();
+    pack.add(ROWS, &mut |write| {
+        let mut fault = None;
+        view.visit_matching(&filter, &mut |entry, state| {
+            let line = leaf_line(&StoredEntry::Entry(entry), &state).and_then(|line| write(&line));
+            places.push(entry.seq);
+            Ok(stop_on(line, &mut fault))
+        })
+        .map_err(VaultError::View)?;
+        fault.map_or(Ok(()), Err)
+    })?;
+    pack.add(PROOFS, &mut |write| {
+        for seq in &places {
+            let proof = view.inclusion_proof(*seq, as_of.as_u64()).map_err(VaultError::Proof)?;
+            let path: Vec<String> = proof.hashes().iter().map(|hash| hash.to_hex()).collect();
+            write(&json_line(&json!({ "index": seq, "path": path }))?)?;
+        }
+        Ok(())
+    })?;
+    let mut paths = vec![path.to_string()];
+    let row = seal_row(reader, &path)?;
+    reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
+        if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
+            paths.extend(anchor.row.text("path").map(str::to_owned));
+        }
+    })?;
+    let missing = add_files(&mut pack, reader, paths)?;
+    let rows = u64::try_from(places.len()).unwrap_or(u64::MAX);
+    let (sha256, size) = pack.finish()?;
+    Ok(Exported { scope: Scope::Seal, rows, size, sha256, missing })
+}
+
+fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::RowId>, VaultError> {
+    let mut found = None;
+    reader.visit_kind(vm_core::record::SystemKind::Seal.as_str(), &mut |seal| {
+        if seal.row.text("path") == Some(path.as_str()) {
+            found = Some(seal.entry.row_id);
+        }
+    })?;
+    Ok(found)
+}
+
+fn begin(reader: &Reader, out: &Path, scope: Scope, seal_id: Option<SealId>) -> Result<Packer, VaultError> {
+    let manifest = Manifest {
+        format: Manifest::FORMAT.to_owned(),
+        key: reader.claimed_key()?,
+        ledger: reader.ledger(),
+        scope,
+        seal_id,
+        size: reader.view().size().map_err(VaultError::View)?,
+    };
+    let mut pack = Packer::create(out)?;
+    pack.add_bytes(MANIFEST, &manifest.to_bytes()?)?;
+    pack.add_bytes(VERIFY, VERIFY_TEXT.as_bytes())?;
+    Ok(pack)
+}
+
+fn stop_on(line: Result<(), VaultError>, fault: &mut Option<VaultError>) -> Visit {
+    match line {
+        Ok(()) => Visit::Continue,
+        Err(error) => {
+            *fault = Some(error);
+            Visit::Stop
+        }
+    }
+}
+
+/// Leaf data of a row and a newline. A row that is missing or malformed ends the export: leaving it out would make a
+/// file that looks whole.
+fn leaf_line(entry: &StoredEntry, state: &RowState) -> Result<Vec<u8>, VaultError> {
+    match (entry, state) {
+        (StoredEntry::Entry(_), RowState::Present(row)) => {
+            let mut line = row.leaf_data().map_err(VaultError::Record)?;
+            line.push(b'\n');
+            Ok(line)
+        }
+        (StoredEntry::Entry(entry), _) => {
+            Err(VaultError::NotFound { what: "sound row", name: format!("{}/{}", entry.table, entry.row_id) })
+        }
+        (StoredEntry::Malformed { seq }, _) => {
+            Err(VaultError::NotFound { what: "sound log entry", name: seq.to_string() })
+        }
+    }
+}
+
+fn json_line(value: &serde_json::Value) -> Result<Vec<u8>, VaultError> {
+    let mut line = canonical::to_bytes(value).map_err(VaultError::Canonical)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Adds files below the vault, each once, sorted by name; gives those that are not there.
+fn add_files(pack: &mut Packer, reader: &Reader, mut paths: Vec<String>) -> Result<Vec<String>, VaultError> {
+    paths.sort();
+    paths.dedup();
+    let mut missing = Vec::new();
+    for name in paths {
+        let Ok(path) = name.parse::<VaultPath>() else {
+            missing.push(name);
+            continue;
+        };
+        if pack.has(&name) {
+            return Err(VaultError::Archive { reason: format!("{name} is a name of the archive's own") });
+        }
+        // Whether it is there is asked first: an entry that was begun cannot be taken back.
+        match reader.files().read(&path, &mut |_| {}) {
+            Ok(()) => {}
+            Err(FileFault::Missing { .. } | FileFault::NotRegular { .. }) => {
+                missing.push(name);
+                continue;
+            }
+            Err(fault) => return Err(VaultError::Files(fault)),
+        }
+        pack.add(&name, &mut |write| {
+            let mut fault = Ok(());
+            let read = reader.files().read(&path, &mut |piece| {
+                if fault.is_ok() {
+                    fault = write(piece);
+                }
+            });
+            read.map_err(VaultError::Files)?;
+            fault
+        })?;
+    }
+    Ok(missing)
+}

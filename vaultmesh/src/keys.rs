@@ -1,0 +1,263 @@
+//! Key files: secret keys of one ledger, kept outside its vault.
+//!
+//! One text file a key, readable by its owner alone:
+//!
+//! ```text
+//! # VaultMesh secret key. Whoever reads it can sign as this ledger's log.
+//! # public: 8a88...5c
+//! vm-secret-key-v0 log 9d61...60
+//! ```
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use vm_core::capability::{Chain, Holder};
+use vm_core::digest::{from_hex, to_hex};
+use vm_core::id::LedgerId;
+use vm_core::key::{BlindKey, SigningIdentity};
+use vm_core::source::Entropy;
+use vm_ledger::openings::OpeningsKey;
+use zeroize::Zeroizing;
+
+use crate::error::VaultError;
+
+/// First word of a key line.
+const FORMAT: &str = "vm-secret-key-v0";
+/// Longest file read from a key folder, in bytes: a chain of the longest tokens.
+const KEY_FILE_MAX: u64 = 1024 * 1024;
+
+/// What a key is for; also its file's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Root authority: issues capabilities. Needed rarely; can be moved elsewhere.
+    Root,
+    /// Signs checkpoints, seals and scroll roots.
+    Log,
+    /// Holds the operator's capability.
+    Operator,
+    /// Encrypts the openings of commitments.
+    Openings,
+    /// Blinds idempotency keys.
+    Blind,
+}
+
+impl Role {
+    const ALL: [Self; 5] = [Self::Root, Self::Log, Self::Operator, Self::Openings, Self::Blind];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Log => "log",
+            Self::Operator => "operator",
+            Self::Openings => "openings",
+            Self::Blind => "blind",
+        }
+    }
+
+    const fn signs(self) -> bool {
+        matches!(self, Self::Root | Self::Log | Self::Operator)
+    }
+}
+
+/// The secret keys a new ledger begins with.
+pub struct NewKeys {
+    seeds: [(Role, Zeroizing<[u8; 32]>); 5],
+}
+
+impl std::fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewKeys(..)")
+    }
+}
+
+impl NewKeys {
+    /// Makes new keys.
+    pub fn generate(entropy: &mut dyn Entropy) -> Self {
+        Self {
+            seeds: Role::ALL.map(|role| {
+                let mut seed = Zeroizing::new([0; 32]);
+                entropy.fill(seed.as_mut_slice());
+                (role, seed)
+            }),
+        }
+    }
+
+    /// The signing identity of a role.
+    #[must_use]
+    pub fn identity(&self, role: Role) -> SigningIdentity {
+        let [first, ..] = &self.seeds;
+        let seed = self.seeds.iter().find(|(of, _)| *of == role).unwrap_or(first);
+        SigningIdentity::from_seed(&seed.1)
+    }
+}
+
+/// The folder that holds the keys of one ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyStore {
+    dir: PathBuf,
+}
+
+impl KeyStore {
+    /// Keys of `ledger` below `root`, the folder of all ledgers' keys.
+    #[must_use]
+    pub fn new(root: &Path, ledger: LedgerId) -> Self {
+        Self { dir: root.join(ledger.to_string()) }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes new keys, durably, before anything depends on them.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyFile`].
+    pub fn save(&self, keys: &NewKeys) -> Result<(), VaultError> {
+        make_private_dir(&self.dir)?;
+        for (role, seed) in &keys.seeds {
+            let public = if role.signs() {
+                format!("# public: {}\n", SigningIdentity::from_seed(seed).public())
+            } else {
+                String::new()
+            };
+            let text = Zeroizing::new(format!(
+                "# VaultMesh secret key ({}). Keep it private; without it this ledger cannot go on.\n{public}{FORMAT} {} {}\n",
+                role.name(),
+                role.name(),
+                Zeroizing::new(to_hex(seed.as_slice())).as_str(),
+            ));
+            self.write(&format!("{}.key", role.name()), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file that its owner alone may read: temporary file, sync, rename, sync of the folder.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyFile`].
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), VaultError> {
+        make_private_dir(&self.dir)?;
+        let (path, temporary) = (self.dir.join(name), self.dir.join(format!(".{name}.tmp")));
+        let write = || -> io::Result<()> {
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&temporary)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            fs::File::open(&self.dir)?.sync_all()
+        };
+        write().map_err(|source| VaultError::KeyFile { path: path.clone(), source })
+    }
+
+    /// Reads a file of the folder; secret ones must be closed to others.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`], [`VaultError::KeyOpen`] or [`VaultError::KeyFile`].
+    pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let path = self.dir.join(name);
+        let fault = |source| VaultError::KeyFile { path: path.clone(), source };
+        let meta = match fs::metadata(&path) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(VaultError::KeyMissing { path: path.clone() });
+            }
+            Err(error) => return Err(fault(error)),
+        };
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::mode(&meta) & 0o077 != 0 {
+            return Err(VaultError::KeyOpen { path: path.clone() });
+        }
+        if meta.len() > KEY_FILE_MAX {
+            return Err(VaultError::KeyMalformed { path: path.clone() });
+        }
+        fs::read(&path).map(Zeroizing::new).map_err(fault)
+    }
+
+    /// Whether a file of the folder is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists()
+    }
+
+    fn seed(&self, role: Role) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+        let name = format!("{}.key", role.name());
+        let bytes = self.read(&name)?;
+        let fault = || VaultError::KeyMalformed { path: self.dir.join(&name) };
+        let text = std::str::from_utf8(&bytes).map_err(|_| fault())?;
+        let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        let (Some(line), None) = (lines.next(), lines.next()) else { return Err(fault()) };
+        let mut words = line.split(' ');
+        let (format, of, hex) = (words.next(), words.next(), words.next());
+        if format != Some(FORMAT) || of != Some(role.name()) || words.next().is_some() {
+            return Err(fault());
+        }
+        let bytes = Zeroizing::new(from_hex(hex.unwrap_or_default()).map_err(|_| fault())?);
+        Ok(Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| fault())?))
+    }
+
+    /// The signing key of a role.
+    ///
+    /// # Errors
+    /// As [`KeyStore::read`], or [`VaultError::KeyMalformed`].
+    pub fn identity(&self, role: Role) -> Result<SigningIdentity, VaultError> {
+        Ok(SigningIdentity::from_seed(&*self.seed(role)?))
+    }
+
+    /// The key that encrypts openings.
+    ///
+    /// # Errors
+    /// As [`KeyStore::identity`].
+    pub fn openings(&self) -> Result<OpeningsKey, VaultError> {
+        Ok(OpeningsKey::from_bytes(*self.seed(Role::Openings)?))
+    }
+
+    /// The key that blinds idempotency keys.
+    ///
+    /// # Errors
+    /// As [`KeyStore::identity`].
+    pub fn blind(&self) -> Result<BlindKey, VaultError> {
+        Ok(BlindKey::from_bytes(*self.seed(Role::Blind)?))
+    }
+
+    /// Writes the operator's chain of capabilities.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyFile`] or [`VaultError::Capability`].
+    pub fn save_chain(&self, chain: &Chain) -> Result<(), VaultError> {
+        self.write("operator.capability.json", &chain.to_bytes().map_err(VaultError::Capability)?)
+    }
+
+    /// The operator: its chain and its key.
+    ///
+    /// # Errors
+    /// As [`KeyStore::identity`], or [`VaultError::Capability`].
+    pub fn operator(&self) -> Result<Holder, VaultError> {
+        let chain = Chain::parse(&self.read("operator.capability.json")?).map_err(VaultError::Capability)?;
+        Holder::new(chain, self.identity(Role::Operator)?).map_err(VaultError::Capability)
+    }
+}
+
+fn make_private_dir(dir: &Path) -> Result<(), VaultError> {
+    let make = || -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(dir)?;
+        if let Some(parent) = dir.parent() {
+            fs::File::open(parent)?.sync_all()?;
+        }
+        Ok(())
+    };
+    make().map_err(|source| VaultError::KeyFile { path: dir.to_owned(), source })
+}

@@ -1,0 +1,19 @@
+//! VaultMesh: record what tools and agents did and held back from doing, seal it, anchor it, and let anyone verify it.
+//!
+//! In scope: the [`Vault`](vault::Vault), which composes ledger, seals, anchors and shadow receipts, the verification
+//! of a whole vault, and the command line on top of both.
+//!
+//! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`).
+
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod exit;
+pub mod export;
+pub mod keys;
+pub mod mcp;
+pub mod read;
+pub mod system;
+pub mod trust;
+pub mod vault;
+pub mod verify;

@@ -1,0 +1,267 @@
+//! Reading a vault: listing, showing, searching, proving. Nothing here needs a key or a permit, and nothing writes.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use vm_core::canonical;
+use vm_core::digest::LeafHash;
+use vm_core::id::{LedgerId, RowId, TraceId};
+use vm_core::instant::Instant;
+use vm_core::key::{Note, NoteKey};
+use vm_core::path::VaultPath;
+use vm_core::record::{Cell, Genesis, StoredRow, Table};
+use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, Visit};
+use vm_ledger::{Ledger, Snapshot, VaultDir};
+
+use crate::error::VaultError;
+use crate::vault::Place;
+
+/// Longest file read whole below a vault, in bytes: the longest seal bundle and any anchor are far below.
+const SMALL_FILE_MAX: usize = 64 * 1024 * 1024;
+/// Columns that hold ids, shown as hyphenated UUIDs.
+const ID_COLUMNS: [&str; 7] = ["id", "trace_id", "connection", "intent_id", "answers_id", "subject_id", "corrects_id"];
+
+/// A vault as it stood at one moment, read-only.
+#[derive(Debug)]
+pub struct Reader {
+    snapshot: Snapshot,
+    ledger: LedgerId,
+}
+
+/// A row as it is shown: its place, and its columns with ids and JSON written out.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ShownRow {
+    /// Its place in the log.
+    pub seq: u64,
+    /// Its table.
+    pub table: Table,
+    /// Its id.
+    pub id: RowId,
+    /// Leaf hash that the log holds for it.
+    pub leaf: LeafHash,
+    /// Schema it was written under.
+    pub schema: u32,
+    /// Its columns.
+    pub columns: Map<String, Value>,
+}
+
+/// Proof that a row stands in the log.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct RowProof {
+    /// `vm-row-proof-v0`.
+    pub format: &'static str,
+    /// Leaf data of the row, whose hash with prefix 0x00 is the leaf.
+    pub leaf_data: String,
+    /// Its place.
+    pub index: u64,
+    /// Size of the tree.
+    pub size: u64,
+    /// Hashes from leaf to root (RFC 6962, section 2.1.1).
+    pub path: Vec<String>,
+    /// Signed checkpoint of that tree.
+    pub checkpoint: String,
+}
+
+impl Reader {
+    /// Opens the vault at `place` as it stands now.
+    ///
+    /// # Errors
+    /// [`VaultError`]: no vault there, or one of a newer schema.
+    pub fn open(place: &Place) -> Result<Self, VaultError> {
+        let snapshot = Ledger::open_read(&place.vault)?;
+        let ledger = snapshot.ledger().map_err(VaultError::View)?;
+        Ok(Self { snapshot, ledger })
+    }
+
+    /// The evidence.
+    #[must_use]
+    pub const fn view(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The files.
+    #[must_use]
+    pub const fn files(&self) -> &VaultDir {
+        self.snapshot.files()
+    }
+
+    /// Name of the ledger, by its own genesis row.
+    #[must_use]
+    pub const fn ledger(&self) -> LedgerId {
+        self.ledger
+    }
+
+    /// The genesis: the keys that the ledger says it began with.
+    ///
+    /// # Errors
+    /// [`VaultError::Ledger`] where it is missing or malformed.
+    pub fn genesis(&self) -> Result<Genesis, VaultError> {
+        Ok(self.snapshot.genesis()?)
+    }
+
+    /// The key that the ledger claims to sign with. A verifier pins it from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Reader::genesis`].
+    pub fn claimed_key(&self) -> Result<NoteKey, VaultError> {
+        NoteKey::new(self.ledger.origin(), self.genesis()?.log_key()).map_err(VaultError::Key)
+    }
+
+    /// The latest signed checkpoint: what to keep outside the vault.
+    ///
+    /// # Errors
+    /// [`VaultError::Ledger`].
+    pub fn head(&self) -> Result<Note, VaultError> {
+        let absent = || VaultError::NotFound { what: "checkpoint", name: self.ledger.to_string() };
+        self.snapshot.checkpoint()?.ok_or_else(absent)
+    }
+
+    /// The row with this id.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`].
+    pub fn show(&self, id: RowId) -> Result<ShownRow, VaultError> {
+        Ok(shown(&self.logged(id)?))
+    }
+
+    /// Rows in scope, by table and id; at most `limit`.
+    ///
+    /// # Errors
+    /// [`VaultError::View`].
+    pub fn list(&self, tables: &[Table], scope: RowScope, limit: usize) -> Result<Vec<ShownRow>, VaultError> {
+        let as_of = self.snapshot.size().map_err(VaultError::View)?;
+        let filter = RowFilter { tables: tables.to_vec(), scope, as_of };
+        let mut rows = Vec::new();
+        self.snapshot
+            .visit_matching(&filter, &mut |entry, state| {
+                if rows.len() == limit {
+                    return Ok(Visit::Stop);
+                }
+                if let RowState::Present(row) = state {
+                    rows.push(shown(&LoggedRow { entry, row }));
+                }
+                Ok(Visit::Continue)
+            })
+            .map_err(VaultError::View)?;
+        Ok(rows)
+    }
+
+    /// Rows that hold `pattern` in any text that is stored, in the order of the log; at most `limit`. Committed values
+    /// cannot be found. Cost: one pass over the rows.
+    ///
+    /// # Errors
+    /// [`VaultError::View`].
+    pub fn query(&self, pattern: &str, limit: usize) -> Result<Vec<ShownRow>, VaultError> {
+        let size = self.snapshot.size().map_err(VaultError::View)?;
+        let mut rows = Vec::new();
+        self.snapshot
+            .visit_log(0, size, &mut |entry, state| {
+                if rows.len() == limit {
+                    return Ok(Visit::Stop);
+                }
+                if let (StoredEntry::Entry(entry), RowState::Present(row)) = (entry, state)
+                    && row.cells().any(|(_, cell)| matches!(cell, Cell::Text(text) if text.contains(pattern)))
+                {
+                    rows.push(shown(&LoggedRow { entry, row }));
+                }
+                Ok(Visit::Continue)
+            })
+            .map_err(VaultError::View)?;
+        Ok(rows)
+    }
+
+    /// Proof that the row with this id stands in the log that the latest checkpoint signs.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] or [`VaultError::Ledger`].
+    pub fn prove(&self, id: RowId) -> Result<RowProof, VaultError> {
+        let logged = self.logged(id)?;
+        let checkpoint = self.head()?;
+        let size = self.snapshot.size().map_err(VaultError::View)?;
+        let proof = self.snapshot.inclusion_proof(logged.entry.seq, size).map_err(VaultError::Proof)?;
+        let leaf_data = logged.row.leaf_data().map_err(VaultError::Record)?;
+        Ok(RowProof {
+            format: "vm-row-proof-v0",
+            leaf_data: String::from_utf8_lossy(&leaf_data).into_owned(),
+            index: logged.entry.seq,
+            size,
+            path: proof.hashes().iter().map(|hash| hash.to_hex()).collect(),
+            checkpoint: checkpoint.to_string(),
+        })
+    }
+
+    /// Content of a small file below the vault; none where it is not there or no regular file.
+    ///
+    /// # Errors
+    /// [`VaultError::Files`] where the machine would not read it, [`VaultError::Input`] where it is too long.
+    pub fn read_small(&self, path: &VaultPath) -> Result<Vec<u8>, VaultError> {
+        let mut bytes = Vec::new();
+        let mut long = false;
+        self.files()
+            .read(path, &mut |piece| {
+                if bytes.len() + piece.len() <= SMALL_FILE_MAX {
+                    bytes.extend_from_slice(piece);
+                } else {
+                    long = true;
+                }
+            })
+            .map_err(VaultError::Files)?;
+        if long {
+            return Err(VaultError::Input { reason: format!("{path} is longer than {SMALL_FILE_MAX} bytes") });
+        }
+        Ok(bytes)
+    }
+
+    /// Rows of `proof_artifacts` of one kind, in the order of the log, each handed to `visit`.
+    ///
+    /// # Errors
+    /// [`VaultError::View`].
+    pub fn visit_kind(&self, kind: &str, visit: &mut dyn FnMut(LoggedRow)) -> Result<(), VaultError> {
+        let visit = &mut |entry, state| {
+            if let RowState::Present(row) = state {
+                visit(LoggedRow { entry, row });
+            }
+            Ok(Visit::Continue)
+        };
+        self.snapshot.visit_kind(kind, visit).map_err(VaultError::View)
+    }
+
+    fn logged(&self, id: RowId) -> Result<LoggedRow, VaultError> {
+        let found = self.snapshot.row(id).map_err(VaultError::View)?;
+        found.ok_or_else(|| VaultError::NotFound { what: "row", name: id.to_string() })
+    }
+}
+
+/// Bounds of time for a list.
+#[must_use]
+pub const fn window(since: Option<Instant>, until: Option<Instant>) -> RowScope {
+    RowScope::Window { since, until }
+}
+
+/// JSON of a column where the text is JSON, else the text.
+fn column(name: &str, cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Integer(integer) => json!(integer),
+        Cell::Real(real) => json!(real),
+        Cell::Text(text) if name.ends_with("_json") => {
+            canonical::parse(text.as_bytes(), canonical::BYTES_MAX).unwrap_or_else(|_| json!(text))
+        }
+        Cell::Text(text) => json!(text),
+        Cell::Blob(bytes) if ID_COLUMNS.contains(&name) => {
+            TraceId::from_slice(bytes).map_or_else(|_| json!(vm_core::digest::to_hex(bytes)), |id| json!(id))
+        }
+        Cell::Blob(bytes) => json!(vm_core::digest::to_hex(bytes)),
+    }
+}
+
+fn shown(logged: &LoggedRow) -> ShownRow {
+    let row: &StoredRow = &logged.row;
+    ShownRow {
+        seq: logged.entry.seq,
+        table: logged.entry.table,
+        id: logged.entry.row_id,
+        leaf: logged.entry.leaf,
+        schema: logged.entry.schema.number(),
+        columns: row.cells().map(|(name, cell)| (name.to_owned(), column(name, cell))).collect(),
+    }
+}

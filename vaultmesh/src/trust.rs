@@ -1,0 +1,86 @@
+//! Trust files: the key, the authorities and the head that a verifier believes. They live outside the vault.
+//!
+//! ```toml
+//! format = "vm-trust-v0"
+//! key = "vaultmesh/3f...9c+1f2e3d4c+AQ..."
+//!
+//! [[authority]]
+//! name = "local"
+//! independent = false
+//! accept = true
+//! root = """
+//! -----BEGIN CERTIFICATE-----
+//! ...
+//! """
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use vm_anchor::policy::{TrustPolicy, TrustedAuthority};
+use vm_core::key::NoteKey;
+
+use crate::error::VaultError;
+
+/// Longest trust file read, in bytes; a root certificate takes about 2 kB.
+const TRUST_MAX: u64 = 1024 * 1024;
+
+/// What a verifier believes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustFile {
+    format: String,
+    /// The ledger's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<NoteKey>,
+    /// Authorities whose anchors may count.
+    #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
+    pub authorities: Vec<TrustedAuthority>,
+}
+
+impl TrustFile {
+    /// Format string of a trust file.
+    pub const FORMAT: &'static str = "vm-trust-v0";
+
+    /// A trust file that believes these.
+    #[must_use]
+    pub fn new(key: Option<NoteKey>, authorities: Vec<TrustedAuthority>) -> Self {
+        Self { format: Self::FORMAT.to_owned(), key, authorities }
+    }
+
+    /// Reads a trust file; unknown keys and formats are refused.
+    ///
+    /// # Errors
+    /// [`VaultError::TrustFile`], [`VaultError::TrustMalformed`] or [`VaultError::FormatUnknown`].
+    pub fn load(path: &Path) -> Result<Self, VaultError> {
+        let fault = |source| VaultError::TrustFile { path: path.to_owned(), source };
+        if fs::metadata(path).map_err(fault)?.len() > TRUST_MAX {
+            return Err(VaultError::TrustTooLong { path: path.to_owned(), limit: TRUST_MAX });
+        }
+        let text = fs::read_to_string(path).map_err(fault)?;
+        let trust: Self = toml::from_str(&text)
+            .map_err(|source| VaultError::TrustMalformed { path: path.to_owned(), source: Box::new(source) })?;
+        if trust.format != Self::FORMAT {
+            let found = trust.format.chars().take(64).collect();
+            return Err(VaultError::FormatUnknown { what: "trust file", found });
+        }
+        Ok(trust)
+    }
+
+    /// What it says about authorities.
+    ///
+    /// # Errors
+    /// [`VaultError::Policy`] where two authorities contradict each other, or there are too many.
+    pub fn policy(&self) -> Result<TrustPolicy, VaultError> {
+        TrustPolicy::new(self.authorities.clone()).map_err(VaultError::Policy)
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// [`VaultError::TrustWrite`] never in practice: all fields are strings.
+    pub fn to_text(&self) -> Result<String, VaultError> {
+        toml::to_string(self).map_err(|source| VaultError::TrustWrite(Box::new(source)))
+    }
+}

@@ -1,0 +1,195 @@
+//! The vault: a folder that holds one ledger with its scrolls, seals, anchors and artifacts.
+
+mod anchor;
+mod init;
+mod input;
+mod mcp;
+mod record;
+mod scroll;
+mod seal;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vm_core::capability::{Act, Authority, Holder, Permit};
+use vm_core::epoch::Epoch;
+use vm_core::id::{LedgerId, TraceId};
+use vm_core::instant::Instant;
+use vm_core::key::{BlindKey, NoteKey};
+use vm_core::redact::Policy;
+use vm_core::source::{Clock, Entropy};
+use vm_core::view::EvidenceView as _;
+use vm_ledger::{Access, Ledger, Patience};
+
+use crate::error::VaultError;
+use crate::keys::{KeyStore, Role};
+use crate::system::{SystemClock, SystemEntropy};
+
+pub use anchor::Anchored;
+pub use init::Initialized;
+pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
+pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
+pub use record::{Recorded, RunePut, read_line};
+pub use seal::Sealed;
+
+/// How long a writer waits for another before it gives up and names it.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a vault and the keys of all ledgers are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Folder of the vault.
+    pub vault: PathBuf,
+    /// Folder that holds a folder of keys for each ledger.
+    pub keys: PathBuf,
+}
+
+/// Clock and entropy of a vault, and the name under which it writes.
+pub struct Sources {
+    /// Time of records.
+    pub clock: Box<dyn Clock + Send>,
+    /// Ids, salts and keys.
+    pub entropy: Box<dyn Entropy + Send>,
+    /// Nonces of what the ledger encrypts.
+    pub nonces: Box<dyn Entropy + Send>,
+    /// What the process is doing, for others who wait for it; no arguments, which may be secret.
+    pub command: String,
+}
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sources(..)")
+    }
+}
+
+impl Sources {
+    /// The machine's own.
+    ///
+    /// # Errors
+    /// [`VaultError::Entropy`].
+    pub fn system() -> Result<Self, VaultError> {
+        Ok(Self {
+            clock: Box::new(SystemClock),
+            entropy: Box::new(SystemEntropy::open()?),
+            nonces: Box::new(SystemEntropy::open()?),
+            command: "vaultmesh".to_owned(),
+        })
+    }
+}
+
+/// Clock and entropy once the ledger has its share.
+struct Own {
+    clock: Box<dyn Clock + Send>,
+    entropy: Box<dyn Entropy + Send>,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Own(..)")
+    }
+}
+
+/// Divides the sources: the ledger keeps its nonces and its manners.
+fn divide(sources: Sources, keys: &KeyStore, timeout: Duration) -> Result<(Own, Access), VaultError> {
+    let Sources { clock, entropy, nonces, command } = sources;
+    let access = Access {
+        log_key: keys.identity(Role::Log)?,
+        openings: Some(keys.openings()?),
+        entropy: nonces,
+        patience: Patience { command, timeout },
+    };
+    Ok((Own { clock, entropy }, access))
+}
+
+/// A vault opened for recording.
+#[derive(Debug)]
+pub struct Vault {
+    place: Place,
+    ledger: Ledger,
+    keys: KeyStore,
+    holder: Holder,
+    note_key: NoteKey,
+    blind: BlindKey,
+    policy: Policy,
+    sources: Own,
+}
+
+impl Vault {
+    /// Opens a vault for recording. `timeout` is how long each write waits for other writers.
+    ///
+    /// # Errors
+    /// [`VaultError`]: no vault there, keys missing, a schema of another release.
+    pub fn open(place: &Place, sources: Sources, timeout: Duration) -> Result<Self, VaultError> {
+        let ledger_id = Ledger::open_read(&place.vault)?.ledger().map_err(VaultError::View)?;
+        let keys = KeyStore::new(&place.keys, ledger_id);
+        let (own, access) = divide(sources, &keys, timeout)?;
+        let ledger = Ledger::open(&place.vault, access)?;
+        Self::assemble(place.clone(), ledger, keys, own)
+    }
+
+    fn assemble(place: Place, ledger: Ledger, keys: KeyStore, sources: Own) -> Result<Self, VaultError> {
+        let note_key = NoteKey::new(ledger.id().origin(), ledger.genesis().log_key()).map_err(VaultError::Key)?;
+        let (holder, blind) = (keys.operator()?, keys.blind()?);
+        Ok(Self { place, ledger, keys, holder, note_key, blind, policy: Policy::builtin(), sources })
+    }
+
+    /// Folder of the vault.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.place.vault
+    }
+
+    /// Name of the ledger.
+    #[must_use]
+    pub fn ledger_id(&self) -> LedgerId {
+        self.ledger.id()
+    }
+
+    /// Key that verifies the ledger's checkpoints; a verifier pins it.
+    #[must_use]
+    pub const fn note_key(&self) -> &NoteKey {
+        &self.note_key
+    }
+
+    /// Folder of the ledger's keys.
+    #[must_use]
+    pub fn keys(&self) -> &KeyStore {
+        &self.keys
+    }
+
+    /// The ledger beneath.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The present epoch.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.ledger.epoch()
+    }
+
+    /// A new trace id.
+    #[must_use]
+    pub fn mint_trace(&mut self) -> TraceId {
+        TraceId::mint(&*self.sources.clock, &mut *self.sources.entropy)
+    }
+
+    fn now(&self) -> Instant {
+        self.sources.clock.now()
+    }
+
+    /// Leave for one kind of act, from the operator's token.
+    fn permit<A: Act>(&self) -> Result<Permit<A>, VaultError> {
+        let (epoch, now) = (self.ledger.epoch(), self.now());
+        let invocation = self.holder.invoke::<A>(epoch, now, None).map_err(VaultError::Capability)?;
+        let authority = Authority {
+            ledger: self.ledger.id(),
+            root: self.ledger.genesis().root_key(),
+            epoch,
+            now,
+            revoked: &|_| false,
+        };
+        authority.permit(self.holder.chain(), &invocation).map_err(VaultError::Capability)
+    }
+}

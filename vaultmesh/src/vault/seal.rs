@@ -1,0 +1,89 @@
+//! Sealing a selection of the vault's rows.
+
+use vm_core::capability::act;
+use vm_core::digest::Sha256Digest;
+use vm_core::id::SealId;
+use vm_core::path::VaultPath;
+use vm_core::record::RowHeader;
+use vm_seal::bundle::SealInputs;
+use vm_seal::digest::ScrollRoot;
+use vm_seal::seal::{SealRequest, seal};
+use vm_seal::selection::Selection;
+
+use crate::error::VaultError;
+use crate::keys::Role;
+use crate::vault::{Recorded, Vault};
+
+/// Name of the database below the vault.
+pub(crate) const DATABASE: &str = "ledger.db";
+/// Rule that finds the scroll roots, as the blueprint writes it.
+const RECEIPT_ROOTS: &str = "receipts/**/ROOT.*.txt";
+
+/// A seal that was made and recorded.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Sealed {
+    /// Its id.
+    pub seal_id: SealId,
+    /// Its digest: the same for the same rows on any machine.
+    pub digest: Sha256Digest,
+    /// SHA-256 of its bundle file: what anchors stamp.
+    pub file_sha256: Sha256Digest,
+    /// Its bundle file below the vault.
+    pub path: VaultPath,
+    /// Number of rows it covers.
+    pub leaves: u64,
+    /// Size of the log it was made at.
+    pub as_of: u64,
+    /// Its row.
+    pub recorded: Recorded,
+}
+
+impl Vault {
+    /// Seals the rows of `selection`, with every scroll at its signed size, and records the bundle.
+    ///
+    /// # Errors
+    /// [`VaultError`]: evidence that is not as it was logged is not sealed.
+    pub fn seal(&mut self, selection: Selection) -> Result<Sealed, VaultError> {
+        let permit = self.permit::<act::Seal>()?;
+        let scrolls = self.scroll_roots()?;
+        let snapshot = self.ledger.snapshot()?;
+        let absent = || VaultError::NotFound { what: "checkpoint", name: self.ledger.id().to_string() };
+        let checkpoint = snapshot.checkpoint()?.ok_or_else(absent)?;
+        let inputs = SealInputs {
+            sqlite_db_path: Some(DATABASE.parse().map_err(VaultError::Path)?),
+            receipt_roots: vec![RECEIPT_ROOTS.to_owned()],
+        };
+        let request = SealRequest { selection, scrolls, checkpoint: &checkpoint, inputs };
+        let signer = self.keys.identity(Role::Log)?;
+        let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
+        drop(snapshot);
+        let trace = self.mint_trace();
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let now = self.now();
+        let appended = self.ledger.record_seal(&permit, header, &bundle, now)?;
+        Ok(Sealed {
+            seal_id: bundle.seal_id(),
+            digest: bundle.claimed_digest(),
+            file_sha256: bundle.file_hash(),
+            path: vm_seal::seal::bundle_path(bundle.seal_id()).parse().map_err(VaultError::Path)?,
+            leaves: bundle.digest().leaves().as_u64(),
+            as_of: bundle.as_of().as_u64(),
+            recorded: Recorded::of_system(appended),
+        })
+    }
+
+    /// Every scroll's engine, size and root, each verified against its signature first.
+    fn scroll_roots(&self) -> Result<Vec<ScrollRoot>, VaultError> {
+        let files = self.ledger.files();
+        let (ledger, log_key) = (self.ledger_id(), self.ledger.genesis().log_key());
+        let mut roots = Vec::new();
+        for engine in vm_core::view::VaultFiles::engines(files).map_err(VaultError::Files)? {
+            let (report, verified) = vm_seal::scroll::verify_scroll(files, &ledger, log_key, &engine, &[]);
+            match verified {
+                Some(scroll) => roots.push(scroll.root().clone()),
+                None => return Err(VaultError::ScrollUnsound { engine, report: Box::new(report) }),
+            }
+        }
+        Ok(roots)
+    }
+}
