@@ -93,8 +93,9 @@ impl Ledger {
         // The genesis alone is recorded under no capability: there is none yet.
         let leaf = draft.complete(None).and_then(|row| row.leaf_hash()).map_err(LedgerError::Record)?;
         let (dir, conn) = begin(path, &access.patience, header.ts)?;
+        let issued = BTreeSet::new();
         let mut ledger =
-            Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0 };
+            Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0, issued };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
             batch.append(&draft, None)
@@ -122,7 +123,7 @@ impl Ledger {
         let (id, genesis) = snapshot::genesis(&conn)?;
         check_key(&genesis, &access)?;
         let schema_cookie = cookie(&conn)?;
-        Ok(Self { conn, dir, id, genesis, access, tail: None, schema_cookie })
+        Ok(Self { conn, dir, id, genesis, access, tail: None, schema_cookie, issued: BTreeSet::new() })
     }
 
     /// Opens the ledger in the vault at `path` for reading alone.

@@ -8,7 +8,7 @@ use common::{Fixture, Limits, Maker, access, genesis, log_key, now, openings_key
 use serde_json::json;
 use vm_core::capability::{Action, act};
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
-use vm_core::id::RowId;
+use vm_core::id::{RowId, TraceId};
 use vm_core::key::{BlindKey, NoteKey, SigningIdentity};
 use vm_core::record::{Correction, Genesis, McpKind, SCHEMA, Table};
 use vm_core::view::{EvidenceView, Journal, RowFilter, RowScope, RowState, StoredEntry, Visit};
@@ -43,7 +43,7 @@ fn rows_of_every_table_come_back_as_they_went_in() {
     assert_eq!(snapshot.integrity().unwrap(), Vec::<String>::new());
     assert_eq!(snapshot.ledger().unwrap(), fixture.id());
     assert_eq!(snapshot.schema().unwrap(), (SCHEMA, "0003_shadow_receipts.sql".to_owned()));
-    assert_eq!(snapshot.size().unwrap(), 5);
+    assert_eq!(snapshot.size().unwrap(), 6);
     for ((row, appended), table) in wanted.into_iter().zip(&appended).zip(Table::ALL) {
         let found = snapshot.row(appended.row_id).unwrap().unwrap();
         assert_eq!(found.row, row);
@@ -55,7 +55,7 @@ fn rows_of_every_table_come_back_as_they_went_in() {
     let note = snapshot.checkpoint().unwrap().unwrap();
     let key = NoteKey::new(fixture.id().origin(), log_key().public()).unwrap();
     let signed = Checkpoint::verify(&note, &key).unwrap();
-    assert_eq!((signed.size(), signed.root()), (TreeSize::new(5), root_of(leaves)));
+    assert_eq!((signed.size(), signed.root()), (TreeSize::new(6), root_of(leaves)));
     assert_eq!(snapshot.genesis().unwrap(), genesis());
     snapshot.visit_unlogged(&mut |table, id| panic!("{table} {id:?}")).unwrap();
 }
@@ -84,7 +84,7 @@ fn permits_are_rechecked_at_the_append() {
     let mut refused = |permit, at, code: &str| {
         let drafts = rows(&mut fixture.maker);
         assert_eq!(fixture.ledger.append(&permit, drafts, at).unwrap_err().code(), code);
-        assert_eq!(fixture.ledger.snapshot().unwrap().size().unwrap(), 1, "{code}");
+        assert_eq!(fixture.ledger.snapshot().unwrap().size().unwrap(), 2, "{code}");
     };
     let elsewhere = vm_core::id::LedgerId::from_genesis(LeafHash::of(b"elsewhere"));
     refused(permit::<act::Record>(elsewhere), now(), "capability-wrong-ledger");
@@ -94,8 +94,12 @@ fn permits_are_rechecked_at_the_append() {
     refused(permit(id), early, "capability-not-yet");
     let narrow = Limits { resource: "/tool_invocations", ..Limits::default() };
     refused(permit_with(id, narrow, None), now(), "capability-resource-not-granted");
-    let only = Limits { actions: vec![Action::Record], resource: "/shadow_receipts", ..Limits::default() };
-    let permit = permit_with::<act::Record>(other.id(), only, None);
+    let only = || Limits { actions: vec![Action::Record], resource: "/shadow_receipts", ..Limits::default() };
+    let permit = permit_with::<act::Record>(other.id(), only(), None);
+    let shadow = other.maker.shadow();
+    let error = other.ledger.append(&permit, vec![shadow], now()).unwrap_err();
+    assert_eq!(error.code(), "capability-unrecorded");
+    other.issue(only());
     let shadow = other.maker.shadow();
     assert_eq!(other.ledger.append(&permit, vec![shadow], now()).unwrap().len(), 1);
 }
@@ -104,6 +108,7 @@ fn permits_are_rechecked_at_the_append() {
 fn a_numbered_use_is_spent_once_also_in_another_process() {
     let mut fixture = Fixture::new();
     let limits = || Limits { uses: Some(2), ..Limits::default() };
+    fixture.issue(limits());
     let (first, second) = (
         permit_with::<act::Record>(fixture.id(), limits(), Some(1)),
         permit_with::<act::Record>(fixture.id(), limits(), Some(2)),
@@ -118,7 +123,7 @@ fn a_numbered_use_is_spent_once_also_in_another_process() {
     let error = again.append(&first, vec![draft.clone()], now()).unwrap_err();
     assert_eq!(error.code(), "capability-spent");
     assert!(!error.is_machine());
-    assert_eq!(again.append(&second, vec![draft], now()).unwrap()[0].seq, 2);
+    assert_eq!(again.append(&second, vec![draft], now()).unwrap()[0].seq, 4);
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn a_retry_finds_the_row_of_the_first_try() {
     assert!(second[0].replayed && !second[1].replayed);
     let error = ledger.append(&permit, vec![maker.tool("x"), draft(&mut maker, other)], now()).unwrap_err();
     assert_eq!(error.code(), "idempotency-conflict");
-    assert_eq!(ledger.snapshot().unwrap().size().unwrap(), 3, "all or none");
+    assert_eq!(ledger.snapshot().unwrap().size().unwrap(), 4, "all or none");
     drop(dir);
 }
 
@@ -152,7 +157,11 @@ fn what_a_row_names_must_be_there() {
     let request = fixture.append(vec![request])[0];
     let tool = fixture.maker.tool("t");
     let tool = fixture.append(vec![tool])[0];
-    let absent = RowId::from_bytes([8; 16]);
+    let notice = fixture.maker.call(McpKind::Notification, None);
+    let notice = fixture.append(vec![notice])[0];
+    let intent = fixture.maker.intent();
+    let intent = fixture.append(vec![intent])[0];
+    let (absent, other) = (RowId::from_bytes([8; 16]), TraceId::from_bytes([8; 16]));
     let permit = permit::<act::Record>(fixture.id());
     let wrong_leaf = Correction { id: tool.row_id, leaf: LeafHash::of(b"x") };
     let of_other_table = Correction { id: request.row_id, leaf: request.leaf };
@@ -160,6 +169,11 @@ fn what_a_row_names_must_be_there() {
     let mut drafts = vec![
         (fixture.maker.call(McpKind::Response, Some(absent)), "row-reference"),
         (fixture.maker.call(McpKind::Response, Some(tool.row_id)), "row-reference"),
+        (fixture.maker.call(McpKind::Response, Some(notice.row_id)), "row-reference"),
+        (fixture.maker.answer(other, request.row_id), "row-reference"),
+        (fixture.maker.call(McpKind::Response, Some(request.row_id)), "row-reference"),
+        (fixture.maker.outcome(tool.row_id), "row-reference"),
+        (fixture.maker.outcome(request.row_id), "row-reference"),
         (fixture.maker.artifact("report", Some(absent)), "row-reference"),
     ];
     for (correction, code) in
@@ -172,13 +186,15 @@ fn what_a_row_names_must_be_there() {
         assert_eq!(fixture.ledger.append(&permit, vec![draft], now()).unwrap_err().code(), code);
     }
     let header = fixture.maker.header().correcting(Correction { id: tool.row_id, leaf: tool.leaf });
+    let connection = fixture.maker.trace;
     let good = vec![
-        fixture.maker.call(McpKind::Response, Some(request.row_id)),
+        fixture.maker.answer(connection, request.row_id),
         fixture.maker.artifact("report", Some(tool.row_id)),
+        fixture.maker.outcome(intent.row_id),
         fixture.maker.tool_at(header, "t", &json!(1)),
     ];
     let twice = good[1].clone();
-    assert_eq!(fixture.append(good).len(), 3);
+    assert_eq!(fixture.append(good).len(), 4);
     assert_eq!(fixture.ledger.append(&permit, vec![twice], now()).unwrap_err().code(), "row-id-taken");
 }
 
@@ -204,12 +220,12 @@ fn reserved_kinds_have_their_own_roads() {
 #[test]
 fn ten_thousand_rows_and_their_tiles_give_the_roots_of_a_plain_tree() {
     let mut fixture = Fixture::new();
-    let mut sizes = vec![1];
-    for batch in [1, 254, 1, 255, 1, 1_000, 3_000, 5_488] {
+    let mut sizes = vec![1, 2];
+    for batch in [1, 252, 1, 255, 1, 1_000, 3_000, 5_490] {
         let drafts: Vec<_> = (0..batch).map(|_| fixture.maker.artifact("report", None)).collect();
         sizes.push(fixture.append(drafts).last().unwrap().seq + 1);
     }
-    assert_eq!(sizes.last(), Some(&10_001));
+    assert_eq!(sizes.last(), Some(&10_002));
     let snapshot = fixture.ledger.snapshot().unwrap();
     let leaves = leaves(&snapshot);
     let key = NoteKey::new(fixture.id().origin(), log_key().public()).unwrap();
@@ -220,18 +236,18 @@ fn ten_thousand_rows_and_their_tiles_give_the_roots_of_a_plain_tree() {
         let signed = Checkpoint::verify(&note, &key).unwrap();
         assert_eq!((signed.size().as_u64(), signed.root()), (*size, root));
     }
-    let (size, root) = (TreeSize::new(10_001), snapshot.root_at(10_001).unwrap());
-    for seq in (0..10_001).step_by(97) {
-        let proof = snapshot.inclusion_proof(seq, 10_001).unwrap();
+    let (size, root) = (TreeSize::new(10_002), snapshot.root_at(10_002).unwrap());
+    for seq in (0..10_002).step_by(97) {
+        let proof = snapshot.inclusion_proof(seq, 10_002).unwrap();
         let leaf = leaves[usize::try_from(seq).unwrap()];
         proof.verify(leaf, LeafIndex::new(seq), size, root).unwrap();
     }
     for from in &sizes {
-        let proof = snapshot.consistency_proof(*from, 10_001).unwrap();
+        let proof = snapshot.consistency_proof(*from, 10_002).unwrap();
         proof.verify(TreeSize::new(*from), snapshot.root_at(*from).unwrap(), size, root).unwrap();
     }
-    assert_eq!(snapshot.inclusion_proof(10_001, 10_001).unwrap_err().code(), "proof-outside");
-    assert_eq!(snapshot.root_at(10_002).unwrap_err().code(), "proof-outside");
+    assert_eq!(snapshot.inclusion_proof(10_002, 10_002).unwrap_err().code(), "proof-outside");
+    assert_eq!(snapshot.root_at(10_003).unwrap_err().code(), "proof-outside");
     assert_eq!(snapshot.consistency_proof(9, 3).unwrap_err().code(), "proof-shrunk");
     let mut tiles = 0;
     snapshot
@@ -244,7 +260,7 @@ fn ten_thousand_rows_and_their_tiles_give_the_roots_of_a_plain_tree() {
             Ok(Visit::Continue)
         })
         .unwrap();
-    assert_eq!(tiles, 10_001 / 256);
+    assert_eq!(tiles, 10_002 / 256);
 }
 
 #[test]
@@ -275,18 +291,18 @@ fn filters_select_by_time_trace_and_size() {
         found
     };
     let everything = RowScope::Window { since: None, until: None };
-    assert_eq!(select(everything.clone(), &Table::ALL, u64::MAX).len(), 85);
+    assert_eq!(select(everything.clone(), &Table::ALL, u64::MAX).len(), 86);
     assert_eq!(select(everything.clone(), &[Table::McpCalls], u64::MAX).len(), 21);
     assert_eq!(select(everything.clone(), &Table::ALL, 41).len(), 41);
     assert_eq!(select(RowScope::Traces(vec![other]), &Table::ALL, u64::MAX).len(), 4);
     assert_eq!(select(RowScope::Traces(vec![]), &Table::ALL, u64::MAX).len(), 0);
     // Adjacent windows part the whole, whatever the cut.
-    let all = select(everything, &Table::ALL, 81);
+    let all = select(everything, &Table::ALL, 82);
     for (header, _) in rows.iter().step_by(7) {
         let before = RowScope::Window { since: None, until: Some(header.ts) };
         let after = RowScope::Window { since: Some(header.ts), until: None };
-        let mut parts = select(before, &Table::ALL, 81);
-        let second = select(after, &Table::ALL, 81);
+        let mut parts = select(before, &Table::ALL, 82);
+        let second = select(after, &Table::ALL, 82);
         assert!(second.iter().any(|(_, id)| *id == header.id), "since is inclusive");
         assert!(!parts.iter().any(|(_, id)| *id == header.id), "until is exclusive");
         parts.extend(second);
@@ -327,8 +343,8 @@ fn a_snapshot_stays_as_it_was() {
     let snapshot = fixture.ledger.snapshot().unwrap();
     let drafts = fixture.maker.each();
     fixture.append(drafts);
-    assert_eq!(snapshot.size().unwrap(), 1);
-    assert_eq!(leaves(&snapshot).len(), 1);
+    assert_eq!(snapshot.size().unwrap(), 2);
+    assert_eq!(leaves(&snapshot).len(), 2);
     let scope = RowScope::Window { since: None, until: None };
     let filter = RowFilter { tables: Table::ALL.to_vec(), scope, as_of: u64::MAX };
     let mut found = 0;
@@ -338,8 +354,8 @@ fn a_snapshot_stays_as_it_was() {
             Ok(Visit::Continue)
         })
         .unwrap();
-    assert_eq!(found, 1);
-    assert_eq!(fixture.ledger.snapshot().unwrap().size().unwrap(), 5);
+    assert_eq!(found, 2);
+    assert_eq!(fixture.ledger.snapshot().unwrap().size().unwrap(), 6);
 }
 
 #[test]

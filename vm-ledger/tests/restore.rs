@@ -52,18 +52,18 @@ fn the_same_rows_roots_and_checkpoints_and_it_goes_on() {
     let copy = fixture.dir.path().join("copy");
     let found = restored(&copy, &leaves, &notes).unwrap();
     let original = fixture.ledger.snapshot().unwrap();
-    assert_eq!((found.ledger, found.size), (fixture.id(), 463));
-    assert_eq!(found.root, original.root_at(463).unwrap());
+    assert_eq!((found.ledger, found.size), (fixture.id(), 464));
+    assert_eq!(found.root, original.root_at(464).unwrap());
     let mut again = Ledger::open(&copy, access(30)).unwrap();
     assert_eq!(export(&again), (leaves, notes));
-    let proof = again.snapshot().unwrap().inclusion_proof(300, 463).unwrap();
-    assert_eq!(proof, original.inclusion_proof(300, 463).unwrap());
+    let proof = again.snapshot().unwrap().inclusion_proof(300, 464).unwrap();
+    assert_eq!(proof, original.inclusion_proof(300, 464).unwrap());
     // Both go on alike.
     let drafts = fixture.maker.each();
     let permit = permit::<act::Record>(fixture.id());
     again.append(&permit, drafts.clone(), now()).unwrap();
     fixture.append(drafts);
-    let roots = [&again, &fixture.ledger].map(|ledger| ledger.snapshot().unwrap().root_at(467).unwrap());
+    let roots = [&again, &fixture.ledger].map(|ledger| ledger.snapshot().unwrap().root_at(468).unwrap());
     assert_eq!(roots[0], roots[1]);
     // One checkpoint over all of it is enough.
     let (leaves, notes) = export(&again);

@@ -61,7 +61,7 @@ fn a_seal_is_a_file_and_then_a_row() {
         })
         .unwrap();
     let [(entry, row)] = rows.as_slice() else { panic!("{}", rows.len()) };
-    assert_eq!((entry.row_id, entry.seq), (recorded.row_id, 5));
+    assert_eq!((entry.row_id, entry.seq), (recorded.row_id, 6));
     assert_eq!(row.text("path"), Some(bundle_path(bundle.seal_id()).as_str()));
     assert_eq!(row.text("sha256_hex"), Some(bundle.file_hash().to_hex().as_str()));
     assert_eq!(row.integer("size"), i64::try_from(file.len()).ok());

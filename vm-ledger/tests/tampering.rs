@@ -16,8 +16,9 @@ fn full() -> Fixture {
     use vm_core::key::BlindKey;
     let mut fixture = Fixture::new();
     let blind = BlindKey::from_bytes([5; 32]);
-    let limits = common::Limits { uses: Some(9), ..common::Limits::default() };
-    let permit = common::permit_with::<act::Record>(fixture.id(), limits, Some(1));
+    let limits = || common::Limits { uses: Some(9), ..common::Limits::default() };
+    fixture.issue(limits());
+    let permit = common::permit_with::<act::Record>(fixture.id(), limits(), Some(1));
     let mut drafts = fixture.maker.each();
     let keyed = fixture.maker.tool("x").with_idempotency(blind.blind("k", b"1"), blind.blind("f", b"1"));
     drafts.push(keyed);
@@ -108,7 +109,7 @@ fn a_writer_refuses_a_changed_schema_by_name_and_a_reader_reports_it() {
         assert!(error.to_string().contains(name), "{error}");
         let snapshot = Ledger::open_read(&vault).unwrap();
         assert!(snapshot.schema_faults().iter().any(|fault| fault.contains(name)), "{sql}");
-        assert_eq!(snapshot.size().unwrap(), 306);
+        assert_eq!(snapshot.size().unwrap(), 308);
         // Also a writer that was open all along; but one that SQLite was not told of changes nothing for it.
         if sql.contains("writable_schema") {
             continue;
@@ -154,14 +155,14 @@ fn newer_foreign_and_broken_files_are_told_apart() {
 #[test]
 fn nothing_more_is_signed_over_a_log_that_was_changed() {
     for sql in [
-        "DROP TRIGGER log_no_update; UPDATE log SET leaf = randomblob(32) WHERE seq = 300",
-        "DROP TRIGGER log_no_delete; DELETE FROM log WHERE seq = 305",
-        "DROP TRIGGER log_no_delete; DELETE FROM log WHERE seq = 299",
+        "DROP TRIGGER log_no_update; UPDATE log SET leaf = randomblob(32) WHERE seq = 302",
+        "DROP TRIGGER log_no_delete; DELETE FROM log WHERE seq = 307",
+        "DROP TRIGGER log_no_delete; DELETE FROM log WHERE seq = 301",
         "DROP TRIGGER checkpoints_no_delete; DELETE FROM checkpoints WHERE size > 1",
         "DROP TRIGGER checkpoints_no_delete; DELETE FROM checkpoints",
-        "DROP TRIGGER checkpoints_no_update; UPDATE checkpoints SET note = replace(note, '306', '307')",
+        "DROP TRIGGER checkpoints_no_update; UPDATE checkpoints SET note = replace(note, '308', '309')",
         "DROP TRIGGER tiles_no_update; UPDATE tiles SET root = randomblob(32)",
-        "INSERT INTO log VALUES (306, 1, randomblob(16), 3, randomblob(32))",
+        "INSERT INTO log VALUES (308, 1, randomblob(16), 3, randomblob(32))",
         "DROP TRIGGER tool_invocations_no_update; SELECT 1",
     ] {
         let fixture = full();
@@ -319,7 +320,7 @@ fn deleted_inserted_and_doubled_rows_are_seen() {
         conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();
         let snapshot = Ledger::open_read(&fixture.path()).unwrap();
         assert_eq!(state_of(&snapshot, id), RowState::Missing);
-        let filter = RowFilter { tables: vec![table], scope: RowScope::Window { since: None, until: None }, as_of: 9 };
+        let filter = RowFilter { tables: vec![table], scope: RowScope::Window { since: None, until: None }, as_of: 99 };
         assert!(snapshot.visit_matching(&filter, &mut |_, _| Ok(Visit::Continue)).is_err());
         assert!(Ledger::open_read(&fixture.path()).unwrap().size().is_ok());
         conn.execute_batch("DROP TABLE log").unwrap();
@@ -364,5 +365,5 @@ fn a_vault_on_a_medium_without_side_files_is_read() {
     std::fs::create_dir(&copy).unwrap();
     std::fs::copy(dir.path().join("vault/ledger.db"), copy.join("ledger.db")).unwrap();
     let snapshot = Ledger::open_read(&copy).unwrap();
-    assert_eq!(snapshot.size().unwrap(), 306);
+    assert_eq!(snapshot.size().unwrap(), 308);
 }

@@ -149,21 +149,56 @@ impl Maker {
         row.into_draft(redactor.finish()).unwrap()
     }
 
+    fn phase(&mut self, phase: Phase, status: Option<Status>, intent: Option<RowId>) -> RowDraft {
+        let header = self.header();
+        let Self { policy, entropy, .. } = self;
+        let mut redactor = Redactor::new(policy, &KnownSecrets, entropy, Table::ToolInvocations, "t", header.id);
+        let tool = redactor.text("tool", "t").unwrap();
+        let row = ToolInvocation {
+            header,
+            tool,
+            phase,
+            status,
+            input: None,
+            output: None,
+            intent,
+            duration_us: None,
+            meta: None,
+        };
+        row.into_draft(redactor.finish()).unwrap()
+    }
+
+    pub(crate) fn intent(&mut self) -> RowDraft {
+        self.phase(Phase::Intent, None, None)
+    }
+
+    pub(crate) fn outcome(&mut self, intent: RowId) -> RowDraft {
+        self.phase(Phase::Outcome, Some(Status::Ok), Some(intent))
+    }
+
     pub(crate) fn tool(&mut self, name: &str) -> RowDraft {
         let header = self.header();
         self.tool_at(header, name, &json!({"path": "/etc/hosts", "n": 3}))
     }
 
     pub(crate) fn call(&mut self, kind: McpKind, answers: Option<RowId>) -> RowDraft {
+        self.frame(self.trace, Direction::ClientToServer, kind, answers)
+    }
+
+    pub(crate) fn answer(&mut self, connection: TraceId, request: RowId) -> RowDraft {
+        self.frame(connection, Direction::ServerToClient, McpKind::Response, Some(request))
+    }
+
+    fn frame(&mut self, connection: TraceId, direction: Direction, kind: McpKind, answers: Option<RowId>) -> RowDraft {
         let header = self.header();
-        let Self { policy, entropy, trace, .. } = self;
+        let Self { policy, entropy, .. } = self;
         let mut redactor = Redactor::new(policy, &KnownSecrets, entropy, Table::McpCalls, "tools/call", header.id);
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"token": "x"}});
         let row = McpCall {
             header,
-            connection: *trace,
+            connection,
             ordinal: Some(0),
-            direction: Direction::ClientToServer,
+            direction,
             kind,
             rpc_id: None,
             method: Some(redactor.text("method", "tools/call").unwrap()),
@@ -221,7 +256,9 @@ impl Fixture {
         let mut maker = Maker::new(7);
         let header = maker.header();
         let ledger = Ledger::init(&dir.path().join("vault"), genesis(), header, access(11)).unwrap();
-        Self { dir, ledger, maker }
+        let mut fixture = Self { dir, ledger, maker };
+        fixture.issue(Limits::default());
+        fixture
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -230,6 +267,13 @@ impl Fixture {
 
     pub(crate) fn id(&self) -> LedgerId {
         self.ledger.id()
+    }
+
+    /// Records the chain of these limits.
+    pub(crate) fn issue(&mut self, limits: Limits) {
+        let chain = chain(self.id(), limits);
+        let header = self.maker.header();
+        self.ledger.record_capability(&permit(self.id()), header, &chain, now()).unwrap();
     }
 
     pub(crate) fn append(&mut self, drafts: Vec<RowDraft>) -> Vec<vm_core::record::Appended> {
