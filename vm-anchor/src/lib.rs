@@ -1,1 +1,25 @@
-//! vm-anchor
+#![doc = include_str!("../README.md")]
+//!
+//! # Scope
+//!
+//! In scope: RFC 3161 requests, responses and tokens, and their whole verification; the trust policy; the stored record
+//! of an anchor; behind features, an embedded local authority and an HTTP client.
+//!
+//! Out of scope: what is sealed and its bundle (`vm-seal`); where records are kept (`vm-ledger`); when to anchor, and
+//! where keys and policies lie on disk (`vaultmesh`).
+//!
+//! Without features nothing here touches network, disk, clock or randomness.
+
+#[cfg(feature = "authority")]
+pub mod authority;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod error;
+pub mod evidence;
+pub mod policy;
+pub mod rfc3161;
+pub mod verify;
+
+pub use evidence::AnchorRecord;
+pub use policy::{RootCertificate, TrustPolicy, TrustedAuthority};
+pub use verify::{Rail, VerifiedAnchor, verify_response, verify_token};

@@ -1,0 +1,273 @@
+//! Trust policy: which authorities are believed, by name and pinned root, and which of them count.
+
+use core::fmt;
+
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use vm_core::digest::Sha256Digest;
+use vm_core::instant::Instant;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use crate::error::{Defect, PolicyError};
+use crate::rfc3161::check_validity;
+use crate::verify::VerifiedAnchor;
+
+/// Longest name of an authority in bytes; it stands in findings and tables.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Most authorities in a policy: some hundred public ones are known.
+pub const AUTHORITIES_MAX: usize = 256;
+/// Label of a certificate in PEM (RFC 7468, section 5).
+const PEM_LABEL: &str = "CERTIFICATE";
+
+/// A pinned root certificate. Text form: PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RootCertificate {
+    der: Vec<u8>,
+    sha256: Sha256Digest,
+}
+
+impl RootCertificate {
+    /// Pins a certificate in DER. It need not be self-signed: pinning an intermediate trusts only what lies below it.
+    ///
+    /// # Errors
+    /// [`PolicyError::RootCertificate`].
+    pub fn from_der(der: &[u8]) -> Result<Self, PolicyError> {
+        let root = Self { der: der.to_vec(), sha256: Sha256Digest::of(der) };
+        root.anchor()?;
+        Certificate::from_der(der).map_err(|_| PolicyError::RootCertificate)?;
+        Ok(root)
+    }
+
+    /// Pins the one certificate in a PEM text; lines before and after it, as `openssl x509 -text` writes them, are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`PolicyError::RootPem`] unless there is exactly one; [`PolicyError::RootCertificate`].
+    pub fn from_pem(text: &str) -> Result<Self, PolicyError> {
+        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+        const END: &str = "-----END CERTIFICATE-----";
+        let start = text.find(BEGIN).ok_or(PolicyError::RootPem)?;
+        let (_, rest) = text.split_at(start);
+        let end = rest.find(END).ok_or(PolicyError::RootPem)? + END.len();
+        let (block, tail) = rest.split_at(end);
+        if tail.contains("-----BEGIN") {
+            return Err(PolicyError::RootPem);
+        }
+        match der::pem::decode_vec(block.as_bytes()) {
+            Ok((PEM_LABEL, der)) => Self::from_der(&der),
+            _ => Err(PolicyError::RootPem),
+        }
+    }
+
+    /// The certificate in DER.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate in PEM, as `openssl ts -verify -CAfile` reads it.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        // Encoding to a string can fail only for want of memory or a bad label.
+        der::pem::encode_string(PEM_LABEL, der::pem::LineEnding::LF, &self.der).unwrap_or_default()
+    }
+
+    /// SHA-256 of the DER, the certificate's fingerprint.
+    #[must_use]
+    pub const fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
+
+    fn anchor(&self) -> Result<TrustAnchor<'static>, PolicyError> {
+        let der = CertificateDer::from(self.der.as_slice());
+        webpki::anchor_from_trusted_cert(&der).map(|anchor| anchor.to_owned()).map_err(|_| PolicyError::RootCertificate)
+    }
+}
+
+impl fmt::Debug for RootCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RootCertificate({})", self.sha256)
+    }
+}
+
+impl Serialize for RootCertificate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_pem())
+    }
+}
+
+impl<'de> Deserialize<'de> for RootCertificate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_pem(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One authority of a policy.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedAuthority {
+    name: String,
+    root: RootCertificate,
+    independent: bool,
+    #[serde(default = "accepted")]
+    accept: bool,
+}
+
+const fn accepted() -> bool {
+    true
+}
+
+impl TrustedAuthority {
+    /// An authority that the ledger's owner does not control, and whose anchors count.
+    ///
+    /// # Errors
+    /// [`PolicyError::Name`] where the name is empty, long or holds control characters.
+    pub fn independent(name: impl Into<String>, root: RootCertificate) -> Result<Self, PolicyError> {
+        Self::new(name.into(), root, true)
+    }
+
+    /// An authority that the ledger's owner runs: its anchors count, and are reported as `anchor-not-independent`.
+    ///
+    /// # Errors
+    /// As [`Self::independent`].
+    pub fn local(name: impl Into<String>, root: RootCertificate) -> Result<Self, PolicyError> {
+        Self::new(name.into(), root, false)
+    }
+
+    fn new(name: String, root: RootCertificate, independent: bool) -> Result<Self, PolicyError> {
+        check_name(&name)?;
+        Ok(Self { name, root, independent, accept: true })
+    }
+
+    /// Says whether its anchors count. One that does not is still known by name.
+    #[must_use]
+    pub const fn accept(mut self, accept: bool) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    /// The name. Several roots may stand under one name; they are one authority.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The pinned root.
+    #[must_use]
+    pub const fn root(&self) -> &RootCertificate {
+        &self.root
+    }
+
+    /// Whether the ledger's owner does not control it.
+    #[must_use]
+    pub const fn is_independent(&self) -> bool {
+        self.independent
+    }
+
+    /// Whether its anchors count.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        self.accept
+    }
+
+    pub(crate) fn check_root_valid_at(&self, at: Instant) -> Result<(), Defect> {
+        let root = Certificate::from_der(&self.root.der).map_err(|_| Defect::RootNotValid)?;
+        check_validity(root.tbs_certificate().validity(), at).map_err(|_| Defect::RootNotValid)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), PolicyError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+        return Err(PolicyError::Name { limit: NAME_BYTES_MAX });
+    }
+    Ok(())
+}
+
+/// Which authorities are believed. An empty policy believes nobody: every token ends as `no-trust-root`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TrustPolicy {
+    authorities: Vec<TrustedAuthority>,
+    /// The root of each authority, at the same place.
+    anchors: Vec<TrustAnchor<'static>>,
+}
+
+impl TrustPolicy {
+    /// A policy of these authorities.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where a root or its key stands twice, entries of one name contradict each other, a name is
+    /// malformed, or there are more than [`AUTHORITIES_MAX`].
+    pub fn new(authorities: Vec<TrustedAuthority>) -> Result<Self, PolicyError> {
+        if authorities.len() > AUTHORITIES_MAX {
+            return Err(PolicyError::TooMany { limit: AUTHORITIES_MAX, found: authorities.len() });
+        }
+        let mut policy = Self::default();
+        for authority in authorities {
+            check_name(&authority.name)?;
+            let anchor = authority.root.anchor()?;
+            // The same subject and key under two entries would leave open which of them a path ends at.
+            let same_key = |known: &TrustAnchor<'_>| {
+                known.subject == anchor.subject && known.subject_public_key_info == anchor.subject_public_key_info
+            };
+            if policy.anchors.iter().any(same_key) {
+                return Err(PolicyError::RootRepeated { sha256: authority.root.sha256 });
+            }
+            let contradicts = |known: &TrustedAuthority| {
+                known.name == authority.name
+                    && (known.independent, known.accept) != (authority.independent, authority.accept)
+            };
+            if policy.authorities.iter().any(contradicts) {
+                return Err(PolicyError::Contradiction { name: authority.name });
+            }
+            policy.anchors.push(anchor);
+            policy.authorities.push(authority);
+        }
+        Ok(policy)
+    }
+
+    /// The authorities, in the order given.
+    #[must_use]
+    pub fn authorities(&self) -> &[TrustedAuthority] {
+        &self.authorities
+    }
+
+    /// Whether this anchor counts: its root is named here, by the same authority, which is accepted.
+    #[must_use]
+    pub fn accepts(&self, anchor: &VerifiedAnchor) -> bool {
+        self.authorities.iter().any(|authority| {
+            authority.accept && authority.root.sha256 == anchor.root() && authority.name == anchor.authority()
+        })
+    }
+
+    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
+        &self.anchors
+    }
+
+    pub(crate) fn authority_of(&self, anchor: &TrustAnchor<'_>) -> Option<&TrustedAuthority> {
+        let position = self.anchors.iter().position(|known| known == anchor)?;
+        self.authorities.get(position)
+    }
+}
+
+/// The policy's text form: `{"authorities":[{"name","root","independent","accept"}]}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    authorities: Vec<TrustedAuthority>,
+}
+
+impl Serialize for TrustPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let authorities = self.authorities.clone();
+        Shape { authorities }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrustPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let shape = Shape::deserialize(deserializer)?;
+        Self::new(shape.authorities).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,179 @@
+//! A thin cursor over DER elements, and a writer of them.
+//!
+//! Lengths must be definite and minimal. The cursor never recurses, and the order of SETs is left to its caller:
+//! widely used signers write the certificate SET unsorted, which a typed DER reader refuses.
+
+use der::asn1::{AnyRef, ObjectIdentifier};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber};
+
+/// One element: its tag, its content, and its whole bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) value: &'a [u8],
+    pub(crate) whole: &'a [u8],
+}
+
+impl<'a> Element<'a> {
+    /// A cursor over the elements inside this one.
+    pub(crate) fn inner(&self) -> der::Result<Cursor<'a>> {
+        Cursor::new(self.value)
+    }
+
+    /// This element as a typed value.
+    pub(crate) fn decode<T: Decode<'a, Error = der::Error>>(&self) -> der::Result<T> {
+        T::from_der(self.whole)
+    }
+}
+
+/// Reads elements one after the other.
+pub(crate) struct Cursor<'a>(SliceReader<'a>);
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> der::Result<Self> {
+        SliceReader::new(bytes).map(Self)
+    }
+
+    /// The only element in `bytes`, which must have this tag.
+    pub(crate) fn only(bytes: &'a [u8], tag: Tag) -> der::Result<Element<'a>> {
+        let mut cursor = Self::new(bytes)?;
+        let element = cursor.expect(tag)?;
+        cursor.finish()?;
+        Ok(element)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// Refuses bytes that were not read.
+    pub(crate) fn finish(self) -> der::Result<()> {
+        self.0.finish()
+    }
+
+    pub(crate) fn next(&mut self) -> der::Result<Element<'a>> {
+        let whole = self.0.tlv_bytes()?;
+        let any = AnyRef::from_der(whole)?;
+        Ok(Element { tag: der::Tagged::tag(&any), value: any.value(), whole })
+    }
+
+    /// The next element, which must have this tag.
+    pub(crate) fn expect(&mut self, tag: Tag) -> der::Result<Element<'a>> {
+        let element = self.next()?;
+        element.tag.assert_eq(tag)?;
+        Ok(element)
+    }
+
+    /// The next element if it has this tag.
+    pub(crate) fn optional(&mut self, tag: Tag) -> der::Result<Option<Element<'a>>> {
+        if !self.is_finished() && Tag::peek(&self.0)? == tag {
+            return self.next().map(Some);
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn oid(&mut self) -> der::Result<ObjectIdentifier> {
+        self.expect(Tag::ObjectIdentifier)?.decode()
+    }
+}
+
+/// The tag `[number]`, constructed.
+pub(crate) const fn context(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+}
+
+/// The magnitude of an INTEGER's content: no leading zeros, so that two ways to write a nonce compare equal.
+/// `None` where the INTEGER is negative.
+pub(crate) fn magnitude(content: &[u8]) -> Option<&[u8]> {
+    match content.first() {
+        Some(first) if first & 0x80 != 0 => None,
+        _ => Some(strip_zeros(content)),
+    }
+}
+
+/// `bytes` without its leading zeros.
+pub(crate) fn strip_zeros(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
+}
+
+/// Writes one element: identifier octet, minimal length, the parts one after the other.
+pub(crate) fn element(identifier: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(length + 6);
+    out.push(identifier);
+    match u8::try_from(length) {
+        Ok(short) if short < 0x80 => out.push(short),
+        _ => {
+            let bytes = length.to_be_bytes();
+            let bytes = strip_zeros(&bytes);
+            // A usize has at most eight bytes, so the count fits beside the marker bit.
+            out.push(0x80 | u8::try_from(bytes.len()).unwrap_or(0x08));
+            out.extend_from_slice(bytes);
+        }
+    }
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+/// Identifier octets used when writing.
+pub(crate) mod id {
+    pub(crate) const INTEGER: u8 = 0x02;
+    pub(crate) const OCTET_STRING: u8 = 0x04;
+    pub(crate) const OID: u8 = 0x06;
+    pub(crate) const SEQUENCE: u8 = 0x30;
+    pub(crate) const SET: u8 = 0x31;
+}
+
+/// Writes an OBJECT IDENTIFIER.
+pub(crate) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
+    element(id::OID, &[oid.as_bytes()])
+}
+
+/// Writes a non-negative INTEGER given by its big-endian magnitude.
+pub(crate) fn unsigned(magnitude: &[u8]) -> Vec<u8> {
+    let digits = strip_zeros(magnitude);
+    match digits.first() {
+        Some(first) if first & 0x80 == 0 => element(id::INTEGER, &[digits]),
+        _ => element(id::INTEGER, &[&[0], digits]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_minimal_and_not_negative() {
+        for (magnitude, written) in [
+            (&[0u8][..], &[2u8, 1, 0][..]),
+            (&[], &[2, 1, 0]),
+            (&[0, 0, 1], &[2, 1, 1]),
+            (&[0x80], &[2, 2, 0, 0x80]),
+            (&[0x7f, 0xff], &[2, 2, 0x7f, 0xff]),
+        ] {
+            assert_eq!(unsigned(magnitude), written);
+        }
+        assert_eq!(super::magnitude(&[0x80]), None);
+        assert_eq!(super::magnitude(&[0, 0x80]), Some(&[0x80][..]));
+    }
+
+    #[test]
+    fn lengths_are_minimal_and_read_back() {
+        for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536] {
+            let content = vec![7; length];
+            let written = element(id::OCTET_STRING, &[&content]);
+            let read = Cursor::only(&written, Tag::OctetString).unwrap();
+            assert_eq!(read.value, content, "{length}");
+        }
+    }
+
+    #[test]
+    fn indefinite_and_overlong_lengths_are_refused() {
+        assert!(Cursor::only(&[0x30, 0x80, 0, 0], Tag::Sequence).is_err());
+        assert!(Cursor::only(&[0x30, 0x81, 0], Tag::Sequence).is_err());
+        assert!(Cursor::only(&[0x30, 0, 0], Tag::Sequence).is_err());
+    }
+}

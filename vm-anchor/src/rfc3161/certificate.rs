@@ -1,0 +1,189 @@
+//! The signer's certificate: which it is, whether it may sign time stamps, when it is valid.
+
+use der::asn1::ObjectIdentifier;
+use der::{Decode, Tag};
+use vm_core::instant::Instant;
+use x509_cert::Certificate;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+
+use super::asn1::{Cursor, context};
+use super::oid;
+use super::token::SignerId;
+use crate::error::Defect;
+
+/// The fields of a certificate that are compared byte for byte.
+pub(crate) struct Names<'a> {
+    /// The issuer's Name in DER.
+    pub(crate) issuer: &'a [u8],
+    /// Content of the serial INTEGER.
+    pub(crate) serial: &'a [u8],
+    /// The subject's Name in DER.
+    pub(crate) subject: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    /// Reads the head of a certificate: cheap enough to be done for a whole bag.
+    pub(crate) fn read(certificate: &'a [u8]) -> der::Result<Self> {
+        let mut outer = Cursor::only(certificate, Tag::Sequence)?.inner()?;
+        let mut fields = outer.expect(Tag::Sequence)?.inner()?;
+        fields.optional(context(0))?;
+        let serial = fields.expect(Tag::Integer)?.value;
+        fields.expect(Tag::Sequence)?;
+        let issuer = fields.expect(Tag::Sequence)?.whole;
+        fields.expect(Tag::Sequence)?;
+        let subject = fields.expect(Tag::Sequence)?.whole;
+        Ok(Self { issuer, serial, subject })
+    }
+}
+
+/// Whether `certificate` is the one that `id` names. One that cannot be read is not.
+pub(crate) fn is_named_by(certificate: &[u8], id: &SignerId) -> bool {
+    match id {
+        SignerId::IssuerSerial { issuer, serial } => {
+            Names::read(certificate).is_ok_and(|names| names.issuer == issuer && names.serial == serial)
+        }
+        SignerId::KeyId(wanted) => Certificate::from_der(certificate).is_ok_and(|certificate| {
+            certificate
+                .tbs_certificate()
+                .get_extension::<SubjectKeyIdentifier>()
+                .is_ok_and(|found| found.is_some_and(|(_, found)| found.0.as_bytes() == wanted))
+        }),
+    }
+}
+
+/// The certificate that the signature names, read.
+pub(crate) struct SignerCertificate<'a> {
+    der: &'a [u8],
+    parsed: Certificate,
+}
+
+impl<'a> SignerCertificate<'a> {
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self, Defect> {
+        match Certificate::from_der(der) {
+            Ok(parsed) => Ok(Self { der, parsed }),
+            Err(_) => Err(Defect::CertificateMalformed),
+        }
+    }
+
+    pub(crate) const fn der(&self) -> &'a [u8] {
+        self.der
+    }
+
+    pub(crate) fn public_key(&self) -> PublicKey<'_> {
+        let info = self.parsed.tbs_certificate().subject_public_key_info();
+        let curve =
+            info.algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
+        PublicKey { algorithm: info.algorithm.oid, curve, bits: info.subject_public_key.raw_bytes() }
+    }
+
+    /// RFC 3161, section 2.3: the extended key usage stands alone and is critical; and the certificate is no
+    /// authority's, and its key usage, if there is one, is for signatures only.
+    pub(crate) fn check_purpose(&self) -> Result<(), Defect> {
+        let tbs = self.parsed.tbs_certificate();
+        match tbs.get_extension::<ExtendedKeyUsage>() {
+            Err(_) => return Err(Defect::CertificateMalformed),
+            Ok(None) => return Err(Defect::ExtendedKeyUsageMissing),
+            Ok(Some((_, usage))) if usage.0 != [oid::KP_TIME_STAMPING] => {
+                return Err(Defect::ExtendedKeyUsageOther);
+            }
+            Ok(Some((false, _))) => return Err(Defect::ExtendedKeyUsageNotCritical),
+            Ok(Some((true, _))) => {}
+        }
+        match tbs.get_extension::<BasicConstraints>() {
+            Err(_) => return Err(Defect::CertificateMalformed),
+            Ok(Some((_, constraints))) if constraints.ca => return Err(Defect::SignerIsCa),
+            Ok(_) => {}
+        }
+        match tbs.get_extension::<KeyUsage>() {
+            Err(_) => Err(Defect::CertificateMalformed),
+            Ok(Some((_, usage))) if !signs_only(&usage) => Err(Defect::KeyUsage),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// RFC 3161, section 2.4.2: a `tsa` name must be one of the certificate's subject names.
+    pub(crate) fn check_tsa_name(&self, tsa: &[u8]) -> Result<(), Defect> {
+        let mut name = Cursor::new(tsa).map_err(|_| Defect::TsaName)?;
+        let name = name.next().map_err(|_| Defect::TsaName)?;
+        let names = Names::read(self.der).map_err(|_| Defect::CertificateMalformed)?;
+        if name.whole.len() == tsa.len() && name.tag == context(4) && name.value == names.subject {
+            return Ok(());
+        }
+        if self.alternative_names().any(|found| found == tsa) {
+            return Ok(());
+        }
+        Err(Defect::TsaName)
+    }
+
+    /// Whether `at` lies in the certificate's validity, both ends included.
+    pub(crate) fn check_valid_at(&self, at: Instant) -> Result<(), Defect> {
+        let validity = self.parsed.tbs_certificate().validity();
+        check_validity(validity, at)
+    }
+
+    /// Whether the certificate has expired at `at`.
+    pub(crate) fn has_expired_at(&self, at: Instant) -> bool {
+        self.check_valid_at(at) == Err(Defect::CertificateExpired)
+    }
+
+    fn alternative_names(&self) -> impl Iterator<Item = &[u8]> {
+        let names = || -> Option<Vec<&[u8]>> {
+            let extensions = self.parsed.tbs_certificate().extensions()?;
+            let extension = extensions.iter().find(|extension| extension.extn_id == oid::SUBJECT_ALT_NAME)?;
+            let list = Cursor::only(extension.extn_value.as_bytes(), Tag::Sequence);
+            let mut list = list.ok()?.inner().ok()?;
+            let mut names = Vec::new();
+            while !list.is_finished() {
+                names.push(list.next().ok()?.whole);
+            }
+            Some(names)
+        };
+        names().unwrap_or_default().into_iter()
+    }
+}
+
+/// A certificate's public key.
+#[derive(Clone, Copy)]
+pub(crate) struct PublicKey<'a> {
+    pub(crate) algorithm: ObjectIdentifier,
+    pub(crate) curve: Option<ObjectIdentifier>,
+    pub(crate) bits: &'a [u8],
+}
+
+impl PublicKey<'_> {
+    /// Length of an RSA key's modulus in bits.
+    pub(crate) fn rsa_bits(&self) -> Result<usize, Defect> {
+        let modulus = || -> der::Result<usize> {
+            let mut key = Cursor::only(self.bits, Tag::Sequence)?.inner()?;
+            let modulus = super::asn1::strip_zeros(key.expect(Tag::Integer)?.value);
+            let unused = modulus.first().map_or(0, |first| first.leading_zeros());
+            let unused = usize::try_from(unused).unwrap_or(0);
+            Ok((modulus.len() * 8).saturating_sub(unused))
+        };
+        modulus().map_err(|_| Defect::CertificateMalformed)
+    }
+}
+
+/// Whether `at` lies in `validity`, both ends included (RFC 5280, section 4.1.2.5).
+pub(crate) fn check_validity(validity: &x509_cert::time::Validity, at: Instant) -> Result<(), Defect> {
+    let seconds = |time: &x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    if at.as_seconds() < seconds(&validity.not_before) {
+        return Err(Defect::CertificateNotYetValid);
+    }
+    if at.as_seconds() > seconds(&validity.not_after) {
+        return Err(Defect::CertificateExpired);
+    }
+    Ok(())
+}
+
+fn signs_only(usage: &KeyUsage) -> bool {
+    let signs = usage.digital_signature() || usage.non_repudiation();
+    let more = usage.key_encipherment()
+        || usage.data_encipherment()
+        || usage.key_agreement()
+        || usage.key_cert_sign()
+        || usage.crl_sign()
+        || usage.encipher_only()
+        || usage.decipher_only();
+    signs && !more
+}

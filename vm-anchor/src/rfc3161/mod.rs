@@ -1,0 +1,30 @@
+//! RFC 3161 time stamps, updated by RFC 5816: request, response, token, and the checks that make a token evidence.
+//!
+//! A token is a CMS `SignedData` (RFC 5652) over a `TSTInfo`. Everything that is signed is read as strict DER and
+//! hashed as it stands; the bag of certificates, which nobody signs, may be in any order.
+
+pub(crate) mod asn1;
+mod certificate;
+pub(crate) use certificate::check_validity;
+#[cfg(feature = "authority")]
+pub(crate) use certificate::{Names, SignerCertificate};
+mod chain;
+mod checks;
+mod imprint;
+pub(crate) mod oid;
+mod request;
+mod response;
+mod signature;
+mod token;
+mod tst_info;
+
+pub use checks::{Check, FUTURE_SKEW_MICROS_MAX, Stamped};
+pub use imprint::{HashAlgorithm, Imprint};
+pub use oid::Oid;
+pub use request::{NONCE_BYTES_MAX, REQUEST_BYTES_MAX, Request};
+pub use response::{PkiStatus, RESPONSE_BYTES_MAX, Response};
+pub use token::{ATTRIBUTES_MAX, CERTIFICATES_MAX, DIGEST_ALGORITHMS_MAX, SIGNERS_MAX, TOKEN_BYTES_MAX, Token};
+pub use tst_info::{Accuracy, Serial, TstInfo};
+
+#[cfg(feature = "authority")]
+pub(crate) use request::{ReceivedRequest, imprint_der};

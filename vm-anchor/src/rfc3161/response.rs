@@ -1,0 +1,163 @@
+//! Responses: `TimeStampResp` (RFC 3161, section 2.4.2).
+
+use der::Tag;
+
+use super::asn1::{Cursor, magnitude};
+use super::token::TOKEN_BYTES_MAX;
+use crate::error::ResponseError;
+
+/// Longest response read, in bytes: the longest token and room for its status.
+pub const RESPONSE_BYTES_MAX: usize = TOKEN_BYTES_MAX + 4_096;
+/// Most status texts kept. One is usual.
+const STATUS_TEXTS_MAX: usize = 16;
+
+/// The answer's status (RFC 3161, section 2.4.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum PkiStatus {
+    /// A token is present as requested.
+    Granted,
+    /// A token is present, with modifications.
+    GrantedWithMods,
+    /// Refused.
+    Rejection,
+    /// Not yet processed.
+    Waiting,
+    /// A revocation is imminent.
+    RevocationWarning,
+    /// A revocation has occurred.
+    RevocationNotification,
+    /// A number that the standard does not define.
+    Other,
+}
+
+impl PkiStatus {
+    /// Whether the standard lets a token stand beside this status.
+    #[must_use]
+    pub const fn is_granted(self) -> bool {
+        matches!(self, Self::Granted | Self::GrantedWithMods)
+    }
+
+    /// The status as a stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::GrantedWithMods => "granted-with-mods",
+            Self::Rejection => "rejection",
+            Self::Waiting => "waiting",
+            Self::RevocationWarning => "revocation-warning",
+            Self::RevocationNotification => "revocation-notification",
+            Self::Other => "other",
+        }
+    }
+
+    fn from_integer(content: &[u8]) -> Self {
+        match magnitude(content) {
+            Some([]) => Self::Granted,
+            Some([1]) => Self::GrantedWithMods,
+            Some([2]) => Self::Rejection,
+            Some([3]) => Self::Waiting,
+            Some([4]) => Self::RevocationWarning,
+            Some([5]) => Self::RevocationNotification,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A response: a status and, where it is granted, a token. Nothing of it is signed but the token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Response {
+    status: PkiStatus,
+    texts: Vec<String>,
+    token: Option<Vec<u8>>,
+}
+
+impl Response {
+    /// Reads a DER `TimeStampResp`. The token in it is not looked into.
+    ///
+    /// # Errors
+    /// [`ResponseError::TooLong`], or [`ResponseError::Malformed`] also on trailing bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ResponseError> {
+        if bytes.len() > RESPONSE_BYTES_MAX {
+            return Err(ResponseError::TooLong { limit: RESPONSE_BYTES_MAX, found: bytes.len() });
+        }
+        Self::read(bytes).map_err(|source| ResponseError::Malformed { source })
+    }
+
+    fn read(bytes: &[u8]) -> der::Result<Self> {
+        let mut response = Cursor::only(bytes, Tag::Sequence)?.inner()?;
+        let mut info = response.expect(Tag::Sequence)?.inner()?;
+        let status = PkiStatus::from_integer(info.expect(Tag::Integer)?.value);
+        let texts = match info.optional(Tag::Sequence)? {
+            Some(list) => read_texts(list.inner()?)?,
+            None => Vec::new(),
+        };
+        info.optional(Tag::BitString)?;
+        info.finish()?;
+        let token = match response.is_finished() {
+            true => None,
+            false => Some(response.expect(Tag::Sequence)?.whole.to_vec()),
+        };
+        response.finish()?;
+        Ok(Self { status, texts, token })
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> PkiStatus {
+        self.status
+    }
+
+    /// What the authority says about it, for a person to read. Control characters are replaced.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The bytes of the token, a DER `ContentInfo`, to be stored and verified.
+    #[must_use]
+    pub fn token(&self) -> Option<&[u8]> {
+        self.token.as_deref()
+    }
+}
+
+fn read_texts(mut list: Cursor<'_>) -> der::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    while !list.is_finished() {
+        let text = list.expect(Tag::Utf8String)?.value;
+        if texts.len() < STATUS_TEXTS_MAX {
+            let text = String::from_utf8_lossy(text);
+            // A terminal must not obey what a foreign server writes.
+            texts.push(text.replace(char::is_control, "\u{fffd}"));
+        }
+    }
+    Ok(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_told_apart() {
+        for (number, status) in [(0, PkiStatus::Granted), (2, PkiStatus::Rejection), (9, PkiStatus::Other)] {
+            let bytes = [0x30, 0x05, 0x30, 0x03, 0x02, 0x01, number];
+            let response = Response::parse(&bytes).unwrap();
+            assert_eq!((response.status(), response.token()), (status, None));
+        }
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        for bytes in [&[0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0, 0][..], &[0x30, 0x80, 0, 0], &[]] {
+            assert!(Response::parse(bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn status_texts_cannot_drive_a_terminal() {
+        let bytes = [0x30, 0x0b, 0x30, 0x09, 0x02, 0x01, 2, 0x30, 0x04, 0x0c, 0x02, 0x1b, b'['];
+        assert_eq!(Response::parse(&bytes).unwrap().texts(), ["\u{fffd}["]);
+    }
+}
