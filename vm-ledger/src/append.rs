@@ -12,9 +12,9 @@ use vm_core::source::Entropy;
 
 use crate::error::{LedgerError, is_constraint};
 use crate::ledger::Ledger;
+use crate::lookup;
 use crate::openings::{self, OpeningsKey};
 use crate::rows;
-use crate::snapshot;
 use crate::tiles::Edge;
 
 /// A spent use of a capability: its hash and number.
@@ -199,7 +199,7 @@ impl<'a> Batch<'a> {
         if first != fingerprint.as_bytes() {
             return Err(LedgerError::IdempotencyConflict { row_id });
         }
-        let entry = snapshot::entry_of(self.conn, row_id)?.ok_or(lost)?;
+        let entry = lookup::entry_of(self.conn, row_id)?.ok_or(lost)?;
         Ok(Some(replayed(&entry)))
     }
 
@@ -232,7 +232,7 @@ impl<'a> Batch<'a> {
     }
 
     fn referred(&self, column: &'static str, id: RowId, table: Option<Table>) -> Result<LogEntry, LedgerError> {
-        let entry = snapshot::entry_of(self.conn, id)?;
+        let entry = lookup::entry_of(self.conn, id)?;
         entry
             .filter(|entry| table.is_none_or(|table| table == entry.table))
             .ok_or(LedgerError::Reference { column, id })

@@ -3,15 +3,15 @@
 //! Reading walks the path component by component from the vault's own handle, so that no component can be swapped for a
 //! link between check and use. Writing is: temporary file, fsync, rename, fsync of the folder.
 
+mod handle;
+mod hash;
+
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 use vm_core::digest::{Sha256Digest, StreamHasher};
 use vm_core::id::EngineName;
@@ -22,6 +22,9 @@ use vm_core::view::{FileFault, VaultFiles};
 use crate::error::FileError;
 use crate::lock::LOCK_FILE;
 
+use handle::{Temporary, check_regular, create_temporary, fault, names, open_folder, open_regular, private, sync};
+use hash::{artifact, artifact_of, digests, hash, pump};
+
 /// Name of the database below the vault.
 pub const DATABASE_FILE: &str = "ledger.db";
 /// Largest file that is hashed, in bytes: 64 GiB, which takes about a minute. A sparse file claims a terabyte at no
@@ -30,12 +33,6 @@ pub const FILE_MAX: u64 = 64 << 30;
 /// Files from this size on, in bytes, get a BLAKE3 digest beside their SHA-256; below it, the second costs more in row
 /// length than it saves in checking.
 pub const BLAKE3_FROM: u64 = 1 << 20;
-/// Bytes read at once.
-const PIECE: usize = 128 * 1024;
-
-/// Numbers the temporary files of this process.
-static TEMPORARY: AtomicU64 = AtomicU64::new(0);
-
 /// An open vault folder. All paths are looked up from its handle.
 #[derive(Debug)]
 pub struct VaultDir {
@@ -288,39 +285,6 @@ impl VaultFiles for VaultDir {
     }
 }
 
-/// A temporary file that is removed unless it was renamed.
-struct Temporary<'a> {
-    folder: &'a OwnedFd,
-    name: Option<&'a str>,
-}
-
-impl<'a> Temporary<'a> {
-    const fn new(folder: &'a OwnedFd, name: &'a str) -> Self {
-        Self { folder, name: Some(name) }
-    }
-
-    fn rename_to(mut self, folder: &OwnedFd, name: &str, path: &str) -> Result<(), FileError> {
-        if let Some(temporary) = self.name {
-            renameat(self.folder, temporary, folder, name).map_err(|errno| fault(path, errno))?;
-            self.name = None;
-        }
-        sync(folder, path)
-    }
-}
-
-impl Drop for Temporary<'_> {
-    fn drop(&mut self) {
-        if let Some(name) = self.name {
-            // Left behind, it is a stray file that nothing names.
-            let _stray = unlinkat(self.folder, name, AtFlags::empty());
-        }
-    }
-}
-
-const fn private() -> Mode {
-    Mode::RUSR.union(Mode::WUSR)
-}
-
 /// Files that the ledger itself goes on writing: no artifact can be one of them.
 fn is_reserved(path: &VaultPath) -> bool {
     let first = path.components().next().unwrap_or_default();
@@ -331,157 +295,6 @@ fn split(path: &VaultPath) -> (Vec<&str>, &str) {
     let mut folders: Vec<&str> = path.components().collect();
     let name = folders.pop().unwrap_or_default();
     (folders, name)
-}
-
-fn open_folder(at: &OwnedFd, name: &str, path: &str) -> Result<OwnedFd, FileError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(at, name, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::LOOP | Errno::NOTDIR => {
-            let link = statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
-                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
-            let found = if link { "behind a symbolic link" } else { "behind something that is no folder" };
-            FileError::NotRegular { path: path.to_owned(), found }
-        }
-        other => fault(path, other),
-    })
-}
-
-/// Opens a regular file. What it is, is asked before it is opened, because opening a device can have effects, and again
-/// through the handle, because it may have been swapped between.
-fn open_regular(at: impl std::os::fd::AsFd, name: &Path, path: &str) -> Result<File, FileError> {
-    let at = at.as_fd();
-    let stat = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| fault(path, errno))?;
-    check_regular(FileType::from_raw_mode(stat.st_mode), path)?;
-    // Without waiting, so that a FIFO swapped in cannot hold us up.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = openat(at, name, flags, Mode::empty()).map_err(|errno| fault(path, errno))?;
-    let stat = fstat(&opened).map_err(|errno| fault(path, errno))?;
-    check_regular(FileType::from_raw_mode(stat.st_mode), path)?;
-    Ok(File::from(opened))
-}
-
-fn check_regular(found: FileType, path: &str) -> Result<(), FileError> {
-    let found = match found {
-        FileType::RegularFile => return Ok(()),
-        FileType::Directory => "a folder",
-        FileType::Symlink => "a symbolic link",
-        FileType::Fifo => "a FIFO",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "of an unknown kind",
-    };
-    Err(FileError::NotRegular { path: path.to_owned(), found })
-}
-
-type Digests = (Sha256Digest, vm_core::digest::Blake3Digest, u64);
-
-/// Hashes what `file` holds, handing each piece on, and refuses a file that changes meanwhile.
-fn hash(
-    mut file: File,
-    path: &str,
-    mut each: impl FnMut(&[u8]) -> Result<(), FileError>,
-) -> Result<Digests, FileError> {
-    let before = fstat(&file).map_err(|errno| fault(path, errno))?;
-    let claimed = u64::try_from(before.st_size).unwrap_or(u64::MAX);
-    if claimed > FILE_MAX {
-        let path = path.to_owned();
-        return Err(FileError::TooLarge { path, limit: FILE_MAX, found: claimed });
-    }
-    let mut hasher = StreamHasher::new();
-    let size = pump(&mut file, path, |piece| {
-        hasher.update(piece);
-        each(piece)
-    })?;
-    let after = fstat(&file).map_err(|errno| fault(path, errno))?;
-    let same =
-        (before.st_size, before.st_mtime, before.st_mtime_nsec) == (after.st_size, after.st_mtime, after.st_mtime_nsec);
-    if !same || size != claimed {
-        return Err(FileError::Changing { path: path.to_owned() });
-    }
-    let (sha256, blake3, _) = hasher.finish();
-    Ok((sha256, blake3, size))
-}
-
-/// Reads to the end, at most [`FILE_MAX`] bytes, and hands each piece on.
-fn pump(
-    source: &mut dyn Read,
-    path: &str,
-    mut each: impl FnMut(&[u8]) -> Result<(), FileError>,
-) -> Result<u64, FileError> {
-    let mut piece = vec![0; PIECE];
-    let mut size: u64 = 0;
-    loop {
-        let count = match source.read(&mut piece) {
-            Ok(0) => return Ok(size),
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(FileError::io(path, error)),
-        };
-        size = size.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        if size > FILE_MAX {
-            let path = path.to_owned();
-            return Err(FileError::TooLarge { path, limit: FILE_MAX, found: size });
-        }
-        each(piece.get(..count).unwrap_or_default())?;
-    }
-}
-
-fn digests(bytes: &[u8]) -> Digests {
-    let mut hasher = StreamHasher::new();
-    hasher.update(bytes);
-    hasher.finish()
-}
-
-fn artifact(path: VaultPath, sha256: Sha256Digest, blake3: vm_core::digest::Blake3Digest, size: u64) -> ArtifactFile {
-    ArtifactFile { path, size, sha256, blake3: (size >= BLAKE3_FROM).then_some(blake3) }
-}
-
-fn artifact_of(
-    sha256: Sha256Digest,
-    blake3: vm_core::digest::Blake3Digest,
-    size: u64,
-) -> Result<ArtifactFile, FileError> {
-    let hex = sha256.to_hex();
-    let path = format!("artifacts/{}/{hex}", hex.get(..2).unwrap_or_default());
-    let path = path.parse().map_err(FileError::Path)?;
-    Ok(artifact(path, sha256, blake3, size))
-}
-
-fn create_temporary(folder: &OwnedFd, path: &str) -> Result<(String, File), FileError> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    loop {
-        let number = TEMPORARY.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".tmp-{}-{number}", std::process::id());
-        match openat(folder, name.as_str(), flags, private()) {
-            Ok(made) => return Ok((name, File::from(made))),
-            // Left by a dead process that had our number.
-            Err(Errno::EXIST) => {}
-            Err(errno) => return Err(fault(path, errno)),
-        }
-    }
-}
-
-fn names(folder: &OwnedFd, path: &str) -> Result<Vec<String>, FileError> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(folder).map_err(|errno| fault(path, errno))? {
-        let entry = entry.map_err(|errno| fault(path, errno))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "." && name != ".." {
-            names.push(name);
-        }
-    }
-    Ok(names)
-}
-
-fn sync(folder: &OwnedFd, path: &str) -> Result<(), FileError> {
-    fsync(folder).map_err(|errno| fault(path, errno))
-}
-
-fn fault(path: &str, errno: Errno) -> FileError {
-    match errno {
-        Errno::LOOP => FileError::NotRegular { path: path.to_owned(), found: "a symbolic link" },
-        other => FileError::io(path, other),
-    }
 }
 
 #[cfg(test)]

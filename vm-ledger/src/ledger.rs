@@ -21,10 +21,11 @@ use crate::connection;
 use crate::error::{FileError, LedgerError, ProofFault};
 use crate::files::{DATABASE_FILE, VaultDir};
 use crate::lock::{LOCK_FILE, Lock, Patience};
+use crate::lookup;
 use crate::migration;
 use crate::openings::OpeningsKey;
 use crate::schema;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::tiles::{self, Edge};
 
 /// Epoch that a ledger begins in. Rows that change the epoch come with their own operation.
@@ -111,7 +112,7 @@ impl Ledger {
     /// [`LedgerError::SchemaAltered`] naming each difference, [`LedgerError::Genesis`],
     /// [`LedgerError::WrongKey`] where `access` does not hold the ledger's log key, [`LedgerError::Store`].
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
-        let dir = snapshot::open_vault(path)?;
+        let dir = lookup::open_vault(path)?;
         let conn = connection::open_writer(&dir, &access.patience, false)?;
         let version = schema::version(&conn)?;
         refuse_faults(&conn)?;
@@ -120,7 +121,7 @@ impl Ledger {
             return Err(LedgerError::NotALedger { reason: "its schema was never released" });
         }
         connection::make_durable(&conn)?;
-        let (id, genesis) = snapshot::genesis(&conn)?;
+        let (id, genesis) = lookup::genesis(&conn)?;
         check_key(&genesis, &access)?;
         let schema_cookie = cookie(&conn)?;
         Ok(Self { conn, dir, id, genesis, access, tail: None, schema_cookie, issued: BTreeSet::new() })
@@ -321,7 +322,7 @@ fn trusted_edge(conn: &Connection, key: &NoteKey) -> Result<Edge, LedgerError> {
         ProofFault::Store(error) => LedgerError::Store(error),
         _ => altered("an entry or a tile is missing or malformed"),
     })?;
-    let Some((filed, note)) = snapshot::last_checkpoint(conn)? else {
+    let Some((filed, note)) = lookup::last_checkpoint(conn)? else {
         return Err(altered("there is no checkpoint"));
     };
     let signed = Checkpoint::verify(&note, key).map_err(LedgerError::Checkpoint)?;

@@ -9,6 +9,7 @@ pub mod hazmat;
 mod journal;
 mod ledger;
 mod lock;
+mod lookup;
 mod matching;
 mod migration;
 pub mod openings;

@@ -17,8 +17,8 @@ use crate::append::Batch;
 use crate::error::{Cause, LedgerError};
 use crate::ledger::{begin, sync_vault};
 use crate::lock::{Lock, Patience};
+use crate::lookup::genesis_of;
 use crate::migration;
-use crate::snapshot::genesis_of;
 use crate::tiles::Edge;
 
 /// What was restored.

@@ -5,13 +5,14 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::Note;
-use vm_core::record::{Column, Genesis, LogEntry, SCHEMA, SchemaVersion, StoredRow, Table};
+use vm_core::record::{Genesis, LogEntry, SCHEMA, SchemaVersion, Table};
 use vm_core::redact::Opening;
 use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
 
 use crate::connection;
-use crate::error::{LedgerError, OpeningsError, StoreError, table_subject};
+use crate::error::{LedgerError, OpeningsError, StoreError};
 use crate::files::VaultDir;
+use crate::lookup;
 use crate::matching;
 use crate::migration;
 use crate::openings::{self, OpeningsKey};
@@ -54,7 +55,7 @@ impl Snapshot {
     /// [`LedgerError::NoVault`], [`LedgerError::NotALedger`], [`LedgerError::NewerSchema`],
     /// [`LedgerError::SchemaAltered`] where there is no log left to read, [`LedgerError::Store`].
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let dir = open_vault(path)?;
+        let dir = lookup::open_vault(path)?;
         let conn = connection::open_reader(&dir)?;
         // The transaction pins the state with its first read and ends with the connection.
         conn.execute_batch("BEGIN")?;
@@ -100,7 +101,7 @@ impl Snapshot {
     /// # Errors
     /// [`LedgerError::Genesis`] where it is missing, malformed or altered.
     pub fn genesis(&self) -> Result<Genesis, LedgerError> {
-        genesis(&self.conn).map(|(_, genesis)| genesis)
+        lookup::genesis(&self.conn).map(|(_, genesis)| genesis)
     }
 
     /// The latest signed checkpoint as stored; none in an empty ledger. Its signature is not checked here.
@@ -108,7 +109,7 @@ impl Snapshot {
     /// # Errors
     /// [`LedgerError::Checkpoint`] where it is no note.
     pub fn checkpoint(&self) -> Result<Option<Note>, LedgerError> {
-        Ok(last_checkpoint(&self.conn)?.map(|(_, note)| note))
+        Ok(lookup::last_checkpoint(&self.conn)?.map(|(_, note)| note))
     }
 
     /// The signed checkpoint stored for exactly `size` entries.
@@ -119,7 +120,7 @@ impl Snapshot {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let sql = "SELECT note FROM checkpoints WHERE size = ?1";
         let text: Option<String> = self.conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
-        text.map(|text| parse_note(&text)).transpose()
+        text.map(|text| lookup::parse_note(&text)).transpose()
     }
 
     /// Openings kept for a row; none where there are none.
@@ -127,7 +128,7 @@ impl Snapshot {
     /// # Errors
     /// [`OpeningsError`].
     pub fn openings(&self, key: &OpeningsKey, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
-        let ledger = ledger_id(&self.conn).map_err(OpeningsError::Ledger)?;
+        let ledger = lookup::ledger_id(&self.conn).map_err(OpeningsError::Ledger)?;
         openings::load(&self.conn, key, ledger, row)
     }
 
@@ -174,15 +175,9 @@ impl Snapshot {
         let Some(columns) = entry.table.columns(entry.schema) else {
             return Ok(rows::malformed("schema"));
         };
-        let state = row_by_id(&self.conn, sql, entry, columns).map_err(store)?;
+        let state = lookup::row_by_id(&self.conn, sql, entry, columns).map_err(store)?;
         Ok(state.unwrap_or(RowState::Missing))
     }
-}
-
-fn row_by_id(conn: &Connection, sql: &str, entry: &LogEntry, columns: &[Column]) -> rusqlite::Result<Option<RowState>> {
-    conn.prepare_cached(sql)?
-        .query_row([entry.row_id.as_bytes()], |row| rows::read_row(row, 0, entry.table, entry.schema, columns))
-        .optional()
 }
 
 impl EvidenceView for Snapshot {
@@ -190,7 +185,7 @@ impl EvidenceView for Snapshot {
         if self.size == 0 {
             return Err(ViewError::Empty);
         }
-        ledger_id(&self.conn).map_err(ViewError::store)
+        lookup::ledger_id(&self.conn).map_err(ViewError::store)
     }
 
     fn schema(&self) -> Result<(SchemaVersion, String), ViewError> {
@@ -267,13 +262,13 @@ impl EvidenceView for Snapshot {
     }
 
     fn row(&self, id: RowId) -> Result<Option<LoggedRow>, ViewError> {
-        let Some(entry) = entry_of(&self.conn, id).map_err(store)? else {
+        let Some(entry) = lookup::entry_of(&self.conn, id).map_err(store)? else {
             return Ok(None);
         };
         match self.state(&entry)? {
             RowState::Present(row) => Ok(Some(LoggedRow { entry, row })),
             RowState::Malformed { column } => {
-                let fault = format!("{}.{column} is malformed", table_subject(entry.table, &id));
+                let fault = format!("row {id} of {}: {column} is malformed", entry.table);
                 Err(ViewError::store(LedgerError::SchemaAltered { faults: vec![fault] }))
             }
             _ => Ok(None),
@@ -322,93 +317,6 @@ impl EvidenceView for Snapshot {
     }
 }
 
-/// Opens the folder of a vault.
-pub(crate) fn open_vault(path: &Path) -> Result<VaultDir, LedgerError> {
-    let absent = || LedgerError::NoVault { path: path.to_owned() };
-    let dir = VaultDir::open(path).map_err(|error| match error {
-        crate::error::FileError::Missing { .. } => absent(),
-        other => other.into(),
-    })?;
-    match dir.names()?.iter().any(|name| name == crate::files::DATABASE_FILE) {
-        true => Ok(dir),
-        false => Err(absent()),
-    }
-}
-
-/// The ledger's name: the leaf hash at place 0.
-pub(crate) fn ledger_id(conn: &Connection) -> Result<LedgerId, LedgerError> {
-    let entry = entry_at(conn, 0)?.ok_or(LedgerError::Genesis(None))?;
-    Ok(LedgerId::from_genesis(entry.leaf))
-}
-
-/// The ledger's name and its genesis, whose row must hash to that name.
-pub(crate) fn genesis(conn: &Connection) -> Result<(LedgerId, Genesis), LedgerError> {
-    let fault = |error| LedgerError::Genesis(Some(error));
-    let entry = entry_at(conn, 0)?.ok_or(LedgerError::Genesis(None))?;
-    let columns = entry.table.columns(entry.schema).ok_or(LedgerError::Genesis(None))?;
-    let sql = select_sql(entry.table, entry.schema).ok_or(LedgerError::Genesis(None))?;
-    let Some(RowState::Present(row)) = row_by_id(conn, &sql, &entry, columns)? else {
-        return Err(LedgerError::Genesis(None));
-    };
-    if row.leaf_hash().map_err(fault)? != entry.leaf {
-        return Err(LedgerError::Genesis(None));
-    }
-    Ok((LedgerId::from_genesis(entry.leaf), genesis_of(&row)?))
-}
-
-/// The genesis that a row holds.
-pub(crate) fn genesis_of(row: &StoredRow) -> Result<Genesis, LedgerError> {
-    let fault = |error| LedgerError::Genesis(Some(error));
-    let kind = vm_core::record::SystemKind::Genesis.as_str();
-    let json = row.text("meta_json").filter(|_| row.text("kind") == Some(kind));
-    let json = json.ok_or(LedgerError::Genesis(None))?;
-    let value = vm_core::canonical::parse(json.as_bytes(), vm_core::canonical::BYTES_MAX);
-    let value = value.map_err(|error| fault(vm_core::error::RecordError::Canonical(error)))?;
-    Genesis::from_value(&value).map_err(fault)
-}
-
-/// The entry that names a row.
-pub(crate) fn entry_of(conn: &Connection, id: RowId) -> rusqlite::Result<Option<LogEntry>> {
-    let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE row_id = ?1");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let entry = statement.query_row([id.as_bytes()], |row| rows::read_entry(row, 0)).optional()?;
-    Ok(entry.and_then(well_formed))
-}
-
-fn entry_at(conn: &Connection, seq: i64) -> rusqlite::Result<Option<LogEntry>> {
-    let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE seq = ?1");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let entry = statement.query_row([seq], |row| rows::read_entry(row, 0)).optional()?;
-    Ok(entry.and_then(well_formed))
-}
-
-const fn well_formed(entry: StoredEntry) -> Option<LogEntry> {
-    match entry {
-        StoredEntry::Entry(entry) => Some(entry),
-        StoredEntry::Malformed { .. } => None,
-    }
-}
-
-/// The latest checkpoint: size it is filed under, and note.
-pub(crate) fn last_checkpoint(conn: &Connection) -> Result<Option<(u64, Note)>, LedgerError> {
-    let sql = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let Some((size, text)) = conn.prepare_cached(sql)?.query_row([], read).optional()? else {
-        return Ok(None);
-    };
-    Ok(Some((u64::try_from(size).unwrap_or(u64::MAX), parse_note(&text)?)))
-}
-
-fn parse_note(text: &str) -> Result<Note, LedgerError> {
-    let fault = |error| LedgerError::Checkpoint(vm_seal::error::CheckpointError::Note(error));
-    Note::parse(text.as_bytes()).map_err(fault)
-}
-
-fn select_sql(table: Table, schema: SchemaVersion) -> Option<String> {
-    let columns = rows::column_list(table, schema)?;
-    Some(format!("SELECT {columns} FROM {table} WHERE id = ?1"))
-}
-
 /// How a table of a file of `version` can be read. Every schema so far has the same columns in each table.
 fn readable(conn: &Connection, table: Table, version: SchemaVersion) -> Result<Readable, LedgerError> {
     let Some(columns) = table.columns(version) else {
@@ -419,7 +327,7 @@ fn readable(conn: &Connection, table: Table, version: SchemaVersion) -> Result<R
         return Ok(Readable::Gone);
     }
     let lacking = columns.iter().find(|column| !present.iter().any(|name| name == column.name));
-    match (lacking, select_sql(table, SCHEMA)) {
+    match (lacking, lookup::select_sql(table, SCHEMA)) {
         (Some(column), _) => Ok(Readable::Lacks(column.name)),
         (None, Some(sql)) => Ok(Readable::Yes(sql)),
         (None, None) => Ok(Readable::NotYet),

@@ -16,8 +16,8 @@ use vm_seal::seal::bundle_path;
 use crate::append::{replayed, table_resource, use_of};
 use crate::error::{FileError, LedgerError};
 use crate::ledger::Ledger;
+use crate::lookup;
 use crate::scroll::TornTail;
-use crate::snapshot;
 
 /// Format string of an anchor row's JSON.
 pub const ANCHOR_FORMAT: &str = "vm-anchor-record-v0";
@@ -217,7 +217,7 @@ impl Ledger {
     }
 
     fn standing(&self, id: RowId) -> Result<Appended, LedgerError> {
-        let entry = snapshot::entry_of(&self.conn, id)?;
+        let entry = lookup::entry_of(&self.conn, id)?;
         let entry = entry.ok_or(LedgerError::LogAltered { reason: "a row is not in it" })?;
         Ok(replayed(&entry))
     }

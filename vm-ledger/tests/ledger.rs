@@ -1,4 +1,5 @@
 //! Appending and reading back: rows, permits, references, idempotency, tiles and proofs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

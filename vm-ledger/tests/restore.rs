@@ -1,4 +1,5 @@
 //! A ledger rebuilt from its own leaf data is the same ledger; from anything else, there is none.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod common;
 
@@ -71,6 +72,9 @@ fn the_same_rows_roots_and_checkpoints_and_it_goes_on() {
     restored(&third, &leaves, &notes[notes.len() - 1..]).unwrap();
 }
 
+/// Name of the fault, leaves, checkpoints, and the codes that may tell of it.
+type Case<'a> = (&'a str, &'a [Vec<u8>], &'a [Note], &'a [&'a str]);
+
 #[test]
 fn anything_but_what_was_signed_is_refused_and_leaves_no_ledger() {
     let fixture = sample();
@@ -96,7 +100,7 @@ fn anything_but_what_was_signed_is_refused_and_leaves_no_ledger() {
         let ledger = Ledger::init(dir.path(), common::genesis(), header, access(5)).unwrap();
         export(&ledger).1
     };
-    let cases: Vec<(&str, &[Vec<u8>], &[Note], &[&str])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("swapped", &swapped, &notes[last..], &["import-root"]),
         ("altered", &altered, &notes[last..], &["import-root"]),
         ("cut", &leaves[..400], &notes, &["import-uncovered"]),

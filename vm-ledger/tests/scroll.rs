@@ -1,4 +1,5 @@
 //! Scrolls on disk: written, cut, altered, torn, adopted; all of it with no database.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Seals, anchors, capabilities, recoveries: each by its own operation, each bound to what is stored.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod common;
 
@@ -123,7 +124,7 @@ fn an_anchor_must_stamp_the_bundle_that_is_stored_and_recorded() {
     let anchor = evidence(&sealed);
     let (seals, anchors) = (permit::<act::Seal>(fixture.id()), permit::<act::Anchor>(fixture.id()));
     let header = fixture.maker.header();
-    let mut refused = |fixture: &mut Fixture, anchor: &AnchorEvidence<'_>, code: &str| {
+    let refused = |fixture: &mut Fixture, anchor: &AnchorEvidence<'_>, code: &str| {
         let error = fixture.ledger.record_anchor(&anchors, header, anchor, now()).unwrap_err();
         assert_eq!(error.code(), code);
         assert!(!fixture.path().join("anchors").exists(), "{code} left a file");

@@ -1,0 +1,48 @@
+//! Faults of openings.
+
+use thiserror::Error;
+
+use super::LedgerError;
+
+/// Openings that could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpeningsError {
+    /// A format or suite that this build does not know.
+    #[error("unknown format {found:?}")]
+    FormatUnknown {
+        /// What was found.
+        found: String,
+    },
+    /// They are encrypted under another key.
+    #[error("openings are encrypted under key {expected}, the key given is {found}")]
+    OtherKey {
+        /// Key id stored.
+        expected: String,
+        /// Key id given.
+        found: String,
+    },
+    /// They do not decrypt: changed, or moved from another row or ledger.
+    #[error("openings do not decrypt")]
+    Unauthentic,
+    /// They decrypt to something else than openings.
+    #[error("openings are malformed")]
+    Malformed,
+    /// The ledger could not be read.
+    #[error("ledger")]
+    Ledger(#[source] LedgerError),
+}
+
+impl OpeningsError {
+    /// Stable, machine-readable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::OtherKey { .. } => "openings-other-key",
+            Self::Unauthentic => "openings-unauthentic",
+            Self::Malformed => "openings-malformed",
+            Self::Ledger(source) => source.code(),
+        }
+    }
+}
