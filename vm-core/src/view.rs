@@ -3,15 +3,13 @@
 //! A view hands over what is stored, unjudged: rules live in `vm-seal`. Visits stream, so that a ledger of any size is
 //! read in bounded memory; a visitor ends a visit early with [`Visit::Stop`].
 
-use std::error::Error;
-
-use thiserror::Error;
-
 use crate::capability::{Permit, act};
 use crate::id::{EngineName, LedgerId, RowId, TraceId};
 use crate::instant::Instant;
 use crate::path::VaultPath;
 use crate::record::{Appended, LogEntry, RowDraft, SchemaVersion, StoredRow, Table};
+
+pub use crate::error::{FileFault, JournalError, ViewError};
 
 /// Whether a visit goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,52 +182,6 @@ pub trait VaultFiles {
     fn engines(&self) -> Result<Vec<EngineName>, FileFault>;
 }
 
-/// Why a file of a vault could not be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum FileFault {
-    /// Nothing is there.
-    #[error("no such file: {path}")]
-    Missing {
-        /// Path below the vault.
-        path: String,
-    },
-    /// Something is there that is no regular file, or the way leads through a link.
-    #[error("not a regular file below the vault: {path}")]
-    NotRegular {
-        /// Path below the vault.
-        path: String,
-    },
-    /// The machine would not read it.
-    #[error("cannot read {path}")]
-    Unreadable {
-        /// Path below the vault.
-        path: String,
-        /// What the machine said.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-/// A view that could not answer. Never a pass: whoever gets one is undecided.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ViewError {
-    /// The ledger holds nothing, not even a genesis.
-    #[error("the ledger is empty")]
-    Empty,
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[source] Box<dyn Error + Send + Sync>),
-}
-
-impl ViewError {
-    /// Wraps a failure of the store.
-    pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
-        Self::Store(Box::new(source))
-    }
-}
-
 /// Where rows are recorded. The one way in, and it demands a permit.
 pub trait Journal {
     /// Appends `drafts` in order, all or none, and returns when they are durable.
@@ -237,26 +189,4 @@ pub trait Journal {
     /// # Errors
     /// [`JournalError`]; nothing was recorded.
     fn append(&mut self, permit: &Permit<act::Record>, drafts: Vec<RowDraft>) -> Result<Vec<Appended>, JournalError>;
-}
-
-/// A journal that refused or failed.
-#[derive(Debug, Error)]
-#[error("the journal did not record: {code}")]
-pub struct JournalError {
-    code: &'static str,
-    #[source]
-    source: Box<dyn Error + Send + Sync>,
-}
-
-impl JournalError {
-    /// Wraps the journal's own error under its stable code.
-    pub fn new(code: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { code, source: Box::new(source) }
-    }
-
-    /// Stable code of the cause.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.code
-    }
 }

@@ -127,90 +127,85 @@ fn rule(table: Table, name: Option<&str>, keep: &[&str], shape: &[&str]) -> Rule
 }
 
 fn builtin_rules() -> Vec<Rule> {
-    vec![
-        rule(
-            Table::ToolInvocations,
-            None,
-            &[
-                "/tool",
-                "/output_json/error/code",
-                "/output_json/exit_code",
-                "/meta_json/client",
-                "/meta_json/exit_code",
-            ],
-            &["/input_json", "/output_json", "/meta_json"],
-        ),
-        rule(
-            Table::McpCalls,
-            None,
-            &[
-                "/rpc_id",
-                "/method",
-                "/meta_json/reason",
-                "/body_json/jsonrpc",
-                "/body_json/id",
-                "/body_json/method",
-                "/body_json/params/name",
-                "/body_json/params/protocolVersion",
-                "/body_json/params/requestId",
-                "/body_json/params/clientInfo/name",
-                "/body_json/params/clientInfo/version",
-                "/body_json/params/level",
-                "/body_json/result/protocolVersion",
-                "/body_json/result/supportedVersions",
-                "/body_json/result/resultType",
-                "/body_json/result/isError",
-                "/body_json/result/serverInfo/name",
-                "/body_json/result/serverInfo/version",
-                "/body_json/result/tools/*/name",
-                "/body_json/result/prompts/*/name",
-                "/body_json/result/content/*/type",
-                "/body_json/error/code",
-            ],
-            &[
-                "/body_json",
-                "/body_json/params/arguments",
-                "/body_json/params/_meta",
-                "/body_json/params/capabilities",
-                "/body_json/result/capabilities",
-                "/body_json/result/_meta",
-                "/body_json/*/method",
-                "/meta_json",
-            ],
-        ),
-        rule(
-            Table::ProofArtifacts,
-            Some("deploy"),
-            &[
-                "/meta_json/format",
-                "/meta_json/component",
-                "/meta_json/version",
-                "/meta_json/chain_ref",
-                "/meta_json/evidence",
-            ],
-            &["/meta_json"],
-        ),
-        rule(
-            Table::ProofArtifacts,
-            Some("proof-rune"),
-            &[
-                "/meta_json/format",
-                "/meta_json/capability_hash",
-                "/meta_json/merkle_root",
-                "/meta_json/epoch",
-                "/meta_json/ts",
-                "/payload/format",
-            ],
-            &["/meta_json", "/payload"],
-        ),
-        rule(
-            Table::ProofArtifacts,
-            None,
-            &["/meta_json/format", "/meta_json/name", "/event/format", "/event/kind", "/event/name"],
-            &["/meta_json", "/event"],
-        ),
-        rule(Table::ShadowReceipts, None, &["/horizon_id", "/reason"], &["/meta_json"]),
-    ]
+    // The named rules of a table stand before the one for the rest of it: the first that fits decides.
+    vec![tool_rule(), mcp_rule(), deploy_rule(), rune_rule(), artifact_rule(), shadow_rule()]
+}
+
+fn tool_rule() -> Rule {
+    let keep =
+        ["/tool", "/output_json/error/code", "/output_json/exit_code", "/meta_json/client", "/meta_json/exit_code"];
+    rule(Table::ToolInvocations, None, &keep, &["/input_json", "/output_json", "/meta_json"])
+}
+
+fn mcp_rule() -> Rule {
+    let keep = [
+        "/rpc_id",
+        "/method",
+        "/meta_json/reason",
+        "/body_json/jsonrpc",
+        "/body_json/id",
+        "/body_json/method",
+        "/body_json/params/name",
+        "/body_json/params/protocolVersion",
+        "/body_json/params/requestId",
+        "/body_json/params/clientInfo/name",
+        "/body_json/params/clientInfo/version",
+        "/body_json/params/level",
+        "/body_json/result/protocolVersion",
+        "/body_json/result/supportedVersions",
+        "/body_json/result/resultType",
+        "/body_json/result/isError",
+        "/body_json/result/serverInfo/name",
+        "/body_json/result/serverInfo/version",
+        "/body_json/result/tools/*/name",
+        "/body_json/result/prompts/*/name",
+        "/body_json/result/content/*/type",
+        "/body_json/error/code",
+    ];
+    let shape = [
+        "/body_json",
+        "/body_json/params/arguments",
+        "/body_json/params/_meta",
+        "/body_json/params/capabilities",
+        "/body_json/result/capabilities",
+        "/body_json/result/_meta",
+        "/body_json/*/method",
+        "/meta_json",
+    ];
+    rule(Table::McpCalls, None, &keep, &shape)
+}
+
+fn deploy_rule() -> Rule {
+    let keep = [
+        "/meta_json/format",
+        "/meta_json/component",
+        "/meta_json/version",
+        "/meta_json/chain_ref",
+        "/meta_json/evidence",
+    ];
+    rule(Table::ProofArtifacts, Some("deploy"), &keep, &["/meta_json"])
+}
+
+fn rune_rule() -> Rule {
+    let keep = [
+        "/meta_json/format",
+        "/meta_json/capability_hash",
+        "/meta_json/merkle_root",
+        "/meta_json/epoch",
+        "/meta_json/ts",
+        "/payload/format",
+    ];
+    rule(Table::ProofArtifacts, Some("proof-rune"), &keep, &["/meta_json", "/payload"])
+}
+
+/// Artifacts of any other kind, and the events of scrolls, whose content stands below `/event`.
+fn artifact_rule() -> Rule {
+    let keep = ["/meta_json/format", "/meta_json/name", "/event/format", "/event/kind", "/event/name"];
+    rule(Table::ProofArtifacts, None, &keep, &["/meta_json", "/event"])
+}
+
+fn shadow_rule() -> Rule {
+    rule(Table::ShadowReceipts, None, &["/horizon_id", "/reason"], &["/meta_json"])
 }
 
 #[cfg(test)]
