@@ -5,6 +5,7 @@
 //!
 //! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`).
 
+pub mod chain;
 pub mod config;
 pub mod demo;
 pub mod error;
@@ -17,3 +18,8 @@ pub mod system;
 pub mod trust;
 pub mod vault;
 pub mod verify;
+
+/// The example of the crate's page, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

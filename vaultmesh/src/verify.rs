@@ -104,6 +104,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     for fault in reader.view().schema_faults() {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
+    report.merge(vm_shadow::check_all(reader.view()).map_err(VaultError::View)?);
     let mut states = Vec::new();
     let mut anchored_to = 0;
     for seal in &seals {
@@ -246,7 +247,8 @@ pub(crate) fn judge_token(
     now: Instant,
     subject: &str,
 ) -> (Report, Option<AnchorState>) {
-    let (mut report, verified) = vm_anchor::verify::verify_token(token, &bundle.file_hash(), None, policy, now);
+    let (report, verified) = vm_anchor::verify::verify_token(token, &bundle.file_hash(), None, policy, now);
+    let mut report = report.within(subject);
     let Some(verified) = verified else { return (report, None) };
     let backdated = is_backdated(&verified, bundle.sealed_at());
     if backdated {

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::error::CapabilityError;
 use crate::id::EngineName;
 
-pub use permit::{Act, Authority, Holder, Invocation, Permit, act};
+pub use permit::{Act, Authority, Holder, INVOCATION_SKEW_MICROS, Invocation, Permit, act};
 pub use token::{CHAIN_MAX, Chain, Grant, Token};
 
 /// What a token may allow: a closed set.

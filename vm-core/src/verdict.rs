@@ -343,9 +343,12 @@ impl Report {
         self.checks.push(what.into());
     }
 
-    /// Adds a finding.
+    /// Adds a finding, once: what several checks come across is still one thing.
     pub fn find(&mut self, finding: Finding) {
         self.worst = self.worst.max(Some(finding.code.severity()));
+        if self.findings.contains(&finding) {
+            return;
+        }
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
         } else {
@@ -361,6 +364,18 @@ impl Report {
         for finding in other.findings {
             self.find(finding);
         }
+    }
+
+    /// The same report on a part of something: `whole` is put before every check and subject.
+    #[must_use]
+    pub fn within(mut self, whole: &str) -> Self {
+        for check in &mut self.checks {
+            *check = format!("{whole}: {check}");
+        }
+        for finding in &mut self.findings {
+            finding.subject = format!("{whole}: {}", finding.subject);
+        }
+        self
     }
 
     /// The answer: contradicted if anything is, else undecided if anything is or nothing was checked, else verified.
@@ -416,8 +431,8 @@ mod tests {
         let mut report = Report::new();
         report.checked("something");
         assert_eq!(report.verdict(), Verdict::Verified);
-        for _ in 0..FINDINGS_MAX {
-            report.find(Finding::new(Code::TimeNotMonotonic, "row"));
+        for row in 0..FINDINGS_MAX {
+            report.find(Finding::new(Code::TimeNotMonotonic, format!("row {row}")));
         }
         assert_eq!(report.verdict(), Verdict::Verified);
         report.find(Finding::new(Code::NoTrustKey, "vault"));
@@ -428,6 +443,20 @@ mod tests {
         assert_eq!(whole.verdict(), Verdict::Contradicted);
         assert_eq!(whole.findings().len(), FINDINGS_MAX);
         assert_eq!(whole.findings_dropped(), 2);
+    }
+
+    #[test]
+    fn a_finding_counts_once_and_a_part_names_its_whole() {
+        let mut report = Report::new();
+        report.checked("path");
+        for _ in 0..3 {
+            report.find(Finding::new(Code::RowAltered, "row 1"));
+        }
+        let report = report.within("anchor 2");
+        assert_eq!(report.checks(), ["anchor 2: path"]);
+        let subjects: Vec<_> = report.findings().iter().map(Finding::subject).collect();
+        assert_eq!(subjects, ["anchor 2: row 1"]);
+        assert_eq!(report.verdict(), Verdict::Contradicted);
     }
 
     #[test]

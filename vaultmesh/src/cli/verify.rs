@@ -3,13 +3,19 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use vaultmesh::chain::{verify_against, verify_artifact};
+use vaultmesh::error::VaultError;
+use vaultmesh::keys::KeyStore;
+use vaultmesh::read::Reader;
 use vaultmesh::system::SystemClock;
 use vaultmesh::verify::verify_vault;
 use vm_core::id::TraceId;
 use vm_core::source::Clock as _;
+use vm_ledger::OpeningsKey;
 
 use super::context::Context;
 use super::error::CliError;
+use super::input::Lines;
 use super::outside::{TrustArgs, read_head, verified};
 use crate::render::Output;
 
@@ -26,7 +32,7 @@ over all its evidence. Without one of these the answer is undecided (exit 3), an
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
-    /// One file below the vault, or the id of an artifact's row [default: the whole vault]
+    /// One artifact: its row's id, its path below the vault, or a file anywhere [default: the whole vault]
     artifact: Option<String>,
     /// With an artifact: its rows, seals and anchors too
     #[arg(long, requires = "artifact")]
@@ -48,7 +54,25 @@ impl Verify {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let mut outside = self.trust.load()?;
         outside.head = self.head.as_deref().map(read_head).transpose()?;
-        let reader = context.reader()?;
-        Ok(verified(verify_vault(&reader, &outside, SystemClock.now())?))
+        let (reader, now) = (context.reader()?, SystemClock.now());
+        let answer = match (&self.artifact, &self.against) {
+            (Some(artifact), _) => verify_artifact(&reader, artifact, self.full_chain, &outside, now)?,
+            (None, Some(capture)) => {
+                let mut lines = Lines::open(capture)?;
+                let openings = openings(context, &reader)?;
+                verify_against(&reader, lines.reader(), self.connection, openings.as_ref())?
+            }
+            (None, None) => verify_vault(&reader, &outside, now)?,
+        };
+        Ok(verified(answer))
+    }
+}
+
+/// The key that opens commitments, where this machine has it; without it redacted frames stay undecided.
+fn openings(context: &Context, reader: &Reader) -> Result<Option<OpeningsKey>, CliError> {
+    match KeyStore::new(&context.keys()?.value, reader.ledger()).openings() {
+        Ok(key) => Ok(Some(key)),
+        Err(VaultError::KeyMissing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

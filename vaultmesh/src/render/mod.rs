@@ -14,17 +14,15 @@ use vm_core::verdict::{Finding, Report, Verdict};
 pub(crate) use page::{Page, Style};
 pub(crate) use progress::Progress;
 
-/// How results are written.
+/// How results are written: as text for people, one indented JSON object, one compact JSON object a line (each element
+/// of a list, then the rest), or one YAML document. What each variant is stands here and not beside it, since clap would
+/// put that into every command's help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Text for people.
     #[default]
     Human,
-    /// One indented JSON object.
     Json,
-    /// One compact JSON object a line: each element of a list, then the rest.
     Jsonl,
-    /// One YAML document.
     Yaml,
 }
 

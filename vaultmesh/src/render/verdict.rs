@@ -1,6 +1,6 @@
 //! Verdicts and findings for people: grouped by severity, the worst first.
 
-use vm_core::verdict::{Finding, Severity, Verdict};
+use vm_core::verdict::{Code, Finding, Severity, Verdict};
 
 use super::{Page, Style};
 
@@ -34,8 +34,8 @@ pub(super) fn write_findings(page: &mut Page, findings: &[Finding], dropped: u64
         }
         page.write(style, title);
         page.line(&format!(" ({})", group.len()));
-        for finding in group {
-            write_finding(page, finding);
+        for code in Code::ALL {
+            write_code(page, *code, group.iter().filter(|finding| finding.code() == *code));
         }
     }
     if dropped > 0 {
@@ -43,27 +43,33 @@ pub(super) fn write_findings(page: &mut Page, findings: &[Finding], dropped: u64
     }
 }
 
-fn write_finding(page: &mut Page, finding: &Finding) {
-    page.write(Style::Strong, &format!("  {}", finding.code()));
-    page.line(&format!("  {}", finding.subject()));
+/// All findings of one code: what it means once, then each subject.
+fn write_code<'a>(page: &mut Page, code: Code, findings: impl Iterator<Item = &'a &'a Finding>) {
+    let mut findings = findings.peekable();
+    if findings.peek().is_none() {
+        return;
+    }
+    page.write(Style::Strong, &format!("  {code}"));
+    page.line(&format!("  {}", code.meaning()));
     let mut part = |name: &str, text: &str| {
         page.write(Style::Faint, &format!("    {name:<9}"));
         page.line(&format!(" {text}"));
     };
-    part("means", finding.code().meaning());
-    if let Some(expected) = finding.expected_value() {
-        part("expected", expected);
+    for finding in findings {
+        part("at", finding.subject());
+        if let Some(expected) = finding.expected_value() {
+            part("expected", expected);
+        }
+        if let Some(found) = finding.found_value() {
+            part("found", found);
+        }
     }
-    if let Some(found) = finding.found_value() {
-        part("found", found);
-    }
-    part("remedy", finding.code().remedy());
+    part("remedy", code.remedy());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vm_core::verdict::Code;
 
     #[test]
     fn the_worst_comes_first() {

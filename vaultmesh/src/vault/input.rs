@@ -59,6 +59,23 @@ pub struct ToolInput {
     pub common: Common,
 }
 
+impl ToolInput {
+    /// A whole act of the tool called `tool`, of which nothing else is said.
+    pub fn named(tool: impl Into<String>) -> Self {
+        Self {
+            tool: tool.into(),
+            phase: None,
+            status: None,
+            input: None,
+            output: None,
+            intent: None,
+            duration_us: None,
+            meta: None,
+            common: Common::default(),
+        }
+    }
+}
+
 /// A proof artifact.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

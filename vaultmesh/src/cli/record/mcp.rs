@@ -11,13 +11,18 @@ use serde::Serialize;
 use vaultmesh::error::VaultError;
 use vaultmesh::mcp::{Capture, proxy};
 use vaultmesh::vault::{CaptureOptions, CaptureRecorded, McpRecorder};
-use vm_core::id::TraceId;
+use vm_core::id::{RowId, TraceId};
+use vm_core::record::{LogEntry, McpKind, StoredRow};
+use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::fields::Noticed;
 use crate::cli::input::Lines;
 use crate::render::{Human, Output, Page, Style};
+
+/// Most calls without answer that are listed one by one: more than a person reads.
+const CALLS_MAX: usize = 1_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,12 +59,39 @@ struct Traffic {
     rows: u64,
     replayed: u64,
     unanswered: u64,
+    /// The calls that got no answer, as many as are listed.
+    calls: Vec<Call>,
     /// Exit code of the server, where one was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     server_exit: Option<i32>,
     /// Frames that were recorded and whose receiver had gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undelivered: Option<u64>,
+}
+
+/// A call that got no answer.
+#[derive(Serialize)]
+struct Call {
+    row: RowId,
+    /// Row of the request.
+    request: Option<RowId>,
+    direction: Option<String>,
+    /// JSON-RPC id, as it was kept.
+    rpc_id: Option<String>,
+    method: Option<String>,
+}
+
+impl Call {
+    fn of(entry: &LogEntry, row: &StoredRow) -> Self {
+        let text = |name: &str| row.text(name).map(str::to_owned);
+        Self {
+            row: entry.row_id,
+            request: row.row_ref("answers_id").ok().flatten(),
+            direction: text("direction"),
+            rpc_id: text("rpc_id"),
+            method: text("method"),
+        }
+    }
 }
 
 impl Mcp {
@@ -90,26 +122,61 @@ fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> R
         }
         lines.rewind().map_err(|source| CliError::file(path, source))?;
     }
-    let recorded = context.open()?.record_capture(lines.reader(), options)?;
-    Ok(traffic(recorded, None))
+    let mut vault = context.open()?;
+    let from = size(context)?;
+    let recorded = vault.record_capture(lines.reader(), options)?;
+    drop(vault);
+    traffic(context, from, recorded, None)
 }
 
 /// Runs a server between our stdin and stdout.
 fn record_live(context: &Context, command: Command, options: &CaptureOptions) -> Result<Output, CliError> {
     let (recorder, told) = McpRecorder::new(context.open()?, options);
+    let from = size(context)?;
     let outcome = proxy::run(command, io::stdin(), io::stdout(), recorder)?;
     let recorded = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(traffic(recorded, Some(outcome)))
+    traffic(context, from, recorded, Some(outcome))
 }
 
-fn traffic(recorded: CaptureRecorded, outcome: Option<proxy::Outcome>) -> Output {
-    let CaptureRecorded { connection, trace, frames, rows, unanswered, replayed, findings } = recorded;
+fn size(context: &Context) -> Result<u64, CliError> {
+    Ok(context.reader()?.view().size().map_err(VaultError::View)?)
+}
+
+/// The calls of `connection` without answer, recorded at place `from` or later.
+fn unanswered(context: &Context, from: u64, connection: TraceId) -> Result<Vec<Call>, CliError> {
+    let reader = context.reader()?;
+    let mut calls = Vec::new();
+    let visit = &mut |entry, state| {
+        if let (StoredEntry::Entry(entry), RowState::Present(row)) = (entry, state)
+            && row.text("kind") == Some(McpKind::NoAnswer.as_str())
+            && row.blob("connection") == Some(connection.as_bytes())
+        {
+            calls.push(Call::of(&entry, &row));
+        }
+        Ok(if calls.len() < CALLS_MAX { Visit::Continue } else { Visit::Stop })
+    };
+    let size = reader.view().size().map_err(VaultError::View)?;
+    reader.view().visit_log(from, size, visit).map_err(VaultError::View)?;
+    Ok(calls)
+}
+
+fn traffic(
+    context: &Context,
+    from: u64,
+    recorded: CaptureRecorded,
+    outcome: Option<proxy::Outcome>,
+) -> Result<Output, CliError> {
+    let CaptureRecorded { connection, trace, frames, rows, unanswered: silent, replayed, findings } = recorded;
+    // Rows of an earlier try lie before this one began.
+    let from = if replayed > 0 { 0 } else { from };
+    let calls = if silent > 0 { unanswered(context, from, connection)? } else { Vec::new() };
     let mut noticed = Noticed::default();
     noticed.add(&findings);
     let server_exit = outcome.as_ref().map(proxy::Outcome::exit_code);
     let undelivered = outcome.as_ref().map(proxy::Outcome::undelivered);
-    let told = Traffic { connection, trace, frames, rows, replayed, unanswered, server_exit, undelivered };
-    Output::done(told).noticing(noticed.findings, noticed.dropped)
+    let told =
+        Traffic { connection, trace, frames, rows, replayed, unanswered: silent, calls, server_exit, undelivered };
+    Ok(Output::done(told).listing("calls").noticing(noticed.findings, noticed.dropped))
 }
 
 impl Human for Traffic {
@@ -119,6 +186,10 @@ impl Human for Traffic {
         page.field("connection", self.connection);
         page.field("trace", self.trace);
         page.field("unanswered", format!("{} calls", self.unanswered));
+        for call in &self.calls {
+            let words = [&call.direction, &call.method, &call.rpc_id].map(|word| word.as_deref().unwrap_or("-"));
+            page.field("", format!("{} (row {})", words.join(" "), call.row));
+        }
         if self.replayed > 0 {
             page.field("before", format!("{} rows", self.replayed));
         }
