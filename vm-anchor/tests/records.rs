@@ -7,6 +7,7 @@ mod common;
 use common::now;
 use serde_json::{Value, json};
 use vm_anchor::authority::LocalAuthority;
+use vm_anchor::error::Defect;
 use vm_anchor::evidence::{AnchorRecord, EMBED_BYTES_MAX, TokenPlace};
 use vm_anchor::rfc3161::{Request, Response};
 use vm_anchor::{RootCertificate, TrustPolicy, TrustedAuthority, VerifiedAnchor, verify_token};
@@ -168,4 +169,34 @@ fn the_policy_decides_what_counts() {
     let renamed = TrustedAuthority::independent("other", authority.root().clone()).unwrap();
     let renaming = TrustPolicy::new(vec![renamed]).unwrap();
     assert!(!renaming.accepts(&anchor), "verified under another name");
+}
+
+const PAGE: &str = include_str!("../../docs/spec/anchor-rfc3161.md");
+
+/// The first fenced block of the page after a heading.
+fn sample(heading: &str) -> &'static str {
+    let (_, rest) = PAGE.split_once(heading).unwrap();
+    let (_, block) = rest.split_once("```").unwrap();
+    let (_, block) = block.split_once('\n').unwrap();
+    block.split_once("\n```").unwrap().0
+}
+
+#[test]
+fn the_page_shows_what_is_read_and_written() {
+    let record = AnchorRecord::parse(sample("## The record").as_bytes()).unwrap();
+    assert_eq!(record.place(), TokenPlace::File("anchors/0190a1b2-0.tst"));
+    let policy: TrustPolicy = serde_json::from_str(sample("## The trust policy")).unwrap();
+    assert_eq!(policy.authorities()[0].name(), "local");
+    let request = Request::new(&Sha256Digest::of(b"bundle"), &[0x5a; 16]).unwrap();
+    let hex = vm_core::digest::to_hex(&request.to_der());
+    assert_eq!(sample("## The request").replace(['\n', ' '], ""), hex);
+}
+
+#[test]
+fn the_page_lists_every_reason() {
+    for defect in Defect::ALL {
+        let line = format!("| `{defect}` | {} | {} |", defect.finding(), defect.rule());
+        assert!(PAGE.contains(&line), "missing line:\n{line}");
+    }
+    assert_eq!(PAGE.matches("\n| `").count(), Defect::ALL.len() + 8, "reasons of reading stand there too");
 }
