@@ -14,6 +14,7 @@
 pub mod authority;
 #[cfg(feature = "client")]
 pub mod client;
+mod defect;
 pub mod error;
 pub mod evidence;
 pub mod policy;

@@ -1,0 +1,119 @@
+//! What a check of a token refuses: one table of reason, finding and rule.
+
+use core::fmt;
+
+use vm_core::verdict::Code;
+
+macro_rules! defects {
+    ($($variant:ident $code:literal $finding:ident $rule:literal)*) => {
+        /// What a check of a token refuses. The table gives the stable code, the finding it makes, and the rule broken.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Defect {
+            $(#[doc = concat!("Broken rule: ", $rule, ".")] $variant,)*
+        }
+
+        impl Defect {
+            /// Every defect, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Stable reason, as it stands in a finding.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The finding this defect makes.
+            #[must_use]
+            pub const fn finding(self) -> Code {
+                match self { $(Self::$variant => Code::$finding,)* }
+            }
+
+            /// The rule that was broken.
+            #[must_use]
+            pub const fn rule(self) -> &'static str {
+                match self { $(Self::$variant => $rule,)* }
+            }
+        }
+    };
+}
+
+defects! {
+    StatusNotGranted "status-not-granted" AnchorInvalid "the response's status is granted"
+    StatusWithoutToken "status-without-token" AnchorInvalid "a granted response holds a token"
+    TstInfoVersion "tst-info-version" AnchorInvalid "the TSTInfo is of version 1"
+    TstInfoExtension "tst-info-critical-extension" AnchorInvalid "no extension of the TSTInfo is critical"
+    ImprintMismatch "imprint-mismatch" AnchorInvalid "the imprint is the digest of what was stamped"
+    ImprintLength "imprint-length" AnchorInvalid "the imprint is as long as its hash"
+    ImprintWeak "imprint-weak" AnchorInvalid "the imprint is of the SHA-2 family, not MD5 or SHA-1"
+    ImprintUnsupported "imprint-unsupported" FormatUnknown "the imprint is SHA-256, SHA-384 or SHA-512"
+    ImprintNotGiven "imprint-not-given" EvidenceUnreadable "what should be stamped is given"
+    ImprintNeedsData "imprint-needs-data" EvidenceUnreadable "the data is given where the imprint is not SHA-256"
+    NonceMissing "nonce-missing" AnchorInvalid "the token holds the nonce that was sent"
+    NonceMismatch "nonce-mismatch" AnchorInvalid "the token's nonce is the one that was sent"
+    PolicyMismatch "policy-mismatch" AnchorInvalid "the token is issued under the policy asked for"
+    GenTimeInFuture "gen-time-in-future" AnchorInvalid "genTime is at most five minutes ahead of the clock"
+    SignedDataVersion "signed-data-version" AnchorInvalid "the SignedData is of version 3"
+    SignerCount "signer-count" AnchorInvalid "exactly one signer"
+    SignerVersion "signer-version" AnchorInvalid "the SignerInfo is of version 1 with issuer and serial, 3 with a key identifier"
+    AlgorithmParameters "algorithm-parameters" AnchorInvalid "algorithm parameters are absent, or NULL where that is allowed"
+    AlgorithmMismatch "algorithm-mismatch" AnchorInvalid "digest, signature algorithm and key agree"
+    DigestWeak "digest-weak" AnchorInvalid "the signature's hash is of the SHA-2 family, not MD5 or SHA-1"
+    DigestUnsupported "digest-unsupported" FormatUnknown "the signature's hash is SHA-256, SHA-384 or SHA-512"
+    DigestUnlisted "digest-unlisted" AnchorInvalid "digestAlgorithms lists the signer's"
+    SignedAttributesMissing "signed-attributes-missing" AnchorInvalid "there are signed attributes"
+    SignedAttributesOrder "signed-attributes-order" AnchorInvalid "the signed attributes are in DER order"
+    AttributeRepeated "attribute-repeated" AnchorInvalid "a signed attribute that is used stands once, with one value"
+    ContentType "content-type" AnchorInvalid "the signed contentType is id-ct-TSTInfo"
+    MessageDigest "message-digest" AnchorInvalid "the signed messageDigest is that of the TSTInfo"
+    EssMissing "ess-missing" AnchorInvalid "a signed attribute names the signer's certificate"
+    EssMalformed "ess-malformed" AnchorInvalid "the signing-certificate attribute can be read"
+    EssMismatch "ess-mismatch" AnchorInvalid "the certificate is the one whose hash was signed"
+    EssHashUnsupported "ess-hash-unsupported" FormatUnknown "the certificate is bound by SHA-1 or SHA-2"
+    SignerCertificateMissing "signer-certificate-missing" EvidenceUnreadable "the token holds its signer's certificate"
+    CertificateMalformed "certificate-malformed" AnchorInvalid "the signer's certificate can be read"
+    SignatureUnsupported "signature-unsupported" FormatUnknown "the signature is RSA PKCS#1 v1.5 or ECDSA"
+    KeyUnsupported "key-unsupported" FormatUnknown "an ECDSA key is on P-256 or P-384, with SHA-256 or SHA-384"
+    KeyTooShort "key-too-short" AnchorInvalid "an RSA key has 2048 bits or more"
+    SignatureInvalid "signature-invalid" AnchorInvalid "the signature holds under the signer's key"
+    ExtendedKeyUsageMissing "eku-missing" AnchorInvalid "the signer's certificate has an extended key usage"
+    ExtendedKeyUsageNotCritical "eku-not-critical" AnchorInvalid "the signer's extended key usage is critical"
+    ExtendedKeyUsageOther "eku-other" AnchorInvalid "the signer's extended key usage is time stamping and nothing else"
+    KeyUsage "key-usage" AnchorInvalid "the signer's key usage is for signatures only"
+    SignerIsCa "signer-is-ca" AnchorInvalid "the signer's certificate is not that of a CA"
+    TsaName "tsa-name" AnchorInvalid "the tsa field is a subject name of the signer's certificate"
+    CertificateExpired "certificate-expired" AnchorInvalid "the signer's certificate had not expired at genTime"
+    CertificateNotYetValid "certificate-not-yet-valid" AnchorInvalid "the signer's certificate was valid already at genTime"
+    NoTrustRoot "no-trust-root" NoTrustRoot "the path ends at a root that the trust policy names"
+    RootNotValid "root-not-valid" AnchorInvalid "the pinned root was valid at genTime"
+    PathExpired "path-expired" AnchorInvalid "no certificate of the path had expired at genTime"
+    PathNotYetValid "path-not-yet-valid" AnchorInvalid "every certificate of the path was valid already at genTime"
+    PathNameConstraint "path-name-constraint" AnchorInvalid "the names keep the path's constraints"
+    PathLength "path-length" AnchorInvalid "the path keeps its length constraints"
+    PathNotCa "path-not-ca" AnchorInvalid "every issuer of the path is a CA"
+    PathUsage "path-usage" AnchorInvalid "an issuer with an extended key usage allows time stamping"
+    PathCriticalExtension "path-critical-extension" FormatUnknown "every critical extension of the path is understood"
+    PathUnsupported "path-unsupported" FormatUnknown "the path's certificates are of version 3, with SHA-2 and RSA or ECDSA"
+    PathInvalid "path-invalid" AnchorInvalid "the path's certificates can be read and used"
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defects_have_distinct_codes_and_change_the_verdict() {
+        let mut seen = std::collections::BTreeSet::new();
+        for defect in Defect::ALL {
+            assert!(seen.insert(defect.code()), "{defect}");
+            let severity = defect.finding().severity();
+            assert!(severity > vm_core::verdict::Severity::Remark, "{defect}");
+        }
+    }
+}
