@@ -1,5 +1,7 @@
 //! `docs/cli.md` is what `--help` says. Run with `VAULTMESH_WRITE_DOCS=1` to write it again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

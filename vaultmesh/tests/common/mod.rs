@@ -1,6 +1,7 @@
 //! A home of its own for each test: vault, keys, and a clean environment.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,32 +10,33 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub struct Home {
+pub(crate) struct Home {
     dir: TempDir,
 }
 
 /// What a command did.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Its result as JSON.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {:?}; stderr {:?}", self.out, self.err))
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error} in {:?}; stderr {:?}", self.out, self.err))
     }
 
     /// Fails the test unless the command ended with `code`.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout {:?}\nstderr {:?}", self.out, self.err);
         self
     }
 
     /// Codes of the findings in its JSON.
-    pub fn findings(&self) -> Vec<String> {
+    pub(crate) fn findings(&self) -> Vec<String> {
         let json = self.json();
         let findings = json["findings"].as_array().cloned().unwrap_or_default();
         findings.iter().filter_map(|finding| finding["code"].as_str()).map(str::to_owned).collect()
@@ -42,33 +44,33 @@ impl Ran {
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
     /// With a new vault in it.
-    pub fn with_vault() -> Self {
+    pub(crate) fn with_vault() -> Self {
         let home = Self::new();
         home.run(&["init"]).expect(0);
         home
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn vault(&self) -> PathBuf {
+    pub(crate) fn vault(&self) -> PathBuf {
         self.path("vault")
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh"));
         command.env_clear().env("HOME", self.dir.path()).current_dir(self.dir.path());
         if let Some(path) = std::env::var_os("PATH") {
@@ -78,16 +80,16 @@ impl Home {
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.run_with(args, b"")
     }
 
     /// In JSON.
-    pub fn json(&self, args: &[&str]) -> Ran {
+    pub(crate) fn json(&self, args: &[&str]) -> Ran {
         self.run(&[&["--format", "json"], args].concat())
     }
 
-    pub fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
+    pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -104,26 +106,26 @@ impl Home {
     }
 
     /// The ledger's key.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let json = self.json(&["doctor"]).json();
         json["result"]["key"].as_str().unwrap().to_owned()
     }
 
     /// Entries in the log.
-    pub fn log_size(&self) -> u64 {
+    pub(crate) fn log_size(&self) -> u64 {
         let head = self.run(&["head"]).expect(0).out;
         head.lines().nth(1).unwrap().parse().unwrap()
     }
 
     /// Records a tool's act; gives the row's id.
-    pub fn tool(&self, name: &str) -> String {
+    pub(crate) fn tool(&self, name: &str) -> String {
         let json = self.json(&["record", "tool", name, "--input", "{\"a\":1}"]).expect(0).json();
         json["result"]["id"].as_str().unwrap().to_owned()
     }
 }
 
 /// Names of all files below a folder, sorted.
-pub fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {
