@@ -220,3 +220,37 @@ fn one_artifact_is_verified_with_its_chain() {
     assert!(found.contains(&"artifact-altered".to_owned()), "{found:?}");
     home.run(&["verify", "nothing-of-this-name", "--trust", "trust.toml"]).expect(3);
 }
+
+#[test]
+fn a_bundle_file_is_verified_with_its_vault_and_alone() {
+    let home = Home::with_vault();
+    home.tool("alpha");
+    let seal = home.json(&["seal", "create"]).expect(0).json()["result"].clone();
+    let bundle = home.vault().join(seal["path"].as_str().unwrap());
+    let (bundle, key) = (bundle.to_str().unwrap(), home.key());
+    home.run(&["seal", "verify", bundle, "--key", &key]).expect(0);
+    let json = home.json(&["--vault", "nowhere", "seal", "verify", bundle, "--key", &key]).expect(3).json();
+    assert_eq!(json["result"]["against_vault"], false);
+    home.write("no-bundle.json", "{}");
+    home.run(&["seal", "verify", "no-bundle.json", "--key", &key]).expect(2);
+}
+
+#[test]
+fn a_slow_stream_is_durable_line_by_line() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::Stdio;
+    let home = Home::with_vault();
+    let mut command = home.command();
+    command.args(["--format", "jsonl", "record", "tool", "--jsonl", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    for n in 0..3 {
+        writeln!(input, "{{\"tool\":\"t{n}\"}}").unwrap();
+        let mut line = String::new();
+        // The row's own line comes back before the next is sent.
+        output.read_line(&mut line).unwrap();
+        assert!(line.contains("tool_invocations"), "{line}");
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}

@@ -135,7 +135,7 @@ fn ask(vault: &mut Vault, seal: SealId, tsa: &str, config: Option<&Config>) -> R
             let what = format!("--tsa is neither a [[tsa]] entry of config.toml nor a URL that can be asked: {reason}");
             return Err(CliError::Usage { what });
         }
-        return Ok(vault.anchor_http(seal, tsa, None)?);
+        return fetch(vault, seal, tsa, None);
     };
     let pem = entry.root_pem(vault.dir()).map_err(VaultError::Config)?;
     let root = RootCertificate::from_pem(&pem).map_err(VaultError::Policy)?;
@@ -144,7 +144,19 @@ fn ask(vault: &mut Vault, seal: SealId, tsa: &str, config: Option<&Config>) -> R
     } else {
         TrustedAuthority::local(entry.name(), root)
     };
-    Ok(vault.anchor_http(seal, entry.url(), Some(authority.map_err(VaultError::Policy)?))?)
+    fetch(vault, seal, entry.url(), Some(authority.map_err(VaultError::Policy)?))
+}
+
+#[cfg(feature = "client")]
+fn fetch(vault: &mut Vault, seal: SealId, url: &str, root: Option<TrustedAuthority>) -> Result<Anchored, CliError> {
+    Ok(vault.anchor_http(seal, url, root)?)
+}
+
+#[cfg(not(feature = "client"))]
+fn fetch(_: &mut Vault, _: SealId, _: &str, _: Option<TrustedAuthority>) -> Result<Anchored, CliError> {
+    Err(CliError::Usage {
+        what: "this build has no network client; fetch the token otherwise and give it with --token".to_owned(),
+    })
 }
 
 fn stamped(anchored: Anchored) -> Output {

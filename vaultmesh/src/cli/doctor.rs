@@ -76,11 +76,13 @@ impl Doctor {
         examined.settings(context, config.as_ref())?;
         let place = context.place()?;
         examined.folder("vault", &place.vault, 0o022);
-        examined.folder("keys", &place.keys, 0o077);
+        examined.folder("keys", &place.keys, 0o022);
         match Reader::open(&place) {
             Ok(reader) => {
                 examined.evidence(&reader);
-                examined.keys(&KeyStore::new(&place.keys, reader.ledger()));
+                let keys = KeyStore::new(&place.keys, reader.ledger());
+                examined.folder("ledger's keys", keys.dir(), 0o077);
+                examined.keys(&keys);
             }
             Err(error) => examined.bad("ledger", &error),
         }

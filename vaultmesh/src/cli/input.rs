@@ -1,7 +1,7 @@
 //! Arguments and files that hold input.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use clap::Args;
@@ -78,38 +78,58 @@ pub(super) fn read_limited(path: &Path, limit: usize) -> Result<Vec<u8>, CliErro
     Ok(bytes)
 }
 
+/// Bytes of a file read at once: some thousand records, which share one sync of the disk.
+const FILE_BUFFER: usize = 1024 * 1024;
+
 /// Lines of a file, or of stdin for `-`. A file can be read twice, so that a bad line is seen before any is recorded.
-pub(super) enum Lines {
-    File(BufReader<File>),
-    Stdin(BufReader<io::Stdin>),
+pub(super) struct Lines {
+    reader: BufReader<Source>,
+    can_rewind: bool,
+}
+
+/// Where lines come from.
+pub(super) enum Source {
+    File(File),
+    Stdin(io::Stdin),
+}
+
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(out),
+            Self::Stdin(stdin) => stdin.lock().read(out),
+        }
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Stdin(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
 }
 
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
-        if is_stdin(path) {
-            return Ok(Self::Stdin(BufReader::new(io::stdin())));
-        }
-        Ok(Self::File(BufReader::new(open_file(path)?)))
+        let can_rewind = !is_stdin(path);
+        let source = if can_rewind { Source::File(open_file(path)?) } else { Source::Stdin(io::stdin()) };
+        Ok(Self { reader: BufReader::with_capacity(FILE_BUFFER, source), can_rewind })
     }
 
     /// Whether it can be read again from its first line.
     pub(super) const fn can_rewind(&self) -> bool {
-        matches!(self, Self::File(_))
+        self.can_rewind
     }
 
     /// Back to the first line, where that is possible.
     pub(super) fn rewind(&mut self) -> io::Result<()> {
-        match self {
-            Self::File(file) => file.rewind(),
-            Self::Stdin(_) => Ok(()),
-        }
+        self.reader.rewind()
     }
 
-    pub(super) fn reader(&mut self) -> &mut dyn io::BufRead {
-        match self {
-            Self::File(file) => file,
-            Self::Stdin(stdin) => stdin,
-        }
+    pub(super) const fn reader(&mut self) -> &mut BufReader<Source> {
+        &mut self.reader
     }
 }
 

@@ -1,20 +1,25 @@
 //! `seal create|verify`: one digest over a selection of rows.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::error::VaultError;
 use vaultmesh::system::SystemClock;
 use vaultmesh::vault::Sealed;
-use vaultmesh::verify::verify_one_seal;
-use vm_core::id::{SealId, TraceId};
+use vaultmesh::verify::{Outside, verify_one_seal};
+use vm_core::digest::Sha256Digest;
+use vm_core::id::{LedgerId, SealId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::record::Table;
 use vm_core::source::Clock as _;
+use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
 use vm_seal::selection::Selection;
+use vm_seal::verify::{verify_bundle_alone, verify_seal};
 
 use super::context::Context;
 use super::error::CliError;
-use super::input::parse_time;
+use super::input::{parse_time, read_limited};
 use super::list::tables;
 use super::outside::{TrustArgs, verified};
 use crate::render::{Human, Output, Page, Style};
@@ -69,15 +74,16 @@ struct Create {
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   vaultmesh seal verify 01900000-0000-7000-8000-0000000000aa --key KEY --trust trust.toml
+  vaultmesh seal verify ./01900000-0000-7000-8000-0000000000aa.json --key KEY
 
-A bundle file outside of a vault is verified with `vaultmesh verify-bundle`.";
+A bundle file is verified against the vault of its ledger; without one its rows stay undecided.";
 
 /// Verify a seal against the rows it covers, and its anchors
 #[derive(Args)]
 #[command(after_help = VERIFY_EXAMPLES)]
 struct Verify {
-    /// Id of the seal
-    seal: SealId,
+    /// Id of the seal, or a bundle file
+    seal: String,
     #[command(flatten)]
     trust: TrustArgs,
 }
@@ -125,6 +131,42 @@ impl Human for Made {
 impl Verify {
     fn run(self, context: &Context) -> Result<Output, CliError> {
         let outside = self.trust.load()?;
-        Ok(verified(verify_one_seal(&context.reader()?, self.seal, &outside, SystemClock.now())?))
+        match self.seal.parse::<SealId>() {
+            Ok(seal) => Ok(verified(verify_one_seal(&context.reader()?, seal, &outside, SystemClock.now())?)),
+            Err(_) => verify_file(context, Path::new(&self.seal), &outside),
+        }
+    }
+}
+
+/// A bundle file: against the vault at hand where that is its ledger, else alone, which leaves its rows undecided.
+fn verify_file(context: &Context, path: &Path, outside: &Outside) -> Result<Output, CliError> {
+    let bundle = SealBundle::parse(&read_limited(path, BUNDLE_MAX)?).map_err(VaultError::Bundle)?;
+    let reader = context.reader().ok().filter(|reader| reader.ledger() == bundle.ledger());
+    let report = match &reader {
+        Some(reader) => verify_seal(&bundle, reader.view(), Some(reader.files()), outside.pinned()).0,
+        None => verify_bundle_alone(&bundle, outside.pinned()),
+    };
+    let against_vault = reader.is_some();
+    let (seal_id, ledger, digest) = (bundle.seal_id(), bundle.ledger(), bundle.claimed_digest());
+    Ok(Output::checked(File { seal_id, ledger, digest, file_sha256: bundle.file_hash(), against_vault }, &report))
+}
+
+#[derive(Serialize)]
+struct File {
+    seal_id: SealId,
+    ledger: LedgerId,
+    digest: Sha256Digest,
+    file_sha256: Sha256Digest,
+    /// Whether its rows were at hand.
+    against_vault: bool,
+}
+
+impl Human for File {
+    fn human(&self, page: &mut Page) {
+        page.heading(&format!("seal {}", self.seal_id));
+        page.field("ledger", self.ledger);
+        page.field("digest", self.digest);
+        page.field("file sha256", self.file_sha256);
+        page.field("rows", if self.against_vault { "of the vault" } else { "not at hand" });
     }
 }

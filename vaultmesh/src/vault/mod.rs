@@ -81,6 +81,7 @@ impl Sources {
 struct Own {
     clock: Box<dyn Clock + Send>,
     entropy: Box<dyn Entropy + Send>,
+    patience: Patience,
 }
 
 impl std::fmt::Debug for Own {
@@ -92,13 +93,14 @@ impl std::fmt::Debug for Own {
 /// Divides the sources: the ledger keeps its nonces and its manners.
 fn divide(sources: Sources, keys: &KeyStore, timeout: Duration) -> Result<(Own, Access), VaultError> {
     let Sources { clock, entropy, nonces, command } = sources;
+    let patience = Patience { command, timeout };
     let access = Access {
         log_key: keys.identity(Role::Log)?,
         openings: Some(keys.openings()?),
         entropy: nonces,
-        patience: Patience { command, timeout },
+        patience: patience.clone(),
     };
-    Ok((Own { clock, entropy }, access))
+    Ok((Own { clock, entropy, patience }, access))
 }
 
 /// A vault opened for recording.

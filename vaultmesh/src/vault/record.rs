@@ -1,6 +1,6 @@
 //! Recording: callers' words become redacted drafts, drafts become rows.
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -62,15 +62,16 @@ impl Vault {
         self.append(drafts)
     }
 
-    /// Records each line of a JSONL stream, in batches, in bounded memory; `progress` hears of each batch. A bad line
-    /// ends the run: the batches before it stand, its own batch does not.
+    /// Records each line of a JSONL stream, in bounded memory; `progress` hears of each batch. A batch ends where the
+    /// buffer does, so that what a slow stream says is durable before the next wait for it. A bad line ends the run: the
+    /// batches before it stand, its own batch does not.
     ///
     /// # Errors
     /// [`VaultError::Line`] or [`VaultError::LineTooLong`] with the number of the line.
-    pub fn record_jsonl(
+    pub fn record_jsonl<R: Read>(
         &mut self,
         kind: InputKind,
-        lines: &mut dyn BufRead,
+        lines: &mut BufReader<R>,
         progress: &mut dyn FnMut(&[Recorded]),
     ) -> Result<u64, VaultError> {
         let (mut batch, mut number, mut total) = (Vec::new(), 0, 0);
@@ -83,7 +84,8 @@ impl Vault {
                 let input = RecordInput::parse(kind, &line).map_err(at)?;
                 batch.push(self.draft(input).map_err(at)?);
             }
-            if batch.len() == BATCH || !more && !batch.is_empty() {
+            let waits = !more || lines.buffer().is_empty();
+            if batch.len() == BATCH || waits && !batch.is_empty() {
                 let recorded = self.append(std::mem::take(&mut batch))?;
                 total += u64::try_from(recorded.len()).unwrap_or(u64::MAX);
                 progress(&recorded);

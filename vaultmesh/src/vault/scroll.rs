@@ -8,7 +8,7 @@ use vm_ledger::{ScrollEvent, ScrollState, ScrollWriter};
 
 use crate::error::VaultError;
 use crate::keys::Role;
-use crate::vault::{Common, LOCK_TIMEOUT, Vault};
+use crate::vault::{Common, Vault};
 
 impl Vault {
     /// Appends `events` to the scroll of `engine` and signs its new root. Events pass the redaction policy like any
@@ -35,7 +35,7 @@ impl Vault {
             lines.push(ScrollEvent { id, event });
         }
         let signer = self.keys.identity(Role::Log)?;
-        let patience = vm_ledger::Patience { command: "scroll append".to_owned(), timeout: LOCK_TIMEOUT };
+        let patience = self.sources.patience.clone();
         let (ledger, epoch) = (self.ledger.id(), self.ledger.epoch());
         let mut writer = ScrollWriter::new(self.ledger.files(), ledger, engine.clone(), &signer, patience)
             .map_err(VaultError::Scroll)?;

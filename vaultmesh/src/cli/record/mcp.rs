@@ -124,8 +124,12 @@ fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> R
     }
     let mut vault = context.open()?;
     let from = size(context)?;
-    let recorded = vault.record_capture(lines.reader(), options)?;
+    let recorded = vault.record_capture(lines.reader(), options);
     drop(vault);
+    let recorded = recorded.or_else(|source| match size(context)?.saturating_sub(from) {
+        0 => Err(CliError::Vault(source)),
+        stand => Err(CliError::Partly { recorded: stand, source: Box::new(source) }),
+    })?;
     traffic(context, from, recorded, None)
 }
 
