@@ -213,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn the_format_page_shows_these_openings() {
+        let (conn, key, ledger, row) = setup();
+        let blob = |column: &str| -> String {
+            let sql = format!("SELECT {column} FROM openings");
+            to_hex(&conn.query_row(&sql, [], |row| row.get::<_, Vec<u8>>(0)).unwrap())
+        };
+        let plain = canonical::to_text(&serde_json::to_value(openings(row)).unwrap()).unwrap();
+        let bound = String::from_utf8(aad(&key, ledger, row).unwrap()).unwrap();
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/openings.md")).unwrap();
+        for sample in [
+            format!("key_id      {}\n", blob("key_id")),
+            format!("nonce       {}\n", blob("nonce")),
+            format!("ciphertext  {}\n", blob("ciphertext")),
+            format!("plain text  {plain}\n"),
+            format!("bound       {bound}\n"),
+        ] {
+            assert!(page.contains(&sample), "openings.md does not show:\n{sample}");
+        }
+    }
+
+    #[test]
     fn every_change_is_refused() {
         let (conn, key, ledger, row) = setup();
         let read = |column: &str| -> Vec<u8> {

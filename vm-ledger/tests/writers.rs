@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -22,6 +22,7 @@ use vm_seal::audit::{Trust, audit};
 const VAULT: &str = "VM_LEDGER_TEST_VAULT";
 const SEED: &str = "VM_LEDGER_TEST_SEED";
 const ROWS: &str = "VM_LEDGER_TEST_ROWS";
+const DISK: &str = "VM_LEDGER_TEST_DISK";
 
 /// What the other tests run as processes of their own: it appends and says what is acknowledged. By itself it has
 /// nothing to do.
@@ -183,5 +184,56 @@ fn what_an_attacker_changes_the_audit_names() {
         let outcome = audit(&snapshot, Some(snapshot.files()), &Trust::default());
         let codes: Vec<Code> = outcome.report.findings().iter().map(vm_core::verdict::Finding::code).collect();
         assert!(codes.contains(&code), "{sql}: {codes:?}");
+    }
+}
+
+/// Appends until the disk is full, then frees space and goes on. Run by the next test on a file system of its own.
+#[test]
+fn child_on_a_small_disk() {
+    let Ok(disk) = std::env::var(DISK) else { return };
+    let disk = Path::new(&disk);
+    std::fs::write(disk.join("ballast"), vec![0; 600_000]).unwrap();
+    let mut maker = Maker::new(1);
+    let vault = disk.join("vault");
+    let mut ledger = Ledger::init(&vault, common::genesis(), maker.header(), access(1)).unwrap();
+    let permit = permit::<act::Record>(ledger.id());
+    let chain = common::chain(ledger.id(), common::Limits::default());
+    ledger.record_capability(&permit, maker.header(), &chain, now()).unwrap();
+    let mut wanted = BTreeSet::new();
+    let error = loop {
+        match ledger.append(&permit, maker.each(), now()) {
+            Ok(rows) => wanted.extend(rows.iter().map(|row| row.row_id)),
+            Err(error) => break error,
+        }
+        assert!(wanted.len() < 100_000, "the disk never filled");
+    };
+    assert_eq!((error.code(), error.is_machine()), ("store-full", true), "{error:?}");
+    let imported = ledger.files().import_reader(&mut std::io::repeat(7).take(4 << 20), "endless").unwrap_err();
+    assert_eq!((imported.code(), imported.is_machine()), ("file-disk-full", true));
+    assert!(wanted.is_subset(&sound(&vault)));
+    std::fs::remove_file(disk.join("ballast")).unwrap();
+    wanted.extend(ledger.append(&permit, maker.each(), now()).unwrap().iter().map(|row| row.row_id));
+    assert!(wanted.is_subset(&sound(&vault)));
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let script =
+        "mount -t tmpfs -o size=2m none \"$1\" || exit 77; exec \"$2\" --exact child_on_a_small_disk --nocapture";
+    let ran = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(dir.path())
+        .arg(std::env::current_exe().unwrap())
+        .env(DISK, dir.path())
+        .output();
+    match ran {
+        Ok(output) if output.status.success() => {
+            assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        }
+        Ok(output) if output.status.code() == Some(101) => {
+            panic!("{}", String::from_utf8_lossy(&output.stdout));
+        }
+        other => eprintln!("full-disk test did not run: no file system could be mounted ({other:?})"),
     }
 }
