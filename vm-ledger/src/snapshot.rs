@@ -185,7 +185,11 @@ impl EvidenceView for Snapshot {
         if self.size == 0 {
             return Err(ViewError::Empty);
         }
-        lookup::ledger_id(&self.conn).map_err(ViewError::store)
+        lookup::ledger_id(&self.conn).map_err(|error| match error {
+            // Without an entry at place 0 nothing says which ledger it is: as good as empty, and as wrong.
+            LedgerError::Genesis(None) => ViewError::Empty,
+            other => ViewError::store(other),
+        })
     }
 
     fn schema(&self) -> Result<(SchemaVersion, String), ViewError> {

@@ -70,6 +70,9 @@ fn openings_are_kept_under_the_key_and_nowhere_else() {
     let id = fixture.append(vec![draft])[0].row_id;
     let snapshot = fixture.ledger.snapshot().unwrap();
     assert_eq!(snapshot.openings(&openings_key(), id).unwrap(), openings);
+    let event = RowId::from_bytes([6; 16]);
+    fixture.ledger.keep_openings(event, &openings, now()).unwrap();
+    assert_eq!(fixture.ledger.snapshot().unwrap().openings(&openings_key(), event).unwrap(), openings);
     for entry in std::fs::read_dir(fixture.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(10).any(|window| window == b"/etc/hosts"), "plain text in the vault");

@@ -187,3 +187,31 @@ fn a_capability_is_recorded_only_if_the_root_stands_behind_it() {
     let error = fixture.ledger.record_capability(&narrow, header, &good, now()).unwrap_err();
     assert_eq!(error.code(), "capability-resource-not-granted");
 }
+
+#[test]
+fn a_recovery_row_names_what_was_set_aside() {
+    use vm_core::epoch::Epoch;
+    use vm_core::redact::Redacted;
+    use vm_core::view::EvidenceView as _;
+    use vm_ledger::{Patience, ScrollEvent, ScrollWriter};
+    let mut fixture = Fixture::new();
+    let record = permit::<act::Record>(fixture.id());
+    let folder = fixture.path().join("receipts/console");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("ENGINE_EVENTS.jsonl"), b"{\"torn").unwrap();
+    let signer = log_key();
+    let header = fixture.maker.header();
+    let event = ScrollEvent { id: header.id, event: Redacted::system(&json!({})).unwrap() };
+    let state = {
+        let (files, engine) = (fixture.ledger.files(), "console".parse().unwrap());
+        let mut writer = ScrollWriter::new(files, fixture.id(), engine, &signer, Patience::default()).unwrap();
+        writer.append(&record, &[event], fixture.maker.trace, Epoch::Nigredo, now()).unwrap()
+    };
+    let torn = state.torn.unwrap();
+    let recorded = fixture.ledger.record_recovery(&record, fixture.maker.header(), &torn, now()).unwrap();
+    let row = fixture.ledger.snapshot().unwrap().row(recorded.row_id).unwrap().unwrap().row;
+    assert_eq!(row.text("kind"), Some("vm-scroll-recovery"));
+    let kept = std::fs::read(fixture.path().join(row.text("path").unwrap())).unwrap();
+    assert_eq!(kept, b"{\"torn");
+    assert_eq!(row.text("sha256_hex"), Some(Sha256Digest::of(&kept).to_hex().as_str()));
+}

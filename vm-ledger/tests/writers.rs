@@ -22,6 +22,7 @@ use vm_seal::audit::{Trust, audit};
 const VAULT: &str = "VM_LEDGER_TEST_VAULT";
 const SEED: &str = "VM_LEDGER_TEST_SEED";
 const ROWS: &str = "VM_LEDGER_TEST_ROWS";
+const READ_ONLY: &str = "VM_LEDGER_TEST_READ_ONLY";
 const DISK: &str = "VM_LEDGER_TEST_DISK";
 
 /// What the other tests run as processes of their own: it appends and says what is acknowledged. By itself it has
@@ -216,24 +217,48 @@ fn child_on_a_small_disk() {
     assert!(wanted.is_subset(&sound(&vault)));
 }
 
+/// Reads a vault on a medium that cannot be written. Run by a test below.
 #[test]
-fn a_full_disk_is_told_and_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let script =
-        "mount -t tmpfs -o size=2m none \"$1\" || exit 77; exec \"$2\" --exact child_on_a_small_disk --nocapture";
+fn child_on_a_read_only_disk() {
+    let Ok(disk) = std::env::var(READ_ONLY) else { return };
+    let vault = Path::new(&disk).join("vault");
+    assert!(std::fs::write(vault.join("x"), b"x").is_err());
+    assert_eq!(sound(&vault).len(), 2);
+    let error = Ledger::open(&vault, access(1)).unwrap_err();
+    assert!(error.is_machine(), "{error:?}");
+}
+
+/// Runs one of these tests in a mount namespace of its own, after `mounting`. Tells whether it could.
+fn run_mounted(mounting: &str, variable: &str, place: &Path, test: &str) {
+    let script = format!("{mounting} || exit 77; exec \"$2\" --exact {test} --nocapture");
     let ran = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
-        .arg(dir.path())
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .arg(place)
         .arg(std::env::current_exe().unwrap())
-        .env(DISK, dir.path())
+        .env(variable, place)
         .output();
     match ran {
         Ok(output) if output.status.success() => {
             assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
         }
         Ok(output) if output.status.code() == Some(101) => {
-            panic!("{}", String::from_utf8_lossy(&output.stdout));
+            panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         }
-        other => eprintln!("full-disk test did not run: no file system could be mounted ({other:?})"),
+        other => eprintln!("{test} did not run: no file system could be mounted ({other:?})"),
     }
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounting = "mount -t tmpfs -o size=2m none \"$1\"";
+    run_mounted(mounting, DISK, dir.path(), "child_on_a_small_disk");
+}
+
+#[test]
+fn a_vault_on_a_read_only_medium_is_audited() {
+    let Fixture { ledger, dir, .. } = Fixture::new();
+    drop(ledger);
+    let mounting = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\"";
+    run_mounted(mounting, READ_ONLY, dir.path(), "child_on_a_read_only_disk");
 }

@@ -77,3 +77,29 @@ impl From<rusqlite::Error> for StoreError {
 pub(crate) fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn failures_are_told_apart() {
+        for (result, code, machine) in [
+            (ffi::SQLITE_FULL, "store-full", true),
+            (ffi::SQLITE_IOERR, "store-io", true),
+            (ffi::SQLITE_IOERR_FSYNC, "store-io", true),
+            (ffi::SQLITE_CANTOPEN, "store-io", true),
+            (ffi::SQLITE_BUSY, "store-busy", true),
+            (ffi::SQLITE_BUSY_SNAPSHOT, "store-busy", true),
+            (ffi::SQLITE_LOCKED, "store-busy", true),
+            (ffi::SQLITE_READONLY, "store-read-only", true),
+            (ffi::SQLITE_CORRUPT, "store-corrupt", true),
+            (ffi::SQLITE_NOTADB, "store-not-a-database", false),
+            (ffi::SQLITE_NOMEM, "store-failed", true),
+        ] {
+            let error = StoreError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(result), None));
+            assert_eq!((error.code(), error.is_machine()), (code, machine), "{result}");
+        }
+    }
+}
