@@ -9,7 +9,9 @@ use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey};
 use vm_core::path::VaultPath;
 use vm_core::record::{Cell, Genesis, StoredRow, Table};
-use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, Visit};
+use vm_core::view::{
+    EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, ViewError, Visit,
+};
 use vm_ledger::{Ledger, Snapshot, VaultDir};
 
 use crate::error::VaultError;
@@ -62,13 +64,17 @@ pub struct RowProof {
 }
 
 impl Reader {
-    /// Opens the vault at `place` as it stands now.
+    /// Opens the vault at `place` as it stands now. One whose log has lost its first entry is opened too, under a name of
+    /// zeros, so that verification can say so.
     ///
     /// # Errors
     /// [`VaultError`]: no vault there, or one of a newer schema.
     pub fn open(place: &Place) -> Result<Self, VaultError> {
         let snapshot = Ledger::open_read(&place.vault)?;
-        let ledger = snapshot.ledger().map_err(VaultError::View)?;
+        let ledger = match snapshot.ledger() {
+            Err(ViewError::Empty) => LedgerId::from_genesis(LeafHash::from_bytes([0; 32])),
+            found => found.map_err(VaultError::View)?,
+        };
         Ok(Self { snapshot, ledger })
     }
 

@@ -12,6 +12,9 @@ use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
 use vm_seal::audit::{ArtifactRow, Audit, AuditedSeal, Trust, audit};
 use vm_seal::bundle::SealBundle;
+use vm_seal::digest::ScrollRoot;
+use vm_seal::merkle::TreeSize;
+use vm_seal::scroll::VerifiedScroll;
 
 use crate::error::VaultError;
 use crate::read::Reader;
@@ -100,17 +103,20 @@ pub struct Verification {
 pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<Verification, VaultError> {
     let policy = outside.policy()?;
     let trust = Trust { key: outside.pinned(), head: outside.head.as_ref() };
-    let Audit { mut report, seals, anchors, .. } = audit(reader.view(), Some(reader.files()), &trust);
+    let Audit { mut report, seals, anchors, scrolls, .. } = audit(reader.view(), Some(reader.files()), &trust);
     for fault in reader.view().schema_faults() {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
-    report.merge(vm_shadow::check_all(reader.view()).map_err(VaultError::View)?);
+    match vm_shadow::check_all(reader.view()) {
+        Ok(receipts) => report.merge(receipts),
+        Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "shadow receipts").found(error)),
+    }
     let mut states = Vec::new();
-    let mut anchored_to = 0;
+    let mut anchored = Vec::new();
     for seal in &seals {
         let state = seal_state(reader, seal, &anchors, &policy, now, &mut report)?;
         if state.anchors.iter().any(|anchor| anchor.accepted) {
-            anchored_to = anchored_to.max(state.as_of.unwrap_or(0));
+            anchored.extend(&seal.bundle);
         } else {
             report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
         }
@@ -123,7 +129,8 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     if seals.is_empty() {
         report.find(Finding::new(Code::SealMissing, "vault"));
     }
-    find_unsealed(reader, anchored_to, &mut report)?;
+    find_unsealed(reader, &anchored, &mut report)?;
+    find_unsealed_lines(&scrolls, &anchored, &mut report);
     Ok(Verification {
         subject: "vault".to_owned(),
         ledger: reader.ledger(),
@@ -288,9 +295,10 @@ fn read_token(reader: &Reader, anchor: &ArtifactRow) -> Result<Result<Vec<u8>, C
     }
 }
 
-/// Evidence logged at or after the last accepted anchor's place. Seals, anchors and other system events come after the
-/// seal they belong to and do not count.
-fn find_unsealed(reader: &Reader, anchored_to: u64, report: &mut Report) -> Result<(), VaultError> {
+/// Evidence logged at or after the place of the last of the `anchored` seals. Seals, anchors and other system events
+/// come after the seal they belong to and do not count.
+fn find_unsealed(reader: &Reader, anchored: &[&SealBundle], report: &mut Report) -> Result<(), VaultError> {
+    let anchored_to = anchored.iter().map(|bundle| bundle.as_of().as_u64()).max().unwrap_or(0);
     let size = reader.view().size().map_err(VaultError::View)?;
     let mut unsealed = 0_u64;
     let reserved = |kind: Option<&str>| SystemKind::ALL.iter().any(|system| kind == Some(system.as_str()));
@@ -312,4 +320,19 @@ fn find_unsealed(reader: &Reader, anchored_to: u64, report: &mut Report) -> Resu
     }
     report.checked(format!("anchored evidence: rows before place {anchored_to}"));
     Ok(())
+}
+
+/// Signed lines of scrolls beyond those that one of the `anchored` seals recorded: like rows, they could be taken back
+/// unseen.
+fn find_unsealed_lines(scrolls: &[VerifiedScroll], anchored: &[&SealBundle], report: &mut Report) {
+    for scroll in scrolls {
+        let ScrollRoot { engine, size, .. } = scroll.root();
+        let recorded = anchored.iter().flat_map(|bundle| bundle.digest().scrolls());
+        let sealed = recorded.filter(|root| root.engine == *engine).map(|root| root.size).max();
+        let sealed = sealed.unwrap_or(TreeSize::ZERO);
+        if sealed < *size {
+            let lines = format!("{size} lines, {sealed} of them sealed");
+            report.find(Finding::new(Code::RowsUnsealed, format!("scroll {engine}")).found(lines));
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Packages from npm, pinned, so that the test means the same tomorrow.
-const PACKAGES: [&str; 2] = ["@modelcontextprotocol/server-everything@2026.8.31", "@modelcontextprotocol/inspector@0.15.0"];
+const PACKAGES: [&str; 2] =
+    ["@modelcontextprotocol/server-everything@2026.8.31", "@modelcontextprotocol/inspector@0.15.0"];
 
 fn did_not_run(why: &str) {
     eprintln!("mcp_live: did not run: {why}");

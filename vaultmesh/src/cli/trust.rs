@@ -35,7 +35,7 @@ Examples:
   vaultmesh trust show
   vaultmesh trust show --output trust.toml";
 
-/// Print a trust file with the ledger's key, its local authority and those of config.toml
+/// Print a trust file with the ledger's key and its local authority
 #[derive(Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 struct Show {

@@ -11,6 +11,7 @@ use vm_core::instant::Instant;
 use vm_core::key::NoteKey;
 use vm_core::record::{ArtifactKind, Genesis, ProofArtifact, RowHeader, SystemKind};
 use vm_core::redact::Redacted;
+use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_ledger::Ledger;
 
 use crate::error::VaultError;
@@ -53,24 +54,60 @@ impl Vault {
         let (own, access) = divide(sources, &keys, LOCK_TIMEOUT)?;
         let store = Ledger::init(&place.vault, genesis, header, access)?;
         let mut vault = Self::assemble(place.clone(), store, keys, own)?;
-        let header = RowHeader::mint(&*vault.sources.clock, &mut *vault.sources.entropy, trace);
-        let (permit, now) = (vault.permit()?, vault.now());
-        vault.ledger.record_capability(&permit, header, &chain, now)?;
+        vault.record_operator(trace)?;
         let note_key = vault.note_key.clone();
         Ok(Initialized { vault, ledger, note_key })
     }
 }
 
-/// Refuses a folder in which something stands, before any key is made for it.
-fn check_vacant(path: &Path) -> Result<(), VaultError> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => match entries.next() {
-            Some(_) => Err(VaultError::NotVacant { path: path.to_owned() }),
-            None => Ok(()),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(VaultError::File { path: path.to_owned(), source }),
+impl Vault {
+    /// Records the operator's token, under itself: it descends from the root key in the genesis.
+    fn record_operator(&mut self, trace: TraceId) -> Result<(), VaultError> {
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let (permit, now, chain) = (self.permit()?, self.now(), self.holder.chain().clone());
+        self.ledger.record_capability(&permit, header, &chain, now)?;
+        Ok(())
     }
+
+    /// Records the operator's token where a crash between genesis and token has left the vault without it.
+    pub(super) fn ensure_operator(&mut self) -> Result<(), VaultError> {
+        let snapshot = self.ledger.snapshot()?;
+        // Once anything was recorded, the token stood before it: the ledger takes no row under an unrecorded one.
+        if snapshot.size().map_err(VaultError::View)? > 1 {
+            return Ok(());
+        }
+        let genesis = LedgerId::genesis(&self.ledger.id());
+        let mut trace = None;
+        let visit = &mut |_, state| {
+            if let RowState::Present(row) = state {
+                trace = row.trace_id().ok();
+            }
+            Ok(Visit::Stop)
+        };
+        snapshot.visit_log(0, 1, visit).map_err(VaultError::View)?;
+        let missing = || VaultError::NotFound { what: "genesis row", name: genesis.to_hex() };
+        self.record_operator(trace.ok_or_else(missing)?)
+    }
+}
+
+/// Refuses a folder in which something stands, before any key is made for it. What an init that was cut short leaves,
+/// a database without a genesis, is taken up again by the ledger.
+fn check_vacant(path: &Path) -> Result<(), VaultError> {
+    let not_vacant = || Err(VaultError::NotVacant { path: path.to_owned() });
+    let fault = |source| VaultError::File { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(fault(source)),
+    };
+    for entry in entries {
+        let name = entry.map_err(fault)?.file_name();
+        let begun = [vm_ledger::files::DATABASE_FILE, "ledger.db-wal", "ledger.db-shm", vm_ledger::LOCK_FILE];
+        if !begun.iter().any(|begun| name == *begun) {
+            return not_vacant();
+        }
+    }
+    if Ledger::open_read(path).is_ok() { not_vacant() } else { Ok(()) }
 }
 
 /// The name that a ledger with this genesis row will have.
@@ -100,4 +137,36 @@ fn operator_grant(keys: &NewKeys, ledger: LedgerId, nonce: vm_core::digest::Sha2
         uses: None,
         nonce,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::input::{RecordInput, ToolInput};
+
+    /// What a crash leaves: keys and genesis, and no token.
+    #[test]
+    fn a_vault_without_its_token_gets_it_when_it_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place { vault: dir.path().join("vault"), keys: dir.path().join("keys") };
+        let mut sources = Sources::system().unwrap();
+        let new = NewKeys::generate(&mut *sources.entropy);
+        let (root, log) = (new.identity(Role::Root), new.identity(Role::Log));
+        let genesis = Genesis::new(root.public(), log.public(), nonce(&mut *sources.entropy));
+        let trace = TraceId::mint(&*sources.clock, &mut *sources.entropy);
+        let header = RowHeader::mint(&*sources.clock, &mut *sources.entropy, trace);
+        let ledger = genesis_name(&genesis, header).unwrap();
+        let keys = KeyStore::new(&place.keys, ledger);
+        let grant = operator_grant(&new, ledger, nonce(&mut *sources.entropy)).unwrap();
+        keys.save(&new).unwrap();
+        keys.save_chain(&Chain::root(&root, grant).unwrap()).unwrap();
+        let (_, access) = divide(sources, &keys, LOCK_TIMEOUT).unwrap();
+        drop(Ledger::init(&place.vault, genesis, header, access).unwrap());
+
+        for rows in [3, 4] {
+            let mut vault = Vault::open(&place, Sources::system().unwrap(), LOCK_TIMEOUT).unwrap();
+            let recorded = vault.record(vec![RecordInput::Tool(ToolInput::named("grep"))]).unwrap();
+            assert_eq!(recorded[0].seq + 1, rows);
+        }
+    }
 }

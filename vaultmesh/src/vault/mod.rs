@@ -126,7 +126,9 @@ impl Vault {
         let keys = KeyStore::new(&place.keys, ledger_id);
         let (own, access) = divide(sources, &keys, timeout)?;
         let ledger = Ledger::open(&place.vault, access)?;
-        Self::assemble(place.clone(), ledger, keys, own)
+        let mut vault = Self::assemble(place.clone(), ledger, keys, own)?;
+        vault.ensure_operator()?;
+        Ok(vault)
     }
 
     fn assemble(place: Place, ledger: Ledger, keys: KeyStore, sources: Own) -> Result<Self, VaultError> {
