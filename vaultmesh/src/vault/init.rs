@@ -107,7 +107,8 @@ fn check_vacant(path: &Path) -> Result<(), VaultError> {
             return not_vacant();
         }
     }
-    if Ledger::open_read(path).is_ok() { not_vacant() } else { Ok(()) }
+    let stands = Ledger::open_read(path).is_ok_and(|snapshot| snapshot.ledger().is_ok());
+    if stands { not_vacant() } else { Ok(()) }
 }
 
 /// The name that a ledger with this genesis row will have.
