@@ -1,5 +1,8 @@
 //! Why a row could not be made.
 
+/// What a side failed with: as many types as there are crates at work, and all that is done with it is to print it.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a row could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -21,15 +24,20 @@ pub enum BenchError {
         path: &'static str,
         /// What it said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Fault,
     },
 }
 
 impl BenchError {
+    /// Two answers that ought to be one.
+    pub fn differ(path: &'static str, ours: impl ToString, theirs: impl ToString) -> Self {
+        Self::Differ { path, ours: ours.to_string(), theirs: theirs.to_string() }
+    }
+
     /// Names the row in an error of one side.
     pub fn side<E>(path: &'static str) -> impl FnOnce(E) -> Self
     where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+        E: Into<Fault>,
     {
         move |source| Self::Side { path, source: source.into() }
     }

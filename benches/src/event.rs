@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use vm_core::source::Entropy;
+
 /// The `number`-th event: keys out of order, white space, escapes, numbers that are not in canonical form.
 #[must_use]
 pub fn json(number: u64) -> Vec<u8> {
@@ -43,7 +45,8 @@ pub fn json(number: u64) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// SplitMix64: repeatable on every machine, and good enough for workloads.
+/// SplitMix64: repeatable on every machine, and good enough for workloads; worthless for secrets.
+#[derive(Clone, Debug)]
 pub struct Draw(pub u64);
 
 impl Draw {
@@ -59,6 +62,12 @@ impl Draw {
     /// A number below `bound`, which must not be zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.bits() % bound
+    }
+}
+
+impl Entropy for Draw {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.bits().to_le_bytes()[..chunk.len()]));
     }
 }
 

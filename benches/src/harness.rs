@@ -131,6 +131,48 @@ pub fn compare<A, B>(effort: &Effort, mut ours: impl FnMut() -> A, mut other: im
     Times { ours: median(our_times), other: median(other_times) }
 }
 
+/// Times both sides in turns where a call cannot be repeated on what it changed: each side makes ready what it needs,
+/// and says how long the call alone took.
+///
+/// # Errors
+/// The first that a side fails with.
+pub fn in_turns<E>(
+    rounds: usize,
+    mut ours: impl FnMut() -> Result<Duration, E>,
+    mut other: impl FnMut() -> Result<Duration, E>,
+) -> Result<Times, E> {
+    // One call a side that does not count: files grow, caches fill.
+    ours()?;
+    other()?;
+    let (mut our_times, mut other_times) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            our_times.push(nanoseconds(ours()?));
+            other_times.push(nanoseconds(other()?));
+        } else {
+            other_times.push(nanoseconds(other()?));
+            our_times.push(nanoseconds(ours()?));
+        }
+    }
+    Ok(Times { ours: median(our_times), other: median(other_times) })
+}
+
+/// How long `call` takes.
+///
+/// # Errors
+/// What it fails with.
+pub fn timed<T, E>(call: impl FnOnce() -> Result<T, E>) -> Result<Duration, E> {
+    let start = Instant::now();
+    let answer = call()?;
+    let took = start.elapsed();
+    drop(std::hint::black_box(answer));
+    Ok(took)
+}
+
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
+
 /// Calls of `side` that take at least `window` together; they also warm it up.
 fn calls_for<T>(window: Duration, side: &mut impl FnMut() -> T) -> u32 {
     let mut calls: u32 = 1;
@@ -155,7 +197,7 @@ fn repeat<T>(calls: u32, side: &mut impl FnMut() -> T) {
 fn time<T>(calls: u32, side: &mut impl FnMut() -> T) -> f64 {
     let start = Instant::now();
     repeat(calls, side);
-    start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
+    nanoseconds(start.elapsed()) / f64::from(calls)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
@@ -187,6 +229,15 @@ mod tests {
         let work = |loops: u64| move || (0..loops).for_each(|n| assert_eq!(std::hint::black_box(n), n));
         let times = compare(&Effort::QUICK, work(1_000), work(50_000));
         assert!(times.ours < times.other, "{times:?}");
+    }
+
+    #[test]
+    fn turns_take_the_median_and_leave_out_the_first() {
+        let mut ours = [900, 1, 3, 2].into_iter().map(Duration::from_nanos);
+        let mut other = [900, 30, 10, 20].into_iter().map(Duration::from_nanos);
+        let times = in_turns(3, || ours.next().ok_or(()), || other.next().ok_or(())).unwrap();
+        assert!((times.ours - 2.0).abs() < 1e-6 && (times.other - 20.0).abs() < 1e-6, "{times:?}");
+        assert_eq!(in_turns(1, || Err(1), || Err(2)).unwrap_err(), 1);
     }
 
     #[test]

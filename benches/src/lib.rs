@@ -2,11 +2,17 @@
 //!
 //! In scope: workloads, peers, the harness of the ratios. Out of scope: correctness, which each crate tests by itself.
 
+pub mod append;
 pub mod canonical;
+pub mod draft;
 pub mod error;
 pub mod event;
 pub mod harness;
 pub mod merkle;
+pub mod raw;
+pub mod seal;
+pub mod store;
+pub mod verify;
 
 use error::BenchError;
 use harness::{Effort, Row};
@@ -15,4 +21,12 @@ use harness::{Effort, Row};
 pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 
 /// The rows, in the order they are printed: the name by which a row is asked for, and what makes it.
-pub const ROWS: &[(&str, MakeRow)] = &[("canonical", canonical::row), ("merkle", merkle::row)];
+pub const ROWS: &[(&str, MakeRow)] = &[
+    ("canonical", canonical::row),
+    ("merkle", merkle::row),
+    ("append", append::row),
+    ("append-mcp", append::row_of_traffic),
+    ("append-one", append::row_of_one),
+    ("seal", seal::row),
+    ("verify", verify::row),
+];
