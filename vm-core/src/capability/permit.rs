@@ -378,6 +378,23 @@ mod tests {
     }
 
     #[test]
+    fn the_page_shows_what_a_holder_signs() {
+        let page = include_str!("../../../docs/spec/capability.md");
+        let shown = |text: &&str| text.contains(Invocation::FORMAT) && text.starts_with('{');
+        let sample = page.lines().find(shown).unwrap();
+        let digits = &sample[sample.find("\"capability\":\"").unwrap() + 14..][..64];
+        let invocation = Invocation {
+            capability: CapabilityHash::parse_hex(digits).unwrap(),
+            action: Action::Record,
+            epoch: Epoch::Nigredo,
+            ts: "2026-01-02T03:04:05.000006Z".parse().unwrap(),
+            use_number: Some(3),
+            signature: Signature::from_bytes([0; 64]),
+        };
+        assert_eq!(invocation.body(ledger(1)).unwrap(), sample.as_bytes());
+    }
+
+    #[test]
     fn revoking_a_parent_revokes_its_children() {
         let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
         let child = chain.narrow(&key(2), grant(&key(3))).unwrap();
