@@ -1,6 +1,8 @@
 //! A public MCP client and a public server, with the recording proxy between them: both work as they do without it, and
 //! every frame is in the vault. Their packages are installed by the test; where that cannot be done, it says so.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! The quick start of the README, line by line, in a new folder.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

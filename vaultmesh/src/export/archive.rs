@@ -27,6 +27,9 @@ fn archive_fault(error: &ZipError) -> VaultError {
     VaultError::Archive { reason: error.to_string() }
 }
 
+/// Takes the next piece of an entry's content.
+pub(super) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), VaultError>;
+
 /// An archive being written: a temporary file beside its place, renamed when it is whole.
 pub(super) struct Packer {
     zip: ZipWriter<BufWriter<File>>,
@@ -48,7 +51,7 @@ impl Packer {
     pub(super) fn add(
         &mut self,
         name: &str,
-        write: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<(), VaultError>) -> Result<(), VaultError>,
+        write: &mut dyn FnMut(Take<'_>) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
