@@ -261,3 +261,22 @@ fn make_private_dir(dir: &Path) -> Result<(), VaultError> {
     };
     make().map_err(|source| VaultError::KeyFile { path: dir.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use vm_core::digest::LeafHash;
+    use vm_core::source::hazmat::CountingEntropy;
+
+    use super::*;
+
+    #[test]
+    fn the_page_shows_a_key_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = NewKeys::generate(&mut CountingEntropy::new(1));
+        let store = KeyStore::new(dir.path(), LedgerId::from_genesis(LeafHash::of(b"genesis")));
+        store.save(&keys).unwrap();
+        assert_eq!(store.identity(Role::Log).unwrap().public(), keys.identity(Role::Log).public());
+        let file = fs::read_to_string(store.dir().join("log.key")).unwrap();
+        assert!(include_str!("../../docs/spec/secret-key.md").contains(&file), "{file}");
+    }
+}

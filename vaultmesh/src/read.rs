@@ -271,3 +271,30 @@ fn shown(logged: &LoggedRow) -> ShownRow {
         columns: row.cells().map(|(name, cell)| (name.to_owned(), column(name, cell))).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vm_core::digest::RootHash;
+    use vm_seal::checkpoint::Checkpoint;
+    use vm_seal::merkle::{InclusionProof, LeafIndex};
+
+    use super::*;
+
+    #[test]
+    fn the_page_shows_a_proof_that_holds() {
+        let page = include_str!("../../docs/spec/row-proof.md");
+        let (_, rest) = page.split_once("```json\n").unwrap();
+        let (sample, _) = rest.split_once("```").unwrap();
+        let proof: Value = serde_json::from_str(sample).unwrap();
+        let text = |name: &str| proof[name].as_str().unwrap();
+        let note = Note::parse(text("checkpoint").as_bytes()).unwrap();
+        let checkpoint = Checkpoint::parse_text(note.unverified_text()).unwrap();
+        assert_eq!(checkpoint.size().as_u64(), proof["size"]);
+        let leaf = LeafHash::of(text("leaf_data").as_bytes());
+        assert!(page.contains(&format!("`{leaf}`")));
+        let path: Vec<RootHash> = serde_json::from_value(proof["path"].clone()).unwrap();
+        let index = LeafIndex::new(proof["index"].as_u64().unwrap());
+        let path = InclusionProof::from_hashes(path).unwrap();
+        path.verify(leaf, index, checkpoint.size(), checkpoint.root()).unwrap();
+    }
+}

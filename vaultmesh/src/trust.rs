@@ -84,3 +84,25 @@ impl TrustFile {
         toml::to_string(self).map_err(|source| VaultError::TrustWrite(Box::new(source)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_a_trust_file() {
+        let page = include_str!("../../docs/spec/trust.md");
+        let (_, rest) = page.split_once("```toml\n").unwrap();
+        let (sample, _) = rest.split_once("```").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trust.toml");
+        fs::write(&path, sample).unwrap();
+        let trust = TrustFile::load(&path).unwrap();
+        assert_eq!(trust.to_text().unwrap(), sample);
+        assert_eq!(trust.policy().unwrap().authorities().len(), 1);
+        for (from, to, code) in [("vm-trust-v0", "vm-trust-v9", "format-unknown"), ("accept", "acept", "trust-malformed")] {
+            fs::write(&path, sample.replace(from, to)).unwrap();
+            assert_eq!(TrustFile::load(&path).unwrap_err().code(), code);
+        }
+    }
+}

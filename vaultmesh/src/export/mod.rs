@@ -80,3 +80,18 @@ impl Manifest {
             .map_err(|_| VaultError::Archive { reason: "the manifest is not of its format's shape".to_owned() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_a_manifest() {
+        let page = include_str!("../../../docs/spec/export.md");
+        let sample = page.lines().find(|line| line.contains(Manifest::FORMAT)).unwrap();
+        let manifest = Manifest::parse(sample.as_bytes()).unwrap();
+        assert_eq!(manifest.to_bytes().unwrap(), sample.as_bytes());
+        assert_eq!(manifest.scope, Scope::Seal);
+        assert!(page.contains(&format!("  {MANIFEST}\n")) && page.contains(&format!("`{CHECKPOINTS}`")));
+    }
+}

@@ -29,7 +29,7 @@ pub use anchor::Anchored;
 pub use init::Initialized;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
-pub use record::{Recorded, RunePut, read_line};
+pub use record::{LINE_MAX, Recorded, RunePut, read_line};
 pub use seal::Sealed;
 
 /// How long a writer waits for another before it gives up and names it.

@@ -24,7 +24,7 @@ use crate::vault::input::{ArtifactInput, Common, DeployInput, InputKind, RecordI
 /// small enough that memory stays bounded and progress is seen.
 pub(crate) const BATCH: usize = 500;
 /// Longest line of a JSONL file, in bytes: the longest JSON text accepted, and its newline.
-pub(crate) const LINE_MAX: usize = vm_core::canonical::BYTES_MAX + 1;
+pub const LINE_MAX: usize = vm_core::canonical::BYTES_MAX + 1;
 
 /// A row that was recorded.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
