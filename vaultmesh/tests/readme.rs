@@ -51,3 +51,18 @@ fn the_quick_start_runs_and_ends_verified() {
         assert!(codes.contains(&Some(wanted)), "{wanted} in {codes:?}");
     }
 }
+
+#[test]
+fn the_files_that_the_pages_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut named = 0;
+    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let ticked = text.split('`').skip(1).step_by(2);
+        for path in ticked.filter(|word| word.contains('/') && (word.ends_with(".rs") || word.ends_with(".md"))) {
+            assert!(root.join(path).exists(), "{page} names {path}");
+            named += 1;
+        }
+    }
+    assert!(named > 10, "{named}");
+}

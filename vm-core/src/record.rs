@@ -10,6 +10,7 @@
 //! hexadecimal, NULL null. Every column is covered.
 
 mod draft;
+mod leaf;
 mod system;
 mod typed;
 
@@ -422,7 +423,7 @@ impl StoredRow {
     /// # Errors
     /// [`RecordError::Canonical`] where an integer breaks the number rule.
     pub fn leaf_data(&self) -> Result<Vec<u8>, RecordError> {
-        canonical::to_bytes(&self.to_value()).map_err(RecordError::Canonical)
+        leaf::write(self, self.table.columns(self.schema).unwrap_or_default())
     }
 
     /// Hash of the leaf data.
