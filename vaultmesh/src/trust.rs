@@ -100,7 +100,9 @@ mod tests {
         let trust = TrustFile::load(&path).unwrap();
         assert_eq!(trust.to_text().unwrap(), sample);
         assert_eq!(trust.policy().unwrap().authorities().len(), 1);
-        for (from, to, code) in [("vm-trust-v0", "vm-trust-v9", "format-unknown"), ("accept", "acept", "trust-malformed")] {
+        for (from, to, code) in
+            [("vm-trust-v0", "vm-trust-v9", "format-unknown"), ("accept", "acept", "trust-malformed")]
+        {
             fs::write(&path, sample.replace(from, to)).unwrap();
             assert_eq!(TrustFile::load(&path).unwrap_err().code(), code);
         }

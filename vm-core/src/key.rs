@@ -472,7 +472,7 @@ mod tests {
             assert!(Note::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert!(matches!(Note::parse(&vec![b'a'; NOTE_MAX + 1]), Err(NoteError::TooLong { .. })));
-        let many = good.clone() + &good.lines().last().unwrap().repeat(1).clone() + "\n";
+        let many = format!("{good}{}\n", good.lines().last().unwrap());
         assert_eq!(Note::parse(many.as_bytes()).unwrap().signers().count(), 2);
         let flood = good.clone() + &format!("{}\n", good.lines().last().unwrap()).repeat(NOTE_SIGNATURES_MAX);
         assert!(matches!(Note::parse(flood.as_bytes()), Err(NoteError::TooManySignatures { .. })));

@@ -1,5 +1,6 @@
 //! Reading exports: rebuilding a vault, and verifying what an export holds with nothing else at hand.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,12 +8,14 @@ use std::path::Path;
 use serde::Deserialize;
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash};
-use vm_core::id::{LedgerId, SealId};
+use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::instant::Instant;
 use vm_core::key::Note;
+use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
-use vm_ledger::{Patience, restore};
+use vm_ledger::files::DATABASE_FILE;
+use vm_ledger::{LOCK_FILE, Patience, Restored, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
@@ -23,7 +26,7 @@ use crate::export::archive::Unpacked;
 use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, SUMS, Scope, VERIFY};
 use crate::read::Reader;
 use crate::system::SystemClock;
-use crate::vault::Place;
+use crate::vault::{Place, check_vacant};
 use crate::verify::{AnchorState, Outside, SealState, Verification, judge_token, verify_vault};
 
 /// Longest line read from an export, in bytes: the longest leaf data, and its newline.
@@ -50,23 +53,19 @@ pub struct Imported {
 /// # Errors
 /// [`VaultError`]; nothing is left behind that could pass for a vault.
 pub fn import(place: &Place, archive: &Path) -> Result<Imported, VaultError> {
+    check_vacant(&place.vault)?;
     let unpacked = Unpacked::open(archive)?;
     let manifest = Manifest::parse(&unpacked.read(MANIFEST)?)?;
     if manifest.scope != Scope::Vault {
         return Err(VaultError::Archive { reason: "it holds one seal, not a vault".to_owned() });
     }
-    let files = rebuild(&unpacked, &manifest, &place.vault)?;
-    let keys = crate::keys::KeyStore::new(&place.keys, manifest.ledger);
-    Ok(Imported { ledger: manifest.ledger, rows: manifest.size, files, has_keys: keys.has("log.key") })
+    let (restored, files) = rebuild(&unpacked, &manifest, &place.vault)?;
+    let keys = crate::keys::KeyStore::new(&place.keys, restored.ledger);
+    Ok(Imported { ledger: restored.ledger, rows: restored.size, files, has_keys: keys.has("log.key") })
 }
 
-fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<u64, VaultError> {
-    let mut files = Vec::new();
-    for name in unpacked.names() {
-        if ![MANIFEST, VERIFY, ROWS, PROOFS, CHECKPOINTS, SUMS].contains(&name) {
-            files.push(name.to_owned());
-        }
-    }
+fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<(Restored, u64), VaultError> {
+    let files = named_files(unpacked)?;
     let rows = lines(unpacked, ROWS, LINE_MAX)?;
     let notes = lines(unpacked, CHECKPOINTS, PROOF_LINE_MAX)?.map(|line| CheckpointLine::parse(&line?));
     let notes = notes.collect::<Result<Vec<Note>, VaultError>>()?;
@@ -76,7 +75,40 @@ fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<u64
         return Err(VaultError::Archive { reason: "its manifest names another ledger".to_owned() });
     }
     copy_files(unpacked, &files, vault)?;
-    Ok(u64::try_from(files.len()).unwrap_or(u64::MAX))
+    Ok((restored, u64::try_from(files.len()).unwrap_or(u64::MAX)))
+}
+
+/// The files beside the evidence: scrolls, and what rows name. Anything else is refused, and so is what the ledger itself
+/// writes: a file that nobody vouches for has no business in a vault.
+fn named_files(unpacked: &Unpacked) -> Result<Vec<String>, VaultError> {
+    const OWN: [&str; 5] = [MANIFEST, VERIFY, ROWS, CHECKPOINTS, SUMS];
+    let mut files: BTreeSet<String> =
+        unpacked.names().filter(|name| !OWN.contains(name)).map(str::to_owned).collect();
+    if files.iter().any(|name| name.starts_with(LOCK_FILE) || name.starts_with(DATABASE_FILE)) {
+        return Err(VaultError::Archive { reason: "it holds a file that only the ledger itself writes".to_owned() });
+    }
+    let all = files.iter().cloned().collect();
+    files.retain(|name| !is_scroll(name));
+    for line in lines(unpacked, ROWS, LINE_MAX)? {
+        // A line that is no row is refused by name where it is restored.
+        if let Ok(row) = StoredRow::parse_leaf_data(&line?)
+            && let Some(path) = row.text("path")
+        {
+            files.remove(path);
+        }
+    }
+    match files.into_iter().next() {
+        None => Ok(all),
+        Some(_) => Err(VaultError::Archive { reason: "it holds a file that no row names".to_owned() }),
+    }
+}
+
+/// Whether a path is that of an engine's scroll or its root.
+fn is_scroll(name: &str) -> bool {
+    let Some((engine, _)) = name.strip_prefix("receipts/").and_then(|rest| rest.split_once('/')) else { return false };
+    let Ok(engine) = engine.parse::<EngineName>() else { return false };
+    let paths = [vm_seal::scroll::events_path(&engine), vm_seal::scroll::root_path(&engine)];
+    paths.into_iter().flatten().any(|path| path.as_str() == name)
 }
 
 /// Copies files into the vault, each synced. The database stands already; a file that is missing after a crash is found
@@ -100,7 +132,7 @@ fn copy_files(unpacked: &Unpacked, names: &[String], vault: &Path) -> Result<(),
 #[serde(deny_unknown_fields)]
 struct CheckpointLine {
     note: String,
-    #[expect(dead_code, reason = "the note says its size itself; the member is for people")]
+    /// For people: the note says it itself.
     size: u64,
 }
 
@@ -109,7 +141,13 @@ impl CheckpointLine {
         let value = canonical::parse_exact(line, PROOF_LINE_MAX).map_err(VaultError::Canonical)?;
         let malformed = |_| VaultError::Archive { reason: "a checkpoint line is malformed".to_owned() };
         let line = Self::deserialize(value).map_err(malformed)?;
-        Note::parse(line.note.as_bytes()).map_err(VaultError::Note)
+        let note = Note::parse(line.note.as_bytes()).map_err(VaultError::Note)?;
+        match Checkpoint::parse_text(note.unverified_text()) {
+            Ok(checkpoint) if checkpoint.size().as_u64() != line.size => {
+                Err(VaultError::Archive { reason: "a checkpoint line names another size than its note".to_owned() })
+            }
+            _ => Ok(note),
+        }
     }
 }
 
@@ -209,6 +247,10 @@ fn verify_exported_seal(
     let seal_id: SealId = manifest.seal_id.ok_or_else(lacks)?;
     let bundle_name = vm_seal::seal::bundle_path(seal_id);
     let bundle = SealBundle::parse(&unpacked.read(&bundle_name)?).map_err(VaultError::Bundle)?;
+    // The manifest is signed by nobody: what it says of the seal must be what the bundle says.
+    if (bundle.seal_id(), bundle.ledger()) != (seal_id, manifest.ledger) {
+        return Err(VaultError::Archive { reason: "its manifest names another seal or ledger".to_owned() });
+    }
     let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
     let mut report = verify_exported(&bundle, &rows, outside.pinned());
     if outside.pinned().is_none() && !report.has(Code::NoTrustKey) {
@@ -236,7 +278,8 @@ fn verify_exported_seal(
         verified: false,
         anchors,
     };
-    Ok(verification(&format!("exported seal {seal_id}"), manifest.ledger, manifest.size, vec![state], report))
+    let (subject, size) = (format!("exported seal {seal_id}"), bundle.as_of().as_u64());
+    Ok(verification(&subject, bundle.ledger(), size, vec![state], report))
 }
 
 /// Each row's inclusion proof against the checkpoint in the bundle.
