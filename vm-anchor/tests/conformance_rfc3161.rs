@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cms::cert::CertificateChoices;
+use cms::content_info::ContentInfo;
+use cms::signed_data::SignedData;
 use common::reasons;
+use der::{Decode, Encode};
 use vm_anchor::rfc3161::{Check, Response, Stamped, Token};
 use vm_anchor::{RootCertificate, TrustPolicy, TrustedAuthority};
 use vm_core::digest::Sha256Digest;
@@ -17,6 +21,8 @@ use vm_core::verdict::{Code, Verdict};
 
 /// How many of the real tokens hold in everything but the root, which is not given. Measured.
 const HOLD_WITHOUT_ROOT: usize = 441;
+/// How many of them the cms crate decodes whole. Measured.
+const DECODED_WHOLE: usize = 496;
 
 fn vectors(suite: &str) -> Option<PathBuf> {
     let root = std::env::var_os("VAULTMESH_VECTORS")
@@ -88,6 +94,45 @@ fn every_real_token_is_judged() {
     println!("{hold} tokens hold but for the root; defects of the others: {counts:?}");
     assert!(hold >= HOLD_WITHOUT_ROOT, "{hold}");
     assert_eq!(disagree, 0);
+}
+
+/// The cms crate's own `SignedData`, decoded whole, is another reading of the same bytes. Where it reads a token, it finds
+/// the same content and the same certificates; and what it encodes anew shows which of them had to be kept as they stood.
+#[test]
+fn a_whole_decode_finds_the_same_parts() {
+    let Some(folder) = vectors("rfc3161") else {
+        return;
+    };
+    let index = fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
+    let (mut read, mut changed, mut turned) = (0, 0, 0);
+    for name in index.lines().skip(1).map(|line| line.split('\t').next().unwrap()) {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        let Ok(token) = Token::parse(&bytes) else {
+            continue;
+        };
+        let whole = ContentInfo::from_der(&bytes).and_then(|info| info.content.decode_as::<SignedData>());
+        let Ok(whole) = whole else {
+            println!("{name}: not decoded whole: {}", whole.unwrap_err());
+            continue;
+        };
+        read += 1;
+        let content = whole.encap_content_info.econtent.unwrap();
+        assert_eq!(Sha256Digest::of(content.value()), token.claims().identity(), "{name}");
+        let theirs: Vec<Vec<u8>> = whole.certificates.iter().flat_map(|set| set.0.iter()).map(encoded).collect();
+        let mut ours: Vec<Vec<u8>> = token.certificates().map(<[u8]>::to_vec).collect();
+        turned += usize::from(!ours.is_sorted_by_key(|der| (der.len(), der.clone())));
+        ours.sort_by_key(|der| (der.len(), der.clone()));
+        assert_eq!(theirs.len(), ours.len(), "{name}");
+        changed += usize::from(theirs != ours);
+    }
+    println!(
+        "{read} tokens decoded whole; {changed} with a certificate encoded otherwise, {turned} with an unsorted bag"
+    );
+    assert!(read >= DECODED_WHOLE, "{read}");
+}
+
+fn encoded(certificate: &CertificateChoices) -> Vec<u8> {
+    certificate.to_der().unwrap()
 }
 
 #[test]

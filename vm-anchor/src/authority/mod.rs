@@ -66,6 +66,10 @@ impl LocalAuthority {
         let key = read_key(pkcs8, &random)?;
         let parsed = SignerCertificate::read(certificate).map_err(|_| AuthorityError::Malformed)?;
         parsed.check_purpose().map_err(|_| AuthorityError::Malformed)?;
+        // Tokens carry the certificate as it is encoded anew, and sign the hash of its bytes.
+        if parsed.to_der().as_deref() != Ok(certificate) {
+            return Err(AuthorityError::Malformed);
+        }
         if parsed.public_key().bits != key.public_key().as_ref() {
             return Err(AuthorityError::KeyMismatch);
         }
@@ -118,16 +122,16 @@ impl LocalAuthority {
     /// [`AuthorityError::Crypto`].
     pub fn respond(&self, request: &[u8], gen_time: Instant) -> Result<Vec<u8>, AuthorityError> {
         let Ok(request) = ReceivedRequest::parse(request) else {
-            return Ok(response::rejection(Failure::BadDataFormat));
+            return response::rejection(Failure::BadDataFormat).map_err(malformed);
         };
         if request.has_extensions {
-            return Ok(response::rejection(Failure::UnacceptedExtension));
+            return response::rejection(Failure::UnacceptedExtension).map_err(malformed);
         }
         if request.policy.is_some_and(|policy| policy.inner() != response::POLICY) {
-            return Ok(response::rejection(Failure::UnacceptedPolicy));
+            return response::rejection(Failure::UnacceptedPolicy).map_err(malformed);
         }
         let Some(imprint) = &request.imprint else {
-            return Ok(response::rejection(Failure::BadAlgorithm));
+            return response::rejection(Failure::BadAlgorithm).map_err(malformed);
         };
         let signer = SignerCertificate::read(&self.certificate);
         let signer = signer.map_err(|_| AuthorityError::Malformed)?;
@@ -135,7 +139,7 @@ impl LocalAuthority {
             return Err(AuthorityError::Expired);
         }
         let serial = random_serial(&self.random)?;
-        let tst_info = response::tst_info(imprint, &serial, gen_time, request.nonce.as_deref())?;
+        let tst_info = response::tst_info(imprint, &serial, gen_time, request.nonce).map_err(malformed)?;
         response::granted(self, &tst_info, request.cert_req)
     }
 
@@ -151,6 +155,11 @@ impl fmt::Debug for LocalAuthority {
             .field("root", &self.root)
             .finish_non_exhaustive()
     }
+}
+
+/// What cannot be encoded was not usable.
+fn malformed(_: der::Error) -> AuthorityError {
+    AuthorityError::Malformed
 }
 
 fn new_key(random: &SystemRandom) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {

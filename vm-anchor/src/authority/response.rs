@@ -1,19 +1,30 @@
 //! Responses of the local authority: a TSTInfo, signed (RFC 5652, RFC 5035), or a rejection.
 
-use der::asn1::ObjectIdentifier;
+use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
+use cms::content_info::{CmsVersion, ContentInfo};
+use cms::signed_data::{
+    CertificateSet, EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
+};
+use der::asn1::{AnyRef, BitString, Int, ObjectIdentifier, OctetString, SetOfVec, Uint};
+use der::{Any, Decode, Encode, EncodeValue, Tag, Tagged};
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
+use x509_cert::attr::Attribute;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::{AlgorithmIdentifier, Certificate};
 
-use super::LocalAuthority;
+use super::{LocalAuthority, malformed};
 use crate::error::AuthorityError;
-use crate::rfc3161::asn1::{self, element, id, unsigned};
-use crate::rfc3161::{Imprint, Names, imprint_der, oid};
+use crate::rfc3161::tsp::{
+    AccuracyFields, EssCertIdV2, GenTime, IssuerSerial, PkiStatusInfo, SigningCertificate, TimeStampResp, TstInfoFields,
+};
+use crate::rfc3161::{Imprint, message_imprint, oid};
 
 /// The policy of every token: anyPolicy (RFC 5280, section 4.2.1.4), since the authority promises nothing more than
 /// its owner's clock.
 pub(super) const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
 /// The accuracy claimed, in seconds: what a machine that keeps its clock by NTP can promise.
-const ACCURACY_SECONDS: u8 = 1;
+const ACCURACY_SECONDS: u32 = 1;
 
 /// Why a request is rejected: bits of `PKIFailureInfo` (RFC 3161, section 2.4.2).
 #[derive(Clone, Copy)]
@@ -45,51 +56,40 @@ impl Failure {
 }
 
 /// A response that holds no token.
-pub(super) fn rejection(failure: Failure) -> Vec<u8> {
-    let text = element(0x0c, &[failure.text().as_bytes()]);
-    // A BIT STRING that ends with its one set bit; the first octet counts the unused bits after it.
+pub(super) fn rejection(failure: Failure) -> der::Result<Vec<u8>> {
+    // A BIT STRING that ends with its one set bit.
     let bit = failure.bit();
     let mut bits = vec![0; bit / 8];
     bits.push(0x80 >> (bit % 8));
     let unused = u8::try_from(7 - bit % 8).unwrap_or(0);
-    let info = element(
-        id::SEQUENCE,
-        &[&unsigned(&[2]), &element(id::SEQUENCE, &[&text]), &element(0x03, &[&[unused], &bits])],
-    );
-    element(id::SEQUENCE, &[&info])
+    let info = PkiStatusInfo {
+        status: Int::new(&[2])?,
+        texts: Some(vec![AnyRef::new(Tag::Utf8String, failure.text().as_bytes())?]),
+        failure: Some(BitString::new(unused, bits)?),
+    };
+    TimeStampResp { info, token: None }.to_der()
 }
 
-/// `TSTInfo` in DER. The nonce is the whole INTEGER of the request.
+/// `TSTInfo` in DER. The nonce is that of the request.
 pub(super) fn tst_info(
     imprint: &Imprint,
     serial: &[u8],
     gen_time: Instant,
-    nonce: Option<&[u8]>,
-) -> Result<Vec<u8>, AuthorityError> {
-    let accuracy = element(id::SEQUENCE, &[&unsigned(&[ACCURACY_SECONDS])]);
-    Ok(element(
-        id::SEQUENCE,
-        &[
-            &unsigned(&[1]),
-            &asn1::oid(POLICY),
-            &imprint_der(imprint),
-            &unsigned(serial),
-            &element(0x18, &[generalized_time(gen_time)?.as_bytes()]),
-            &accuracy,
-            nonce.unwrap_or_default(),
-        ],
-    ))
-}
-
-/// `YYYYMMDDhhmmss[.f...]Z`, the fraction without trailing zeros (RFC 3161, section 2.4.2).
-fn generalized_time(at: Instant) -> Result<String, AuthorityError> {
-    let written = at.to_string();
-    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-    let (whole, fraction) = digits.split_at_checked(14).ok_or(AuthorityError::Time)?;
-    Ok(match fraction.trim_end_matches('0') {
-        "" => format!("{whole}Z"),
-        fraction => format!("{whole}.{fraction}Z"),
-    })
+    nonce: Option<Int>,
+) -> der::Result<Vec<u8>> {
+    let fields = TstInfoFields {
+        version: Int::new(&[1])?,
+        policy: POLICY,
+        imprint: message_imprint(imprint)?,
+        serial: Uint::new(serial)?.into(),
+        gen_time: GenTime(gen_time),
+        accuracy: Some(AccuracyFields { seconds: Some(ACCURACY_SECONDS), ..AccuracyFields::default() }),
+        ordering: None,
+        nonce,
+        tsa: None,
+        extensions: None,
+    };
+    fields.to_der()
 }
 
 /// Signs `tst_info` and wraps it into a granted response.
@@ -98,66 +98,78 @@ pub(super) fn granted(
     tst_info: &[u8],
     with_certificate: bool,
 ) -> Result<Vec<u8>, AuthorityError> {
-    let attributes = signed_attributes(authority, tst_info)?;
+    let attributes = signed_attributes(authority, tst_info).map_err(malformed)?;
     // The signature covers the attributes as a SET; in the SignerInfo they stand under [0].
-    let signature = authority.sign(&element(id::SET, &[&attributes]))?;
-    let digest_algorithm = element(id::SEQUENCE, &[&asn1::oid(oid::SHA256)]);
-    let signer_info = element(
-        id::SEQUENCE,
-        &[
-            &unsigned(&[1]),
-            &issuer_and_serial(authority)?,
-            &digest_algorithm,
-            &element(0xa0, &[&attributes]),
-            &element(id::SEQUENCE, &[&asn1::oid(oid::ECDSA_WITH_SHA256)]),
-            &element(id::OCTET_STRING, &[&signature]),
-        ],
-    );
-    let octets = element(id::OCTET_STRING, &[tst_info]);
-    let content = element(id::SEQUENCE, &[&asn1::oid(oid::TST_INFO), &element(0xa0, &[&octets])]);
-    let bag = match with_certificate {
-        true => element(0xa0, &[authority.certificate_der()]),
-        false => Vec::new(),
-    };
-    let signed_data = element(
-        id::SEQUENCE,
-        &[&unsigned(&[3]), &element(id::SET, &[&digest_algorithm]), &content, &bag, &element(id::SET, &[&signer_info])],
-    );
-    let token = element(id::SEQUENCE, &[&asn1::oid(oid::SIGNED_DATA), &element(0xa0, &[&signed_data])]);
-    let status = element(id::SEQUENCE, &[&unsigned(&[0])]);
-    Ok(element(id::SEQUENCE, &[&status, &token]))
+    let signature = authority.sign(&attributes.to_der().map_err(malformed)?)?;
+    response(authority, tst_info, attributes, signature, with_certificate).map_err(malformed)
 }
 
-/// contentType, messageDigest and signingCertificateV2, in DER order, without the SET around them.
-fn signed_attributes(authority: &LocalAuthority, tst_info: &[u8]) -> Result<Vec<u8>, AuthorityError> {
-    let attribute =
-        |oid: ObjectIdentifier, value: &[u8]| element(id::SEQUENCE, &[&asn1::oid(oid), &element(id::SET, &[value])]);
-    let digest = Sha256Digest::of(tst_info);
-    let mut attributes = [
-        attribute(oid::CONTENT_TYPE, &asn1::oid(oid::TST_INFO)),
-        attribute(oid::MESSAGE_DIGEST, &element(id::OCTET_STRING, &[digest.as_bytes()])),
-        attribute(oid::SIGNING_CERTIFICATE_V2, &signing_certificate(authority)?),
-    ];
-    attributes.sort();
-    Ok(attributes.concat())
+fn response(
+    authority: &LocalAuthority,
+    tst_info: &[u8],
+    attributes: SignedAttributes,
+    signature: Vec<u8>,
+    with_certificate: bool,
+) -> der::Result<Vec<u8>> {
+    let certificate = Certificate::from_der(authority.certificate_der())?;
+    let digest_alg = AlgorithmIdentifier { oid: oid::SHA256, parameters: None };
+    let signer = SignerInfo {
+        version: CmsVersion::V1,
+        sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
+            issuer: certificate.tbs_certificate().issuer().clone(),
+            serial_number: certificate.tbs_certificate().serial_number().clone(),
+        }),
+        digest_alg: digest_alg.clone(),
+        signed_attrs: Some(attributes),
+        signature_algorithm: AlgorithmIdentifier { oid: oid::ECDSA_WITH_SHA256, parameters: None },
+        signature: OctetString::new(signature)?,
+        unsigned_attrs: None,
+    };
+    let bag = with_certificate.then(|| CertificateSet::try_from(vec![CertificateChoices::Certificate(certificate)]));
+    let signed_data = SignedData {
+        version: CmsVersion::V3,
+        digest_algorithms: SetOfVec::try_from([digest_alg])?,
+        encap_content_info: EncapsulatedContentInfo {
+            econtent_type: oid::TST_INFO,
+            econtent: Some(Any::new(Tag::OctetString, tst_info)?),
+        },
+        certificates: bag.transpose()?,
+        crls: None,
+        signer_infos: SignerInfos::try_from(vec![signer])?,
+    };
+    let token = ContentInfo { content_type: oid::SIGNED_DATA, content: Any::encode_from(&signed_data)? };
+    let token = Any::encode_from(&token)?;
+    let info = PkiStatusInfo { status: Int::new(&[0])?, texts: None, failure: None };
+    TimeStampResp { info, token: Some(token.to_ref()) }.to_der()
+}
+
+/// contentType, messageDigest and signingCertificateV2.
+fn signed_attributes(authority: &LocalAuthority, tst_info: &[u8]) -> der::Result<SignedAttributes> {
+    let digest = OctetString::new(Sha256Digest::of(tst_info).as_bytes().as_slice())?;
+    SetOfVec::try_from([
+        attribute(oid::CONTENT_TYPE, &oid::TST_INFO)?,
+        attribute(oid::MESSAGE_DIGEST, &digest)?,
+        attribute(oid::SIGNING_CERTIFICATE_V2, &signing_certificate(authority)?)?,
+    ])
+}
+
+fn attribute<T: Tagged + EncodeValue>(oid: ObjectIdentifier, value: &T) -> der::Result<Attribute> {
+    Ok(Attribute { oid, values: SetOfVec::try_from([Any::encode_from(value)?])? })
 }
 
 /// `SigningCertificateV2` with one `ESSCertIDv2`: the hash is SHA-256, which DER leaves out as the default.
-fn signing_certificate(authority: &LocalAuthority) -> Result<Vec<u8>, AuthorityError> {
-    let certificate = authority.certificate_der();
-    let names = Names::read(certificate).map_err(|_| AuthorityError::Malformed)?;
-    let hash = element(id::OCTET_STRING, &[Sha256Digest::of(certificate).as_bytes()]);
-    let general_names = element(id::SEQUENCE, &[&element(0xa4, &[names.issuer])]);
-    let serial = element(id::INTEGER, &[names.serial]);
-    let issuer_serial = element(id::SEQUENCE, &[&general_names, &serial]);
-    let ess_cert_id = element(id::SEQUENCE, &[&hash, &issuer_serial]);
-    Ok(element(id::SEQUENCE, &[&element(id::SEQUENCE, &[&ess_cert_id])]))
-}
-
-fn issuer_and_serial(authority: &LocalAuthority) -> Result<Vec<u8>, AuthorityError> {
-    let names = Names::read(authority.certificate_der()).map_err(|_| AuthorityError::Malformed)?;
-    let serial = element(id::INTEGER, &[names.serial]);
-    Ok(element(id::SEQUENCE, &[names.issuer, &serial]))
+fn signing_certificate(authority: &LocalAuthority) -> der::Result<SigningCertificate> {
+    let certificate = Certificate::from_der(authority.certificate_der())?;
+    let tbs = certificate.tbs_certificate();
+    let entry = EssCertIdV2 {
+        algorithm: None,
+        digest: OctetString::new(Sha256Digest::of(authority.certificate_der()).as_bytes().as_slice())?,
+        issuer_serial: Some(IssuerSerial {
+            issuer: vec![GeneralName::DirectoryName(tbs.issuer().clone())],
+            serial: tbs.serial_number().clone(),
+        }),
+    };
+    Ok(SigningCertificate { entries: vec![Any::encode_from(&entry)?], policies: None })
 }
 
 #[cfg(test)]
@@ -166,22 +178,11 @@ mod tests {
     use crate::rfc3161::{PkiStatus, Response};
 
     #[test]
-    fn fractions_lose_their_trailing_zeros() {
-        for (instant, written) in [
-            ("2026-01-02T03:04:05.000000Z", "20260102030405Z"),
-            ("2026-01-02T03:04:05.120000Z", "20260102030405.12Z"),
-            ("2026-01-02T03:04:05.000001Z", "20260102030405.000001Z"),
-        ] {
-            assert_eq!(generalized_time(instant.parse().unwrap()).unwrap(), written);
-        }
-    }
-
-    #[test]
     fn rejections_read_back() {
         for failure in
             [Failure::BadAlgorithm, Failure::BadDataFormat, Failure::UnacceptedPolicy, Failure::UnacceptedExtension]
         {
-            let response = Response::parse(&rejection(failure)).unwrap();
+            let response = Response::parse(&rejection(failure).unwrap()).unwrap();
             assert_eq!(response.status(), PkiStatus::Rejection);
             assert_eq!(response.texts(), [failure.text()]);
             assert_eq!(response.token(), None);

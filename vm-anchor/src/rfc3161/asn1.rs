@@ -1,7 +1,6 @@
-//! A thin cursor over DER elements, and a writer of them.
+//! A thin cursor over DER elements, for the parts that must be kept as the bytes stand or may not be decoded whole.
 //!
-//! Lengths must be definite and minimal. The cursor never recurses, and the order of SETs is left to its caller:
-//! widely used signers write the certificate SET unsorted, which a typed DER reader refuses.
+//! Lengths must be definite and minimal. The cursor never recurses.
 
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber};
@@ -97,77 +96,14 @@ pub(crate) fn strip_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Writes one element: identifier octet, minimal length, the parts one after the other.
-pub(crate) fn element(identifier: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut out = Vec::with_capacity(length + 6);
-    out.push(identifier);
-    match u8::try_from(length) {
-        Ok(short) if short < 0x80 => out.push(short),
-        _ => {
-            let bytes = length.to_be_bytes();
-            let bytes = strip_zeros(&bytes);
-            // A usize has at most eight bytes, so the count fits beside the marker bit.
-            out.push(0x80 | u8::try_from(bytes.len()).unwrap_or(0x08));
-            out.extend_from_slice(bytes);
-        }
-    }
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out
-}
-
-/// Identifier octets used when writing.
-pub(crate) mod id {
-    pub(crate) const INTEGER: u8 = 0x02;
-    pub(crate) const OCTET_STRING: u8 = 0x04;
-    pub(crate) const OID: u8 = 0x06;
-    pub(crate) const SEQUENCE: u8 = 0x30;
-    pub(crate) const SET: u8 = 0x31;
-}
-
-/// Writes an OBJECT IDENTIFIER.
-pub(crate) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
-    element(id::OID, &[oid.as_bytes()])
-}
-
-/// Writes a non-negative INTEGER given by its big-endian magnitude.
-pub(crate) fn unsigned(magnitude: &[u8]) -> Vec<u8> {
-    let digits = strip_zeros(magnitude);
-    match digits.first() {
-        Some(first) if first & 0x80 == 0 => element(id::INTEGER, &[digits]),
-        _ => element(id::INTEGER, &[&[0], digits]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_minimal_and_not_negative() {
-        for (magnitude, written) in [
-            (&[0u8][..], &[2u8, 1, 0][..]),
-            (&[], &[2, 1, 0]),
-            (&[0, 0, 1], &[2, 1, 1]),
-            (&[0x80], &[2, 2, 0, 0x80]),
-            (&[0x7f, 0xff], &[2, 2, 0x7f, 0xff]),
-        ] {
-            assert_eq!(unsigned(magnitude), written);
-        }
-        assert_eq!(super::magnitude(&[0x80]), None);
-        assert_eq!(super::magnitude(&[0, 0x80]), Some(&[0x80][..]));
-    }
-
-    #[test]
-    fn lengths_are_minimal_and_read_back() {
-        for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536] {
-            let content = vec![7; length];
-            let written = element(id::OCTET_STRING, &[&content]);
-            let read = Cursor::only(&written, Tag::OctetString).unwrap();
-            assert_eq!(read.value, content, "{length}");
-        }
+    fn magnitudes_have_no_leading_zeros() {
+        assert_eq!(magnitude(&[0x80]), None);
+        assert_eq!(magnitude(&[0, 0x80]), Some(&[0x80][..]));
     }
 
     #[test]

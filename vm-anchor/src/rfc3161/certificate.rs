@@ -1,52 +1,38 @@
 //! The signer's certificate: which it is, whether it may sign time stamps, when it is valid.
 
+use cms::signed_data::SignerIdentifier;
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Tag};
 use vm_core::instant::Instant;
 use x509_cert::Certificate;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
 
 use super::asn1::{Cursor, context};
 use super::oid;
-use super::token::SignerId;
 use crate::error::Defect;
 
-/// The fields of a certificate that are compared byte for byte.
-pub(crate) struct Names<'a> {
-    /// The issuer's Name in DER.
-    pub(crate) issuer: &'a [u8],
-    /// Content of the serial INTEGER.
-    pub(crate) serial: &'a [u8],
-    /// The subject's Name in DER.
-    pub(crate) subject: &'a [u8],
-}
-
-impl<'a> Names<'a> {
-    /// Reads the head of a certificate: cheap enough to be done for a whole bag.
-    pub(crate) fn read(certificate: &'a [u8]) -> der::Result<Self> {
-        let mut outer = Cursor::only(certificate, Tag::Sequence)?.inner()?;
-        let mut fields = outer.expect(Tag::Sequence)?.inner()?;
-        fields.optional(context(0))?;
-        let serial = fields.expect(Tag::Integer)?.value;
-        fields.expect(Tag::Sequence)?;
-        let issuer = fields.expect(Tag::Sequence)?.whole;
-        fields.expect(Tag::Sequence)?;
-        let subject = fields.expect(Tag::Sequence)?.whole;
-        Ok(Self { issuer, serial, subject })
-    }
+/// Issuer and serial number, read from the head of a certificate. The rest may be malformed: a certificate that is named
+/// and cannot be read is another defect than one that is missing.
+pub(crate) fn issuer_and_serial(certificate: &[u8]) -> der::Result<(Name, SerialNumber)> {
+    let mut outer = Cursor::only(certificate, Tag::Sequence)?.inner()?;
+    let mut fields = outer.expect(Tag::Sequence)?.inner()?;
+    fields.optional(context(0))?;
+    let serial = fields.next()?.decode()?;
+    fields.expect(Tag::Sequence)?;
+    Ok((fields.next()?.decode()?, serial))
 }
 
 /// Whether `certificate` is the one that `id` names. One that cannot be read is not.
-pub(crate) fn is_named_by(certificate: &[u8], id: &SignerId) -> bool {
+pub(crate) fn is_named_by(certificate: &[u8], id: &SignerIdentifier) -> bool {
     match id {
-        SignerId::IssuerSerial { issuer, serial } => {
-            Names::read(certificate).is_ok_and(|names| names.issuer == issuer && names.serial == serial)
-        }
-        SignerId::KeyId(wanted) => Certificate::from_der(certificate).is_ok_and(|certificate| {
-            certificate
-                .tbs_certificate()
-                .get_extension::<SubjectKeyIdentifier>()
-                .is_ok_and(|found| found.is_some_and(|(_, found)| found.0.as_bytes() == wanted))
+        SignerIdentifier::IssuerAndSerialNumber(id) => issuer_and_serial(certificate)
+            .is_ok_and(|(issuer, serial)| issuer == id.issuer && serial == id.serial_number),
+        SignerIdentifier::SubjectKeyIdentifier(wanted) => Certificate::from_der(certificate).is_ok_and(|certificate| {
+            let found = certificate.tbs_certificate().get_extension::<SubjectKeyIdentifier>();
+            found.is_ok_and(|found| found.is_some_and(|(_, found)| found == *wanted))
         }),
     }
 }
@@ -67,6 +53,12 @@ impl<'a> SignerCertificate<'a> {
 
     pub(crate) const fn der(&self) -> &'a [u8] {
         self.der
+    }
+
+    /// The certificate as it is encoded anew.
+    #[cfg(feature = "authority")]
+    pub(crate) fn to_der(&self) -> der::Result<Vec<u8>> {
+        der::Encode::to_der(&self.parsed)
     }
 
     pub(crate) fn public_key(&self) -> PublicKey<'_> {
@@ -103,16 +95,13 @@ impl<'a> SignerCertificate<'a> {
 
     /// RFC 3161, section 2.4.2: a `tsa` name must be one of the certificate's subject names.
     pub(crate) fn check_tsa_name(&self, tsa: &[u8]) -> Result<(), Defect> {
-        let mut name = Cursor::new(tsa).map_err(|_| Defect::TsaName)?;
-        let name = name.next().map_err(|_| Defect::TsaName)?;
-        let names = Names::read(self.der).map_err(|_| Defect::CertificateMalformed)?;
-        if name.whole.len() == tsa.len() && name.tag == context(4) && name.value == names.subject {
-            return Ok(());
-        }
-        if self.alternative_names().any(|found| found == tsa) {
-            return Ok(());
-        }
-        Err(Defect::TsaName)
+        let tbs = self.parsed.tbs_certificate();
+        let is_named = GeneralName::from_der(tsa).is_ok_and(|name| {
+            let alternatives = tbs.get_extension::<SubjectAltName>();
+            matches!(&name, GeneralName::DirectoryName(name) if name == tbs.subject())
+                || alternatives.is_ok_and(|found| found.is_some_and(|(_, found)| found.0.contains(&name)))
+        });
+        if is_named { Ok(()) } else { Err(Defect::TsaName) }
     }
 
     /// Whether `at` lies in the certificate's validity, both ends included.
@@ -124,21 +113,6 @@ impl<'a> SignerCertificate<'a> {
     /// Whether the certificate has expired at `at`.
     pub(crate) fn has_expired_at(&self, at: Instant) -> bool {
         self.check_valid_at(at) == Err(Defect::CertificateExpired)
-    }
-
-    fn alternative_names(&self) -> impl Iterator<Item = &[u8]> {
-        let names = || -> Option<Vec<&[u8]>> {
-            let extensions = self.parsed.tbs_certificate().extensions()?;
-            let extension = extensions.iter().find(|extension| extension.extn_id == oid::SUBJECT_ALT_NAME)?;
-            let list = Cursor::only(extension.extn_value.as_bytes(), Tag::Sequence);
-            let mut list = list.ok()?.inner().ok()?;
-            let mut names = Vec::new();
-            while !list.is_finished() {
-                names.push(list.next().ok()?.whole);
-            }
-            Some(names)
-        };
-        names().unwrap_or_default().into_iter()
     }
 }
 

@@ -5,9 +5,9 @@
 
 pub(crate) mod asn1;
 mod certificate;
-pub(crate) use certificate::check_validity;
 #[cfg(feature = "authority")]
-pub(crate) use certificate::{Names, SignerCertificate};
+pub(crate) use certificate::SignerCertificate;
+pub(crate) use certificate::check_validity;
 mod chain;
 mod checks;
 mod imprint;
@@ -16,6 +16,7 @@ mod request;
 mod response;
 mod signature;
 mod token;
+pub(crate) mod tsp;
 mod tst_info;
 
 pub use checks::{Check, FUTURE_SKEW_MICROS_MAX, Stamped};
@@ -27,4 +28,4 @@ pub use token::{ATTRIBUTES_MAX, CERTIFICATES_MAX, DIGEST_ALGORITHMS_MAX, SIGNERS
 pub use tst_info::{Accuracy, Serial, TstInfo};
 
 #[cfg(feature = "authority")]
-pub(crate) use request::{ReceivedRequest, imprint_der};
+pub(crate) use request::{ReceivedRequest, message_imprint};

@@ -78,5 +78,4 @@ oids! {
     P384 "1.3.132.0.34"
     // RFC 5280: what a certificate may be used for.
     KP_TIME_STAMPING "1.3.6.1.5.5.7.3.8"
-    SUBJECT_ALT_NAME "2.5.29.17"
 }

@@ -1,11 +1,14 @@
 //! Requests: `TimeStampReq` (RFC 3161, section 2.4.1).
 
-use der::{Decode, Tag};
+use der::asn1::{Int, OctetString, Uint};
+use der::{Any, Decode, Encode, Tag};
 use vm_core::digest::Sha256Digest;
+use x509_cert::AlgorithmIdentifier;
 
-use super::asn1::{self, Cursor, context, id};
+use super::asn1::strip_zeros;
 use super::imprint::{HashAlgorithm, Imprint};
 use super::oid::{self, Oid};
+use super::tsp::{MessageImprint, TimeStampReq};
 use crate::error::RequestError;
 
 /// Longest nonce in bytes. Sixteen are enough to be unique; authorities are known to refuse more than twenty.
@@ -28,7 +31,7 @@ impl Request {
     /// # Errors
     /// [`RequestError::Nonce`] where it is empty, all zero, or longer than [`NONCE_BYTES_MAX`].
     pub fn new(digest: &Sha256Digest, nonce: &[u8]) -> Result<Self, RequestError> {
-        let digits = asn1::strip_zeros(nonce);
+        let digits = strip_zeros(nonce);
         if digits.is_empty() || nonce.len() > NONCE_BYTES_MAX {
             return Err(RequestError::Nonce { limit: NONCE_BYTES_MAX, found: nonce.len() });
         }
@@ -63,34 +66,32 @@ impl Request {
     /// The DER bytes to send as `application/timestamp-query`.
     #[must_use]
     pub fn to_der(&self) -> Vec<u8> {
-        let version = asn1::unsigned(&[1]);
-        let imprint = imprint_der(&self.imprint);
-        let policy = self.policy.map(|policy| asn1::oid(policy.inner()));
-        let nonce = self.nonce.as_deref().map(asn1::unsigned);
-        let cert_req = [0x01, 0x01, 0xff];
-        asn1::element(
-            id::SEQUENCE,
-            &[
-                &version,
-                &imprint,
-                policy.as_deref().unwrap_or_default(),
-                nonce.as_deref().unwrap_or_default(),
-                &cert_req,
-            ],
-        )
+        let encode = || {
+            let nonce = self.nonce.as_deref().map(Uint::new).transpose()?;
+            let request = TimeStampReq {
+                version: 1,
+                imprint: message_imprint(&self.imprint)?,
+                policy: self.policy.map(Oid::inner),
+                nonce: nonce.map(Int::from),
+                cert_req: Some(true),
+                extensions: None,
+            };
+            request.to_der()
+        };
+        #[expect(clippy::expect_used, reason = "DER refuses lengths from 256 MiB on; no field here reaches 100 bytes")]
+        encode().expect("short fields are encoded")
     }
 }
 
-/// `MessageImprint` in DER. The hash's parameters are an explicit NULL, which every authority reads.
-pub(crate) fn imprint_der(imprint: &Imprint) -> Vec<u8> {
-    let algorithm = match imprint.algorithm() {
+/// `MessageImprint`. The hash's parameters are an explicit NULL, which every authority reads.
+pub(crate) fn message_imprint(imprint: &Imprint) -> der::Result<MessageImprint> {
+    let oid = match imprint.algorithm() {
         HashAlgorithm::Sha256 => oid::SHA256,
         HashAlgorithm::Sha384 => oid::SHA384,
         HashAlgorithm::Sha512 => oid::SHA512,
     };
-    let algorithm = asn1::element(id::SEQUENCE, &[&asn1::oid(algorithm), &[0x05, 0x00]]);
-    let digest = asn1::element(id::OCTET_STRING, &[imprint.as_bytes()]);
-    asn1::element(id::SEQUENCE, &[&algorithm, &digest])
+    let algorithm = AlgorithmIdentifier { oid, parameters: Some(Any::null()) };
+    Ok(MessageImprint { algorithm, digest: OctetString::new(imprint.as_bytes())? })
 }
 
 /// A request as an authority reads it.
@@ -100,8 +101,8 @@ pub(crate) struct ReceivedRequest {
     /// `None` where the hash is not one of the SHA-2 family.
     pub(crate) imprint: Option<Imprint>,
     pub(crate) policy: Option<Oid>,
-    /// The nonce's INTEGER, whole, to be echoed as it came.
-    pub(crate) nonce: Option<Vec<u8>>,
+    /// The nonce, to be echoed as it came.
+    pub(crate) nonce: Option<Int>,
     pub(crate) cert_req: bool,
     pub(crate) has_extensions: bool,
 }
@@ -113,25 +114,17 @@ impl ReceivedRequest {
         if bytes.len() > REQUEST_BYTES_MAX {
             return Err(Tag::Sequence.length_error().into());
         }
-        let mut request = Cursor::only(bytes, Tag::Sequence)?.inner()?;
-        if request.expect(Tag::Integer)?.value != [1] {
+        let request = TimeStampReq::from_der(bytes)?;
+        if request.version != 1 {
             return Err(Tag::Integer.value_error().into());
         }
-        let mut imprint = request.expect(Tag::Sequence)?.inner()?;
-        let algorithm = imprint.expect(Tag::Sequence)?.inner()?.oid()?;
-        let digest = imprint.expect(Tag::OctetString)?.value;
-        imprint.finish()?;
-        let policy = request.optional(Tag::ObjectIdentifier)?;
-        let nonce = request.optional(Tag::Integer)?;
-        let cert_req = request.optional(Tag::Boolean)?;
-        let extensions = request.optional(context(0))?;
-        request.finish()?;
+        let MessageImprint { algorithm, digest } = request.imprint;
         Ok(Self {
-            imprint: HashAlgorithm::from_oid(algorithm).and_then(|hash| Imprint::new(hash, digest)),
-            policy: policy.map(|oid| oid.decode().map(Oid::new)).transpose()?,
-            nonce: nonce.map(|nonce| nonce.whole.to_vec()),
-            cert_req: cert_req.map_or(Ok(false), |flag| bool::from_der(flag.whole))?,
-            has_extensions: extensions.is_some(),
+            imprint: HashAlgorithm::from_oid(algorithm.oid).and_then(|hash| Imprint::new(hash, digest.as_bytes())),
+            policy: request.policy.map(Oid::new),
+            nonce: request.nonce,
+            cert_req: request.cert_req.unwrap_or(false),
+            has_extensions: request.extensions.is_some(),
         })
     }
 }
@@ -148,8 +141,8 @@ mod tests {
         let read = ReceivedRequest::parse(&request.to_der()).unwrap();
         assert_eq!(read.imprint.as_ref(), Some(request.imprint()));
         assert_eq!(read.policy, Some(policy));
-        assert_eq!(read.nonce, Some(vec![2, 3, 0, 0x80, 1]));
         assert!(read.cert_req && !read.has_extensions);
+        assert_eq!(read.nonce.unwrap().to_der().unwrap(), [2, 3, 0, 0x80, 1]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Responses: `TimeStampResp` (RFC 3161, section 2.4.2).
 
-use der::Tag;
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Tag, Tagged};
 
-use super::asn1::{Cursor, magnitude};
+use super::asn1::magnitude;
 use super::token::TOKEN_BYTES_MAX;
+use super::tsp::TimeStampResp;
 use crate::error::ResponseError;
 
 /// Longest response read, in bytes: the longest token and room for its status.
@@ -86,21 +88,16 @@ impl Response {
     }
 
     fn read(bytes: &[u8]) -> der::Result<Self> {
-        let mut response = Cursor::only(bytes, Tag::Sequence)?.inner()?;
-        let mut info = response.expect(Tag::Sequence)?.inner()?;
-        let status = PkiStatus::from_integer(info.expect(Tag::Integer)?.value);
-        let texts = match info.optional(Tag::Sequence)? {
-            Some(list) => read_texts(list.inner()?)?,
-            None => Vec::new(),
-        };
-        info.optional(Tag::BitString)?;
-        info.finish()?;
-        let token = match response.is_finished() {
-            true => None,
-            false => Some(response.expect(Tag::Sequence)?.whole.to_vec()),
-        };
-        response.finish()?;
-        Ok(Self { status, texts, token })
+        let response = TimeStampResp::from_der(bytes)?;
+        if let Some(token) = response.token {
+            token.tag().assert_eq(Tag::Sequence)?;
+        }
+        Ok(Self {
+            status: PkiStatus::from_integer(response.info.status.as_bytes()),
+            texts: read_texts(&response.info.texts.unwrap_or_default())?,
+            // Headers are minimal, so the encoding is the bytes that came.
+            token: response.token.map(|token| token.to_der()).transpose()?,
+        })
     }
 
     /// The status.
@@ -122,17 +119,13 @@ impl Response {
     }
 }
 
-fn read_texts(mut list: Cursor<'_>) -> der::Result<Vec<String>> {
-    let mut texts = Vec::new();
-    while !list.is_finished() {
-        let text = list.expect(Tag::Utf8String)?.value;
-        if texts.len() < STATUS_TEXTS_MAX {
-            let text = String::from_utf8_lossy(text);
-            // A terminal must not obey what a foreign server writes.
-            texts.push(text.replace(char::is_control, "\u{fffd}"));
-        }
+fn read_texts(list: &[AnyRef<'_>]) -> der::Result<Vec<String>> {
+    for text in list {
+        text.tag().assert_eq(Tag::Utf8String)?;
     }
-    Ok(texts)
+    let kept = list.iter().take(STATUS_TEXTS_MAX).map(|text| String::from_utf8_lossy(text.value()));
+    // A terminal must not obey what a foreign server writes.
+    Ok(kept.map(|text| text.replace(char::is_control, "\u{fffd}")).collect())
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! The signature: one signer, its attributes, its certificate, its arithmetic (RFC 5652, section 5; RFC 5035).
 
-use der::asn1::ObjectIdentifier;
-use der::{Decode, Tag};
+use cms::content_info::CmsVersion;
+use cms::signed_data::SignerIdentifier;
+use der::Any;
+use der::asn1::{ObjectIdentifier, OctetString};
 use ring::digest;
 use ring::signature as ring_signature;
+use x509_cert::AlgorithmIdentifier;
+use x509_cert::ext::pkix::name::GeneralName;
 
-use super::asn1::{Cursor, context};
-use super::certificate::{Names, PublicKey, SignerCertificate, is_named_by};
+use super::certificate::{PublicKey, SignerCertificate, is_named_by, issuer_and_serial};
 use super::imprint::HashAlgorithm;
 use super::oid;
-use super::token::{Algorithm, Parameters, SignerId, SignerInfo, Token};
+use super::token::{Signer, Token};
+use super::tsp::{EssCertId, EssCertIdV2, IssuerSerial, SigningCertificate};
 use crate::error::Defect;
 
 /// Shortest RSA modulus accepted, in bits (NIST SP 800-131A, revision 2).
@@ -30,11 +34,11 @@ pub(crate) fn check(token: &Token) -> Result<Signed<'_>, Defect> {
     let [signer] = token.signers() else {
         return Err(Defect::SignerCount);
     };
-    let version = match signer.id {
-        SignerId::IssuerSerial { .. } => 1,
-        SignerId::KeyId(_) => 3,
+    let version = match signer.info.sid {
+        SignerIdentifier::IssuerAndSerialNumber(_) => CmsVersion::V1,
+        SignerIdentifier::SubjectKeyIdentifier(_) => CmsVersion::V3,
     };
-    if signer.version != [version] {
+    if signer.info.version != version {
         return Err(Defect::SignerVersion);
     }
     let hash = check_digest(token, signer)?;
@@ -45,26 +49,28 @@ pub(crate) fn check(token: &Token) -> Result<Signed<'_>, Defect> {
     Ok(Signed { certificate, legacy })
 }
 
-fn plain(algorithm: Algorithm) -> Result<ObjectIdentifier, Defect> {
-    match algorithm.parameters {
-        Parameters::Absent | Parameters::Null => Ok(algorithm.oid),
-        Parameters::Other => Err(Defect::AlgorithmParameters),
+/// The algorithm, where its parameters say nothing: they are absent or NULL.
+fn plain(algorithm: &AlgorithmIdentifier) -> Result<ObjectIdentifier, Defect> {
+    match algorithm.parameters.as_ref().is_none_or(Any::is_null) {
+        true => Ok(algorithm.oid),
+        false => Err(Defect::AlgorithmParameters),
     }
 }
 
-fn check_digest(token: &Token, signer: &SignerInfo) -> Result<HashAlgorithm, Defect> {
-    let oid = plain(signer.digest)?;
+fn check_digest(token: &Token, signer: &Signer) -> Result<HashAlgorithm, Defect> {
+    let oid = plain(&signer.info.digest_alg)?;
     let hash = match oid {
         oid::MD5 | oid::SHA1 => return Err(Defect::DigestWeak),
         oid => HashAlgorithm::from_oid(oid).ok_or(Defect::DigestUnsupported)?,
     };
-    let listed = token.digests().iter().any(|listed| listed.oid == oid && listed.parameters != Parameters::Other);
+    let listed = token.digests().iter().any(|listed| plain(listed) == Ok(oid));
     if listed { Ok(hash) } else { Err(Defect::DigestUnlisted) }
 }
 
 /// The single value of an attribute that may stand only once.
-fn single(signer: &SignerInfo, wanted: ObjectIdentifier) -> Result<Option<&[u8]>, Defect> {
-    let mut found = signer.attributes.iter().filter(|attribute| attribute.oid == wanted);
+fn single(signer: &Signer, wanted: ObjectIdentifier) -> Result<Option<&Any>, Defect> {
+    let attributes = signer.info.signed_attrs.iter().flat_map(|set| set.iter());
+    let mut found = attributes.filter(|attribute| attribute.oid == wanted);
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
         (Some(attribute), None) => match attribute.values.as_slice() {
@@ -76,35 +82,29 @@ fn single(signer: &SignerInfo, wanted: ObjectIdentifier) -> Result<Option<&[u8]>
 }
 
 /// Checks contentType and messageDigest; returns the bytes that the signature covers.
-fn check_attributes<'a>(token: &Token, signer: &'a SignerInfo, hash: HashAlgorithm) -> Result<&'a [u8], Defect> {
+fn check_attributes<'a>(token: &Token, signer: &'a Signer, hash: HashAlgorithm) -> Result<&'a [u8], Defect> {
     let Some(signed) = signer.signed_bytes.as_deref() else {
         return Err(Defect::SignedAttributesMissing);
     };
-    if !signer.attributes_sorted {
+    if !signer.is_sorted {
         return Err(Defect::SignedAttributesOrder);
     }
     let content_type = single(signer, oid::CONTENT_TYPE)?.ok_or(Defect::ContentType)?;
-    if ObjectIdentifier::from_der(content_type) != Ok(oid::TST_INFO) {
+    if content_type.decode_as() != Ok(oid::TST_INFO) {
         return Err(Defect::ContentType);
     }
     let digest = single(signer, oid::MESSAGE_DIGEST)?.ok_or(Defect::MessageDigest)?;
-    match Cursor::only(digest, Tag::OctetString) {
-        Ok(digest) if digest.value == hash.hash(token.content()) => Ok(signed),
+    match digest.decode_as::<OctetString>() {
+        Ok(digest) if digest.as_bytes() == hash.hash(token.content()) => Ok(signed),
         _ => Err(Defect::MessageDigest),
     }
 }
 
 /// A certificate as a signed attribute names it: its hash, and perhaps its issuer and serial.
-struct EssCertId<'a> {
+struct NamedCertificate {
     hash: EssHash,
-    digest: &'a [u8],
-    issuer_serial: Option<IssuerSerial<'a>>,
-}
-
-/// `IssuerSerial ::= SEQUENCE { issuer GeneralNames, serialNumber INTEGER }`
-struct IssuerSerial<'a> {
-    directory_names: Vec<&'a [u8]>,
-    serial: &'a [u8],
+    digest: OctetString,
+    issuer_serial: Option<IssuerSerial>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,80 +113,53 @@ enum EssHash {
     Strong(HashAlgorithm),
 }
 
-impl EssCertId<'_> {
+impl NamedCertificate {
     /// The first entry of a `SigningCertificate` or `SigningCertificateV2`: the signer's own (RFC 5035, section 5.4).
-    fn read(value: &[u8], is_v2: bool) -> Result<EssCertId<'_>, Defect> {
-        let first = || -> der::Result<_> {
-            let mut attribute = Cursor::only(value, Tag::Sequence)?.inner()?;
-            let mut list = attribute.expect(Tag::Sequence)?.inner()?;
-            let mut fields = list.expect(Tag::Sequence)?.inner()?;
-            let algorithm = match is_v2 {
-                true => fields.optional(Tag::Sequence)?,
-                false => None,
-            };
-            let algorithm = algorithm.map(|field| Algorithm::read(&field)).transpose()?;
-            let digest = fields.expect(Tag::OctetString)?.value;
-            let issuer_serial = fields.optional(Tag::Sequence)?;
-            fields.finish()?;
-            let issuer_serial = issuer_serial.map(|field| IssuerSerial::read(field.value));
-            Ok((algorithm, digest, issuer_serial.transpose()?))
+    fn read(value: &Any, is_v2: bool) -> Result<Self, Defect> {
+        let malformed = |_| Defect::EssMalformed;
+        let attribute: SigningCertificate = value.decode_as().map_err(malformed)?;
+        let first = attribute.entries.first().ok_or(Defect::EssMalformed)?;
+        if !is_v2 {
+            let EssCertId { digest, issuer_serial } = first.decode_as().map_err(malformed)?;
+            return Ok(Self { hash: EssHash::Sha1, digest, issuer_serial });
+        }
+        let EssCertIdV2 { algorithm, digest, issuer_serial } = first.decode_as().map_err(malformed)?;
+        let hash = match algorithm.as_ref().map(plain).transpose()? {
+            Some(oid::SHA1) => EssHash::Sha1,
+            None => EssHash::Strong(HashAlgorithm::Sha256),
+            Some(oid) => HashAlgorithm::from_oid(oid).map(EssHash::Strong).ok_or(Defect::EssHashUnsupported)?,
         };
-        let (algorithm, digest, issuer_serial) = first().map_err(|_| Defect::EssMalformed)?;
-        let hash = match (is_v2, algorithm.map(plain).transpose()?) {
-            (false, _) | (true, Some(oid::SHA1)) => EssHash::Sha1,
-            (true, None) => EssHash::Strong(HashAlgorithm::Sha256),
-            (true, Some(oid)) => HashAlgorithm::from_oid(oid).map(EssHash::Strong).ok_or(Defect::EssHashUnsupported)?,
-        };
-        Ok(EssCertId { hash, digest, issuer_serial })
+        Ok(Self { hash, digest, issuer_serial })
     }
 
     fn names(&self, certificate: &[u8]) -> bool {
-        let equal = match self.hash {
-            EssHash::Sha1 => {
-                let found = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
-                found.as_ref() == self.digest
-            }
-            EssHash::Strong(hash) => hash.hash(certificate) == self.digest,
+        let found = match self.hash {
+            EssHash::Sha1 => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate).as_ref().to_vec(),
+            EssHash::Strong(hash) => hash.hash(certificate),
         };
-        equal
+        found == self.digest.as_bytes()
             && self.issuer_serial.as_ref().is_none_or(|wanted| {
-                Names::read(certificate)
-                    .is_ok_and(|names| wanted.serial == names.serial && wanted.directory_names.contains(&names.issuer))
+                issuer_and_serial(certificate).is_ok_and(|(issuer, serial)| {
+                    wanted.serial == serial && wanted.issuer.contains(&GeneralName::DirectoryName(issuer))
+                })
             })
-    }
-}
-
-impl<'a> IssuerSerial<'a> {
-    fn read(content: &'a [u8]) -> der::Result<Self> {
-        let mut fields = Cursor::new(content)?;
-        let mut names = fields.expect(Tag::Sequence)?.inner()?;
-        let serial = fields.expect(Tag::Integer)?.value;
-        fields.finish()?;
-        let mut directory_names = Vec::new();
-        while !names.is_finished() {
-            let name = names.next()?;
-            if name.tag == context(4) {
-                directory_names.push(name.value);
-            }
-        }
-        Ok(Self { directory_names, serial })
     }
 }
 
 /// Finds the certificate that the signature names, wherever it stands in the bag, and that the signed attribute
 /// fixes by its hash. Others of the same issuer and serial, slipped into the bag, are passed over.
-fn find_certificate<'a>(token: &'a Token, signer: &SignerInfo) -> Result<(&'a [u8], bool), Defect> {
+fn find_certificate<'a>(token: &'a Token, signer: &Signer) -> Result<(&'a [u8], bool), Defect> {
     let ids = [(oid::SIGNING_CERTIFICATE_V1, false), (oid::SIGNING_CERTIFICATE_V2, true)];
     let mut wanted = Vec::with_capacity(2);
     for (oid, is_v2) in ids {
         if let Some(value) = single(signer, oid)? {
-            wanted.push(EssCertId::read(value, is_v2)?);
+            wanted.push(NamedCertificate::read(value, is_v2)?);
         }
     }
     if wanted.is_empty() {
         return Err(Defect::EssMissing);
     }
-    let mut named = token.certificates().filter(|certificate| is_named_by(certificate, &signer.id)).peekable();
+    let mut named = token.certificates().filter(|certificate| is_named_by(certificate, &signer.info.sid)).peekable();
     if named.peek().is_none() {
         return Err(Defect::SignerCertificateMissing);
     }
@@ -194,19 +167,17 @@ fn find_certificate<'a>(token: &'a Token, signer: &SignerInfo) -> Result<(&'a [u
     Ok((found, wanted.iter().all(|id| id.hash == EssHash::Sha1)))
 }
 
-fn verify(signer: &SignerInfo, hash: HashAlgorithm, message: &[u8], key: PublicKey<'_>) -> Result<(), Defect> {
-    let parameters = signer.algorithm.parameters;
-    let algorithm: &dyn ring_signature::VerificationAlgorithm = match signer.algorithm.oid {
+fn verify(signer: &Signer, hash: HashAlgorithm, message: &[u8], key: PublicKey<'_>) -> Result<(), Defect> {
+    let named = &signer.info.signature_algorithm;
+    let algorithm: &dyn ring_signature::VerificationAlgorithm = match named.oid {
         oid::RSA | oid::SHA256_WITH_RSA | oid::SHA384_WITH_RSA | oid::SHA512_WITH_RSA => {
-            check_agreement(signer.algorithm.oid, hash)?;
-            if parameters == Parameters::Other {
-                return Err(Defect::AlgorithmParameters);
-            }
+            check_agreement(named.oid, hash)?;
+            plain(named)?;
             rsa_algorithm(hash, key)?
         }
         oid::ECDSA_WITH_SHA256 | oid::ECDSA_WITH_SHA384 | oid::ECDSA_WITH_SHA512 => {
-            check_agreement(signer.algorithm.oid, hash)?;
-            if parameters != Parameters::Absent {
+            check_agreement(named.oid, hash)?;
+            if named.parameters.is_some() {
                 return Err(Defect::AlgorithmParameters);
             }
             ecdsa_algorithm(hash, key)?
@@ -217,7 +188,7 @@ fn verify(signer: &SignerInfo, hash: HashAlgorithm, message: &[u8], key: PublicK
         _ => return Err(Defect::SignatureUnsupported),
     };
     ring_signature::UnparsedPublicKey::new(algorithm, key.bits)
-        .verify(message, &signer.signature)
+        .verify(message, signer.info.signature.as_bytes())
         .map_err(|_| Defect::SignatureInvalid)
 }
 

@@ -1,9 +1,16 @@
 //! Tokens: a CMS `SignedData` over a `TSTInfo`, read into its parts. Reading judges nothing but the shape.
+//!
+//! The fields of the `SignedData` are walked here and each is decoded by the cms crate, since two of them must be kept as
+//! their bytes stand: the certificates, whose hashes are signed, and the signed attributes. The crate's own `SignedData`
+//! decodes both into values, sorts them, and holds no number of parts to a limit.
 
-use der::asn1::ObjectIdentifier;
-use der::{Decode, ErrorKind, Tag, TagNumber};
+use cms::content_info::ContentInfo;
+use cms::signed_data::{EncapsulatedContentInfo, SignerInfo};
+use der::asn1::AnyRef;
+use der::{Any, Decode, Encode, ErrorKind, Tag, Tagged};
+use x509_cert::AlgorithmIdentifier;
 
-use super::asn1::{self, Cursor, Element, context, id};
+use super::asn1::{Cursor, Element, context};
 use super::oid;
 use super::tst_info::TstInfo;
 use crate::error::TokenError;
@@ -19,81 +26,31 @@ pub const SIGNERS_MAX: usize = 8;
 /// Most signed attributes of a signer. Four to six are usual.
 pub const ATTRIBUTES_MAX: usize = 32;
 
-/// Parameters of an algorithm identifier, as far as the algorithms of this crate have any.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Parameters {
-    Absent,
-    Null,
-    Other,
-}
-
-/// An algorithm identifier.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Algorithm {
-    pub(crate) oid: ObjectIdentifier,
-    pub(crate) parameters: Parameters,
-}
-
-impl Algorithm {
-    pub(crate) fn read(element: &Element<'_>) -> der::Result<Self> {
-        let mut fields = element.inner()?;
-        let oid = fields.oid()?;
-        let parameters = match fields.is_finished() {
-            true => Parameters::Absent,
-            false => match fields.next()? {
-                Element { tag: Tag::Null, value: [], .. } => Parameters::Null,
-                _ => Parameters::Other,
-            },
-        };
-        fields.finish()?;
-        Ok(Self { oid, parameters })
-    }
-}
-
-/// How a signature names its certificate.
+/// A signer, and what its signature covers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum SignerId {
-    /// Issuer name (DER) and the content of the serial INTEGER.
-    IssuerSerial { issuer: Vec<u8>, serial: Vec<u8> },
-    /// Subject key identifier.
-    KeyId(Vec<u8>),
-}
-
-/// A signed attribute: its type and each of its values, whole.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Attribute {
-    pub(crate) oid: ObjectIdentifier,
-    pub(crate) values: Vec<Vec<u8>>,
-}
-
-/// One `SignerInfo` (RFC 5652, section 5.3).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct SignerInfo {
-    pub(crate) version: Vec<u8>,
-    pub(crate) id: SignerId,
-    pub(crate) digest: Algorithm,
+pub(crate) struct Signer {
+    pub(crate) info: SignerInfo,
     /// The signed attributes as the SET OF that the signature covers; `None` where there are none.
     pub(crate) signed_bytes: Option<Vec<u8>>,
-    pub(crate) attributes: Vec<Attribute>,
-    /// Whether the SET OF is in DER order.
-    pub(crate) attributes_sorted: bool,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) signature: Vec<u8>,
+    /// Whether the SET OF is in DER order and holds nothing twice.
+    pub(crate) is_sorted: bool,
 }
 
 /// A token that could be read. Nothing in it is believed yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Token {
     version: Vec<u8>,
-    digests: Vec<Algorithm>,
-    content: Vec<u8>,
+    digests: Vec<AlgorithmIdentifier>,
+    content: Any,
     tst_info: TstInfo,
     certificates: Vec<Vec<u8>>,
-    signers: Vec<SignerInfo>,
+    signers: Vec<Signer>,
 }
 
 impl Token {
-    /// Reads a DER `ContentInfo` that holds a time-stamp token. Cost: one pass, about 5 microseconds.
+    /// Reads a DER `ContentInfo` that holds a time-stamp token.
+    ///
+    /// Cost: 10 microseconds; some 70 milliseconds for the worst of [`TOKEN_BYTES_MAX`] bytes.
     ///
     /// # Errors
     /// [`TokenError`]: too long, too many parts, BER, or not a time-stamp token.
@@ -101,17 +58,15 @@ impl Token {
         if bytes.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong { limit: TOKEN_BYTES_MAX, found: bytes.len() });
         }
-        let signed_data = unwrap_content_info(bytes)?;
-        Self::read_signed_data(&signed_data)
+        Self::read_signed_data(&unwrap_content_info(bytes)?)
     }
 
-    fn read_signed_data(signed_data: &Element<'_>) -> Result<Self, TokenError> {
+    fn read_signed_data(signed_data: &Any) -> Result<Self, TokenError> {
         let part = |part| move |source| malformed(part, source);
-        let mut fields = signed_data.inner().map_err(part("signed data"))?;
+        let mut fields = Cursor::new(signed_data.value()).map_err(part("signed data"))?;
         let version = fields.expect(Tag::Integer).map_err(part("version"))?;
         let digests = fields.expect(Tag::Set).map_err(part("digest algorithms")).and_then(|set| read_digests(&set))?;
-        let content =
-            fields.expect(Tag::Sequence).map_err(part("content")).and_then(|content| read_content(&content))?;
+        let content = fields.next().map_err(part("content")).and_then(|content| read_content(&content))?;
         let certificates = match fields.optional(context(0)).map_err(part("certificates"))? {
             Some(bag) => read_certificates(&bag)?,
             None => Vec::new(),
@@ -123,8 +78,8 @@ impl Token {
         Ok(Self {
             version: version.value.to_vec(),
             digests,
-            content: content.to_vec(),
-            tst_info: TstInfo::parse(content).map_err(part("TSTInfo"))?,
+            tst_info: TstInfo::parse(content.value()).map_err(part("TSTInfo"))?,
+            content,
             certificates,
             signers,
         })
@@ -145,16 +100,16 @@ impl Token {
         &self.version
     }
 
-    pub(crate) fn digests(&self) -> &[Algorithm] {
+    pub(crate) fn digests(&self) -> &[AlgorithmIdentifier] {
         &self.digests
     }
 
     /// The bytes of the TSTInfo.
     pub(crate) fn content(&self) -> &[u8] {
-        &self.content
+        self.content.value()
     }
 
-    pub(crate) fn signers(&self) -> &[SignerInfo] {
+    pub(crate) fn signers(&self) -> &[Signer] {
         &self.signers
     }
 }
@@ -166,154 +121,96 @@ fn malformed(part: &'static str, source: der::Error) -> TokenError {
     }
 }
 
-/// `ContentInfo ::= SEQUENCE { contentType OID, content [0] EXPLICIT ANY }`
-fn unwrap_content_info(bytes: &[u8]) -> Result<Element<'_>, TokenError> {
+fn unwrap_content_info(bytes: &[u8]) -> Result<Any, TokenError> {
     let part = |source: der::Error| match source.kind() {
         ErrorKind::TrailingData { .. } => TokenError::TrailingBytes,
         _ => malformed("content info", source),
     };
+    // The type is looked at first, so that a stranger is called one.
     let mut info = Cursor::only(bytes, Tag::Sequence).and_then(|info| info.inner()).map_err(part)?;
     if info.oid().map_err(part)? != oid::SIGNED_DATA {
         return Err(TokenError::NotSignedData);
     }
-    let content = info.expect(context(0)).map_err(part)?;
-    info.finish().map_err(part)?;
-    Cursor::only(content.value, Tag::Sequence).map_err(part)
+    let content = ContentInfo::from_der(bytes).map_err(part)?.content;
+    content.tag().assert_eq(Tag::Sequence).map_err(|error| malformed("content info", error))?;
+    Ok(content)
 }
 
-fn read_digests(set: &Element<'_>) -> Result<Vec<Algorithm>, TokenError> {
-    let part = |source| malformed("digest algorithms", source);
-    let mut items = set.inner().map_err(part)?;
-    let mut digests = Vec::new();
-    while !items.is_finished() {
-        if digests.len() == DIGEST_ALGORITHMS_MAX {
-            return Err(TokenError::TooMany { what: "digest algorithms", limit: DIGEST_ALGORITHMS_MAX });
-        }
-        let item = items.expect(Tag::Sequence).map_err(part)?;
-        digests.push(Algorithm::read(&item).map_err(part)?);
-    }
-    Ok(digests)
+fn read_digests(set: &Element<'_>) -> Result<Vec<AlgorithmIdentifier>, TokenError> {
+    let items = elements("digest algorithms", set, DIGEST_ALGORITHMS_MAX)?;
+    items.iter().map(|item| item.decode().map_err(|source| malformed("digest algorithms", source))).collect()
 }
 
-/// `EncapsulatedContentInfo ::= SEQUENCE { eContentType OID, eContent [0] EXPLICIT OCTET STRING OPTIONAL }`
-fn read_content<'a>(content: &Element<'a>) -> Result<&'a [u8], TokenError> {
+/// The signed content, an OCTET STRING.
+fn read_content(content: &Element<'_>) -> Result<Any, TokenError> {
     let part = |source| malformed("content", source);
-    let mut fields = content.inner().map_err(part)?;
-    if fields.oid().map_err(part)? != oid::TST_INFO {
+    let content: EncapsulatedContentInfo = content.decode().map_err(part)?;
+    if content.econtent_type != oid::TST_INFO {
         return Err(TokenError::NotTstInfo);
     }
-    let Some(explicit) = fields.optional(context(0)).map_err(part)? else {
-        return Err(TokenError::Detached);
-    };
-    fields.finish().map_err(part)?;
-    let octets = Cursor::only(explicit.value, Tag::OctetString).map_err(part)?;
-    Ok(octets.value)
+    let octets = content.econtent.ok_or(TokenError::Detached)?;
+    octets.tag().assert_eq(Tag::OctetString).map_err(part)?;
+    Ok(octets)
 }
 
-/// Certificates in any order; other kinds of `CertificateChoices` are passed over.
+/// Certificates as their bytes stand, in any order; other kinds of `CertificateChoices` are passed over.
 fn read_certificates(bag: &Element<'_>) -> Result<Vec<Vec<u8>>, TokenError> {
-    let part = |source| malformed("certificates", source);
-    let mut items = bag.inner().map_err(part)?;
-    let mut certificates = Vec::new();
-    let mut count = 0;
-    while !items.is_finished() {
-        count += 1;
-        if count > CERTIFICATES_MAX {
-            return Err(TokenError::TooMany { what: "certificates", limit: CERTIFICATES_MAX });
-        }
-        let item = items.next().map_err(part)?;
-        if item.tag == Tag::Sequence {
-            certificates.push(item.whole.to_vec());
-        }
-    }
-    Ok(certificates)
+    let items = elements("certificates", bag, CERTIFICATES_MAX)?;
+    Ok(items.iter().filter(|item| item.tag == Tag::Sequence).map(|item| item.whole.to_vec()).collect())
 }
 
-fn read_signers(set: &Element<'_>) -> Result<Vec<SignerInfo>, TokenError> {
-    let part = |source| malformed("signers", source);
-    let mut items = set.inner().map_err(part)?;
-    let mut signers = Vec::new();
-    while !items.is_finished() {
-        if signers.len() == SIGNERS_MAX {
-            return Err(TokenError::TooMany { what: "signers", limit: SIGNERS_MAX });
-        }
-        let item = items.expect(Tag::Sequence).map_err(part)?;
-        signers.push(read_signer(&item)?);
-    }
-    Ok(signers)
+fn read_signers(set: &Element<'_>) -> Result<Vec<Signer>, TokenError> {
+    elements("signers", set, SIGNERS_MAX)?.iter().map(read_signer).collect()
 }
 
-fn read_signer(item: &Element<'_>) -> Result<SignerInfo, TokenError> {
+fn read_signer(item: &Element<'_>) -> Result<Signer, TokenError> {
     let part = |source| malformed("signer", source);
-    let mut fields = item.inner().map_err(part)?;
-    let version = fields.expect(Tag::Integer).map_err(part)?.value.to_vec();
-    let id = read_signer_id(&fields.next().map_err(part)?).map_err(part)?;
-    let digest = fields.expect(Tag::Sequence).map_err(part)?;
-    let digest = Algorithm::read(&digest).map_err(part)?;
-    let signed = fields.optional(context(0)).map_err(part)?;
-    let (attributes, attributes_sorted) = match &signed {
-        Some(set) => read_attributes(set)?,
-        None => (Vec::new(), true),
-    };
-    let algorithm = fields.expect(Tag::Sequence).map_err(part)?;
-    let algorithm = Algorithm::read(&algorithm).map_err(part)?;
-    let signature = fields.expect(Tag::OctetString).map_err(part)?.value;
-    // Unsigned attributes prove nothing here; they are passed over whole.
-    fields.optional(context(1)).map_err(part)?;
-    fields.finish().map_err(part)?;
-    Ok(SignerInfo {
-        version,
-        id,
-        digest,
-        // The signature covers the SET OF under its own tag, not under [0] (RFC 5652, section 5.4).
-        signed_bytes: signed.map(|set| asn1::element(id::SET, &[set.value])),
-        attributes,
-        attributes_sorted,
-        algorithm,
-        signature: signature.to_vec(),
-    })
-}
-
-fn read_signer_id(element: &Element<'_>) -> der::Result<SignerId> {
-    let key_id = Tag::ContextSpecific { constructed: false, number: TagNumber(0) };
-    if element.tag == key_id {
-        return Ok(SignerId::KeyId(element.value.to_vec()));
+    let (fields, signed) = split_signer(item).map_err(part)?;
+    if let Some(signed) = &signed {
+        elements("signed attributes", signed, ATTRIBUTES_MAX)?;
     }
-    element.tag.assert_eq(Tag::Sequence)?;
-    let mut fields = element.inner()?;
-    let issuer = fields.expect(Tag::Sequence)?.whole.to_vec();
-    let serial = fields.expect(Tag::Integer)?.value.to_vec();
-    fields.finish()?;
-    Ok(SignerId::IssuerSerial { issuer, serial })
+    let info: SignerInfo = AnyRef::new(Tag::Sequence, fields).and_then(AnyRef::decode_as).map_err(part)?;
+    // The signature covers the SET OF under its own tag, not under [0] (RFC 5652, section 5.4).
+    let signed_bytes = signed.map(|signed| AnyRef::new(Tag::Set, signed.value).and_then(|set| set.to_der()));
+    let signed_bytes = signed_bytes.transpose().map_err(part)?;
+    // Decoding sorted the attributes, so their encoding tells whether they were in order.
+    let sorted = info.signed_attrs.as_ref().map(Encode::to_der).transpose().map_err(part)?;
+    let is_distinct = info.signed_attrs.iter().all(|set| set.as_slice().windows(2).all(|pair| pair[0] != pair[1]));
+    Ok(Signer { is_sorted: sorted == signed_bytes && is_distinct, info, signed_bytes })
 }
 
-fn read_attributes(set: &Element<'_>) -> Result<(Vec<Attribute>, bool), TokenError> {
-    let part = |source| malformed("signed attributes", source);
-    let mut items = set.inner().map_err(part)?;
-    let (mut attributes, mut sorted, mut last) = (Vec::new(), true, &[][..]);
-    while !items.is_finished() {
-        if attributes.len() == ATTRIBUTES_MAX {
-            return Err(TokenError::TooMany { what: "signed attributes", limit: ATTRIBUTES_MAX });
+/// The fields of a `SignerInfo` without its unsigned attributes, and the signed ones among them. What is not signed proves
+/// nothing here and condemns nothing, so it is passed over whole.
+fn split_signer<'a>(signer: &Element<'a>) -> der::Result<(&'a [u8], Option<Element<'a>>)> {
+    signer.tag.assert_eq(Tag::Sequence)?;
+    let mut fields = signer.inner()?;
+    // Version, name of the certificate, digest algorithm.
+    for _ in 0..3 {
+        fields.next()?;
+    }
+    let signed = fields.optional(context(0))?;
+    // Signature algorithm, signature.
+    for _ in 0..2 {
+        fields.next()?;
+    }
+    let unsigned = fields.optional(context(1))?;
+    fields.finish()?;
+    let kept = unsigned.and_then(|unsigned| signer.value.strip_suffix(unsigned.whole));
+    Ok((kept.unwrap_or(signer.value), signed))
+}
+
+/// The elements in `set`, at most `limit`: counted before any of them is decoded.
+fn elements<'a>(what: &'static str, set: &Element<'a>, limit: usize) -> Result<Vec<Element<'a>>, TokenError> {
+    let part = |source| malformed(what, source);
+    let mut cursor = set.inner().map_err(part)?;
+    let mut found = Vec::new();
+    while !cursor.is_finished() {
+        if found.len() == limit {
+            return Err(TokenError::TooMany { what, limit });
         }
-        let item = items.expect(Tag::Sequence).map_err(part)?;
-        sorted &= last < item.whole;
-        last = item.whole;
-        attributes.push(read_attribute(&item).map_err(part)?);
+        found.push(cursor.next().map_err(part)?);
     }
-    Ok((attributes, sorted))
-}
-
-/// `Attribute ::= SEQUENCE { attrType OID, attrValues SET OF ANY }`
-fn read_attribute(item: &Element<'_>) -> der::Result<Attribute> {
-    let mut fields = item.inner()?;
-    let oid = ObjectIdentifier::from_der(fields.expect(Tag::ObjectIdentifier)?.whole)?;
-    let mut set = fields.expect(Tag::Set)?.inner()?;
-    fields.finish()?;
-    let mut values = Vec::new();
-    while !set.is_finished() {
-        values.push(set.next()?.whole.to_vec());
-    }
-    Ok(Attribute { oid, values })
+    Ok(found)
 }
 
 #[cfg(test)]
