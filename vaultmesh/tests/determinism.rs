@@ -57,7 +57,7 @@ fn check_golden_vault(dir: &Path) {
 /// The same constants in debug and release builds.
 #[test]
 fn fixed_sources_make_the_golden_bytes() {
-    check_golden_vault(tempfile::tempdir().unwrap().path());
+    check_golden_vault(fixture::folder().path());
 }
 
 /// What a child in another environment does: the golden vault again, and an import.
@@ -98,7 +98,7 @@ fn locale_time_zone_umask_and_folder_change_nothing() {
     let reader = Reader::open(&scene.place).unwrap();
     let expected = digests_of(&reader);
     for (locale, zone, umask) in [("C", "UTC", "022"), ("tr_TR.UTF-8", "Pacific/Chatham", "077")] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = fixture::folder();
         fs::create_dir(dir.path().join("golden")).unwrap();
         export_vault(&reader, &dir.path().join("vault.vmb")).unwrap();
         let output = Command::new("sh")
@@ -150,7 +150,7 @@ fn vacuum_and_page_size_change_nothing() {
 #[test]
 fn an_import_of_an_import_is_the_same_vault() {
     let scene = Scene::shared();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::folder();
     let first = Reader::open(&scene.place).unwrap();
     let expected = digests_of(&first);
     let exported = export_vault(&first, &dir.path().join("one.vmb")).unwrap();
@@ -173,7 +173,7 @@ fn an_import_of_an_import_is_the_same_vault() {
 
 #[test]
 fn another_seed_makes_another_vault() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (fixture::folder(), fixture::folder());
     let made = |dir: &Path, seed| {
         let mut vault = Vault::init(&place(dir), sources(seed)).unwrap().vault;
         record_everything(&mut vault, dir);

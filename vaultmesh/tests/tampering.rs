@@ -270,7 +270,14 @@ fn changed_and_missing_checkpoints_are_contradicted() {
     let last = "(SELECT max(size) FROM checkpoints)";
     for (sql, code) in [
         (format!("UPDATE checkpoints SET size = size + 1 WHERE size = {last}"), Code::CheckpointInvalid),
-        (format!("UPDATE checkpoints SET note = replace(note, 'A', 'B') WHERE size = {last}"), Code::CheckpointInvalid),
+        (
+            format!("UPDATE checkpoints SET note = replace(note, 'vaultmesh/', 'vaultmosh/') WHERE size = {last}"),
+            Code::CheckpointInvalid,
+        ),
+        (
+            format!("UPDATE checkpoints SET note = substr(note, 1, length(note) - 5) || char(10) WHERE size = {last}"),
+            Code::CheckpointInvalid,
+        ),
         (format!("UPDATE checkpoints SET note = note || '.' WHERE size = {last}"), Code::CheckpointInvalid),
         (
             format!("UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE size = 1) WHERE size = {last}"),
@@ -414,7 +421,7 @@ fn a_deleted_write_ahead_log_is_never_a_silently_shorter_ledger() {
         fixture::record_one(&mut vault, RecordInput::Tool(fixture::tool("grep")));
     }
     // As it lies on the disk while it is open.
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::folder();
     let place = Place { vault: dir.path().join("vault"), keys: copy.place.keys.clone() };
     copy_folder(&copy.place.vault, &place.vault);
     let head = Reader::open(&copy.place).unwrap().head().unwrap();
@@ -691,7 +698,7 @@ fn bundles_and_tokens_in_the_place_of_others_are_contradicted() {
 
 #[test]
 fn a_vault_without_seals_or_anchors_is_undecided() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::folder();
     let place = fixture::place(dir.path());
     let mut vault = Vault::init(&place, fixture::sources(21)).unwrap().vault;
     let verify = |vault: &Vault| {

@@ -14,7 +14,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
 
 use crate::error::VaultError;
-use crate::export::SUMS;
+use crate::export::{SUMS, exact};
 use crate::system::SystemEntropy;
 
 /// Most files in an archive: as many seals, anchors and artifacts as a vault of a million rows may have.
@@ -23,12 +23,21 @@ const ENTRIES_MAX: usize = 1_000_000;
 /// compressed, so an archive cannot unpack to more than its own size.
 const BYTES_MAX: u64 = 64 << 30;
 
-fn archive_fault(error: &ZipError) -> VaultError {
+pub(super) fn archive_fault(error: &ZipError) -> VaultError {
     VaultError::Archive { reason: error.to_string() }
 }
 
 /// Takes the next piece of an entry's content.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), VaultError>;
+
+/// How every entry is packed, so that the same evidence makes the same file.
+pub(super) fn options() -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::DEFAULT)
+        .unix_permissions(0o644)
+        .large_file(true)
+}
 
 /// An archive being written: a temporary file beside its place, renamed when it is whole.
 pub(super) struct Packer {
@@ -53,12 +62,7 @@ impl Packer {
         name: &str,
         write: &mut dyn FnMut(Take<'_>) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .last_modified_time(DateTime::DEFAULT)
-            .unix_permissions(0o644)
-            .large_file(true);
-        self.zip.start_file(name, options).map_err(|error| archive_fault(&error))?;
+        self.zip.start_file(name, options()).map_err(|error| archive_fault(&error))?;
         let mut hasher = StreamHasher::new();
         let (zip, path) = (&mut self.zip, &self.temporary);
         write(&mut |piece| {
@@ -120,7 +124,8 @@ impl Drop for Unpacked {
 
 impl Unpacked {
     /// Unpacks `archive`. Refused by name: links, compressed entries, names that leave the folder, names that stand
-    /// twice, more than the limits, headers that disagree, sums that do not hold or do not name every entry.
+    /// twice, more than the limits, headers that disagree, sums that do not hold or do not name every entry, and any
+    /// byte that packing the entries would not make.
     pub(super) fn open(archive: &Path) -> Result<Self, VaultError> {
         let fault = |source| VaultError::File { path: archive.to_owned(), source };
         let mut file = BufReader::new(File::open(archive).map_err(fault)?);
@@ -138,6 +143,7 @@ impl Unpacked {
         }
         unpacked.check_directory(archive)?;
         unpacked.check_sums()?;
+        exact::check(archive, &unpacked)?;
         Ok(unpacked)
     }
 

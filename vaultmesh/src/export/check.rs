@@ -15,7 +15,7 @@ use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_ledger::files::DATABASE_FILE;
-use vm_ledger::{LOCK_FILE, Patience, Restored, restore};
+use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
@@ -59,16 +59,37 @@ pub fn import(place: &Place, archive: &Path) -> Result<Imported, VaultError> {
     if manifest.scope != Scope::Vault {
         return Err(VaultError::Archive { reason: "it holds one seal, not a vault".to_owned() });
     }
-    let (restored, files) = rebuild(&unpacked, &manifest, &place.vault)?;
+    let rebuilt = rebuild(&unpacked, &manifest, &place.vault);
+    let (restored, files) = rebuilt.inspect_err(|error| clear_away(&place.vault, error))?;
     let keys = crate::keys::KeyStore::new(&place.keys, restored.ledger);
     Ok(Imported { ledger: restored.ledger, rows: restored.size, files, has_keys: keys.has("log.key") })
+}
+
+/// Takes away what an import that failed had written to a folder that was vacant before; never what another writer is
+/// at work on there.
+fn clear_away(vault: &Path, error: &VaultError) {
+    if matches!(error, VaultError::Ledger(LedgerError::NotEmpty { .. } | LedgerError::Locked { .. })) {
+        return;
+    }
+    let entries = std::fs::read_dir(vault).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let is_folder = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        // What cannot be taken away is no vault either: the next import refuses the folder by name.
+        let _ = if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
+    // The folder itself stays where others put something into it.
+    let _ = std::fs::remove_dir(vault);
 }
 
 fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<(Restored, u64), VaultError> {
     let files = named_files(unpacked)?;
     let rows = lines(unpacked, ROWS, LINE_MAX)?;
     let notes = lines(unpacked, CHECKPOINTS, PROOF_LINE_MAX)?.map(|line| CheckpointLine::parse(&line?));
-    let notes = notes.collect::<Result<Vec<Note>, VaultError>>()?;
+    let notes = notes.collect::<Result<Vec<(u64, Note)>, VaultError>>()?;
+    if !notes.is_sorted_by(|(one, _), (next, _)| one < next) {
+        return Err(VaultError::Archive { reason: "its checkpoints are not sorted by size".to_owned() });
+    }
+    let notes = notes.into_iter().map(|(_, note)| note);
     let patience = Patience { command: "import".to_owned(), ..Patience::default() };
     let restored = restore(vault, rows, notes, &patience, SystemClock.now())?;
     if restored.ledger != manifest.ledger {
@@ -82,8 +103,7 @@ fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<(Re
 /// writes: a file that nobody vouches for has no business in a vault.
 fn named_files(unpacked: &Unpacked) -> Result<Vec<String>, VaultError> {
     const OWN: [&str; 5] = [MANIFEST, VERIFY, ROWS, CHECKPOINTS, SUMS];
-    let mut files: BTreeSet<String> =
-        unpacked.names().filter(|name| !OWN.contains(name)).map(str::to_owned).collect();
+    let mut files: BTreeSet<String> = unpacked.names().filter(|name| !OWN.contains(name)).map(str::to_owned).collect();
     if files.iter().any(|name| name.starts_with(LOCK_FILE) || name.starts_with(DATABASE_FILE)) {
         return Err(VaultError::Archive { reason: "it holds a file that only the ledger itself writes".to_owned() });
     }
@@ -137,7 +157,7 @@ struct CheckpointLine {
 }
 
 impl CheckpointLine {
-    fn parse(line: &[u8]) -> Result<Note, VaultError> {
+    fn parse(line: &[u8]) -> Result<(u64, Note), VaultError> {
         let value = canonical::parse_exact(line, PROOF_LINE_MAX).map_err(VaultError::Canonical)?;
         let malformed = |_| VaultError::Archive { reason: "a checkpoint line is malformed".to_owned() };
         let line = Self::deserialize(value).map_err(malformed)?;
@@ -146,7 +166,7 @@ impl CheckpointLine {
             Ok(checkpoint) if checkpoint.size().as_u64() != line.size => {
                 Err(VaultError::Archive { reason: "a checkpoint line names another size than its note".to_owned() })
             }
-            _ => Ok(note),
+            _ => Ok((line.size, note)),
         }
     }
 }

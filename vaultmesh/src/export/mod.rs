@@ -12,6 +12,7 @@
 
 mod archive;
 mod check;
+mod exact;
 mod write;
 
 use serde::{Deserialize, Serialize};

@@ -90,9 +90,8 @@ impl Vault {
     }
 }
 
-/// Refuses a folder in which something stands, before any key is made for it. What an init that was cut short leaves,
-/// a database without a genesis, is taken up again by the ledger.
-fn check_vacant(path: &Path) -> Result<(), VaultError> {
+/// Refuses a folder in which something stands, before anything is made for it.
+pub(crate) fn check_vacant(path: &Path) -> Result<(), VaultError> {
     let not_vacant = || Err(VaultError::NotVacant { path: path.to_owned() });
     let fault = |source| VaultError::File { path: path.to_owned(), source };
     let entries = match fs::read_dir(path) {

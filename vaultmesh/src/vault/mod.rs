@@ -27,6 +27,7 @@ use crate::system::{SystemClock, SystemEntropy};
 
 pub use anchor::Anchored;
 pub use init::Initialized;
+pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use record::{LINE_MAX, Recorded, RunePut, read_line};
