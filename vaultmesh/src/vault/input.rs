@@ -9,6 +9,7 @@ use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
+use vm_core::redact::{KnownSecrets, SecretDetector as _};
 
 use crate::error::VaultError;
 
@@ -208,7 +209,10 @@ fn public_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let quoted = |marker| text.strip_prefix(marker).and_then(|rest| rest.split('`').next());
     match (quoted("unknown field `"), quoted("missing field `")) {
-        (Some(name), _) if name.len() <= 64 => format!("unknown member {name:?}"),
+        (Some(name), _) if name.len() <= 64 && !KnownSecrets.is_secret(None, name) => {
+            format!("unknown member {name:?}")
+        }
+        (Some(_), _) => "an unknown member".to_owned(),
         (_, Some(name)) => format!("missing member {name:?}"),
         _ => "a member is of the wrong type".to_owned(),
     }

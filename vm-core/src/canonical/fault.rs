@@ -5,6 +5,7 @@
 
 use super::DEPTH_MAX;
 use crate::error::CanonicalError;
+use crate::redact::{KnownSecrets, SecretDetector as _};
 
 /// An error whose pointer is still being gathered. Always boxed, so that results stay as small as the values.
 pub(super) struct Fault {
@@ -36,7 +37,7 @@ impl Fault {
             | CanonicalError::NotFinite { pointer }
             | CanonicalError::UnsafeInteger { pointer }
             | CanonicalError::TooDeep { pointer, .. } => {
-                tokens.iter().rev().for_each(|token| push_token(pointer, token));
+                tokens.iter().rev().for_each(|token| push_token(pointer, public(token)));
             }
             CanonicalError::TooLong { .. }
             | CanonicalError::NotUtf8 { .. }
@@ -45,6 +46,11 @@ impl Fault {
         }
         error
     }
+}
+
+/// A member's name as an error may tell it.
+fn public(token: &str) -> &str {
+    if KnownSecrets.is_secret(None, token) { "(secret)" } else { token }
 }
 
 /// Refuses to enter one more array or object where `depth` of them are open already and no more may be.
