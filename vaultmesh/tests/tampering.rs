@@ -10,7 +10,7 @@ use std::time::{Duration, Instant as Watch};
 
 use fixture::{Copied, Scene, codes, copy_folder, files, flips, later, rows};
 use vaultmesh::read::Reader;
-use vaultmesh::vault::{Place, RecordInput, Vault};
+use vaultmesh::vault::{Place, RecordInput, ToolInput, Vault};
 use vaultmesh::verify::{Outside, verify_vault};
 use vm_core::digest::{RootHash, to_hex};
 use vm_core::id::LedgerId;
@@ -97,6 +97,30 @@ fn the_untouched_scene_is_verified() {
     for table in Table::ALL {
         assert!(all.iter().any(|row| row.entry.table == table), "{table} is empty");
     }
+}
+
+#[test]
+fn every_row_has_a_trace_and_what_stayed_open_is_told() {
+    let copy = Scene::shared().copy();
+    let mut vault = fixture::reopen(&copy.place, 23);
+    let intent = ToolInput { phase: Some("intent".to_owned()), ..fixture::tool("deploy") };
+    let intent = fixture::record_one(&mut vault, RecordInput::Tool(intent));
+    let all = rows(&copy.reader());
+    assert!(all.iter().all(|row| row.row.trace_id().is_ok()));
+    let gaps = || -> Vec<String> {
+        let answer = copy.verify();
+        let gaps = answer.report.findings().iter().filter(|finding| finding.code() == Code::TraceGap);
+        gaps.map(|finding| finding.subject().to_owned()).collect()
+    };
+    let unanswered = all.iter().find(|row| row.row.text("kind") == Some("no_answer")).unwrap();
+    let unanswered = format!("row mcp_calls/{}", unanswered.entry.row_id);
+    assert_eq!(gaps(), [unanswered.clone(), format!("row tool_invocations/{intent}")]);
+    // The outcome closes it, in the trace of its intent.
+    let outcome = ToolInput { phase: Some("outcome".to_owned()), intent: Some(intent), ..fixture::tool("deploy") };
+    let outcome = fixture::record_one(&mut vault, RecordInput::Tool(outcome));
+    assert_eq!(gaps(), [unanswered]);
+    let trace = |id| rows(&copy.reader()).iter().find(|row| row.entry.row_id == id).unwrap().row.trace_id().unwrap();
+    assert_eq!(trace(outcome), trace(intent));
 }
 
 #[test]
