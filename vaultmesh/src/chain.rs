@@ -7,19 +7,21 @@ use std::path::Path;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
+use vm_core::key::{Note, NoteKey};
 use vm_core::path::VaultPath;
-use vm_core::record::{SystemKind, Table};
+use vm_core::record::{LogEntry, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
-use vm_core::view::{EvidenceView, FileFault, LoggedRow, RowFilter, RowScope, RowState, Visit};
+use vm_core::view::{EvidenceView, FileFault, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, Visit};
 use vm_ledger::OpeningsKey;
 use vm_seal::audit::{AuditedSeal, Trust, audit};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use vm_seal::merkle::{ConsistencyProof, Frontier};
 use vm_seal::verify::verify_seal;
 
 use crate::error::VaultError;
 use crate::mcp::{Against, Capture};
 use crate::read::Reader;
-use crate::verify::{Outside, SealState, Verification, seal_state, seal_subject};
+use crate::verify::{Outside, SealState, Verification, judge_seals};
 
 /// Verifies one artifact: a row's id, a path below the vault, or a file anywhere with the same content. The rows that
 /// recorded it are checked against the log's latest checkpoint and the file against them. With `full_chain` every seal
@@ -39,13 +41,20 @@ pub fn verify_artifact(
     if rows.is_empty() {
         report.find(Finding::new(Code::NothingChecked, artifact).found("no row names it, or its content"));
     }
-    let checkpoint = latest_checkpoint(reader, outside, &mut report)?;
+    if outside.pinned().is_none() {
+        report.find(Finding::new(Code::NoTrustKey, format!("ledger {}", reader.ledger())));
+    }
+    let key = key(reader, outside)?;
+    let checkpoint = latest_checkpoint(reader, &key, &mut report)?;
+    if let (Some(head), Some(latest)) = (&outside.head, &checkpoint) {
+        check_head(reader, head, &key, latest, &mut report);
+    }
     for logged in &rows {
         check_row(reader, logged, checkpoint.as_ref(), &mut report)?;
         check_file(reader, logged, &mut report)?;
     }
     let seals = if full_chain && !rows.is_empty() {
-        check_seals(reader, artifact, &rows, outside, now, &mut report)?
+        check_seals(reader, &rows, outside, now, &mut report)?
     } else {
         Vec::new()
     };
@@ -118,24 +127,44 @@ fn hash_anywhere(reader: &Reader, artifact: &str) -> Result<Option<Sha256Digest>
     }
 }
 
+/// The pinned key, else the ledger's own word.
+fn key(reader: &Reader, outside: &Outside) -> Result<NoteKey, VaultError> {
+    outside.pinned().map_or_else(|| reader.claimed_key(), |key| Ok(key.clone()))
+}
+
 fn latest_checkpoint(
     reader: &Reader,
-    outside: &Outside,
+    key: &NoteKey,
     report: &mut Report,
 ) -> Result<Option<VerifiedCheckpoint>, VaultError> {
-    let key = match outside.pinned() {
-        Some(key) => key.clone(),
-        None => {
-            report.find(Finding::new(Code::NoTrustKey, format!("ledger {}", reader.ledger())));
-            reader.claimed_key()?
-        }
-    };
-    match Checkpoint::verify(&reader.head()?, &key) {
+    match Checkpoint::verify(&reader.head()?, key) {
         Ok(checkpoint) => Ok(Some(checkpoint)),
         Err(error) => {
             report.find(Finding::new(Code::CheckpointInvalid, "latest checkpoint").found(error.code()));
             Ok(None)
         }
+    }
+}
+
+/// Whether the log that the latest checkpoint signs begins with the one that a head from outside remembers.
+fn check_head(reader: &Reader, head: &Note, key: &NoteKey, latest: &VerifiedCheckpoint, report: &mut Report) {
+    let subject = "head from outside";
+    let head = match Checkpoint::verify(head, key) {
+        Ok(head) => head,
+        Err(error) => return report.find(Finding::new(Code::CheckpointInvalid, subject).found(error.code())),
+    };
+    let (from, to) = (head.size(), latest.size());
+    if from > to {
+        return report.find(Finding::new(Code::Rollback, subject).expected_found(from, to));
+    }
+    let proof = reader.view().consistency_proof(from.as_u64(), to.as_u64()).map_err(|error| error.code());
+    let same = |proof: ConsistencyProof| {
+        let holds = proof.verify(from, head.root(), to, latest.root());
+        holds.map(drop).map_err(|error| error.code())
+    };
+    match proof.and_then(same) {
+        Ok(()) => report.checked(format!("{subject}: the log of {from} begins the log of {to}")),
+        Err(found) => report.find(Finding::new(Code::Forked, subject).expected_found(head.root(), found)),
     }
 }
 
@@ -196,7 +225,6 @@ fn check_file(reader: &Reader, logged: &LoggedRow, report: &mut Report) -> Resul
 /// Seals that cover any of `rows`, each verified, with their anchors.
 fn check_seals(
     reader: &Reader,
-    artifact: &str,
     rows: &[LoggedRow],
     outside: &Outside,
     now: Instant,
@@ -204,19 +232,19 @@ fn check_seals(
 ) -> Result<Vec<SealState>, VaultError> {
     let policy = outside.policy()?;
     let audited = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
+    let judged = judge_seals(reader, &audited.seals, &audited.anchors, &policy, now)?;
     let mut states = Vec::new();
-    for seal in audited.seals.iter().filter(|seal| rows.iter().any(|row| covers(seal, row))) {
+    let covering = audited.seals.iter().zip(judged).filter(|(seal, _)| rows.iter().any(|row| covers(seal, row)));
+    for (seal, (state, judged)) in covering {
         if let Some(bundle) = &seal.bundle {
             report.merge(verify_seal(bundle, reader.view(), Some(reader.files()), outside.pinned()).0);
         }
-        let state = seal_state(reader, seal, &audited.anchors, &policy, now, report)?;
-        if !state.anchors.iter().any(|anchor| anchor.accepted) {
-            report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
-        }
+        report.merge(judged);
         states.push(state);
     }
-    if states.is_empty() {
-        report.find(Finding::new(Code::RowsUnsealed, format!("artifact {artifact}")).found("no seal covers it"));
+    for row in rows.iter().filter(|row| !audited.seals.iter().any(|seal| covers(seal, row))) {
+        let subject = format!("row {}/{}", row.entry.table, row.entry.row_id);
+        report.find(Finding::new(Code::RowsUnsealed, subject).found("no seal covers it"));
     }
     Ok(states)
 }
@@ -231,7 +259,8 @@ fn covers(seal: &AuditedSeal, logged: &LoggedRow) -> bool {
 }
 
 /// Matches a capture with the rows of `connection`, or of the one that fits best. `openings` opens commitments; without
-/// it, frames that were redacted stay undecided.
+/// it, frames that were redacted stay undecided. The rows must be those of the log that the latest checkpoint signs,
+/// under the pinned key where `outside` brings one, else under the key that the ledger names.
 ///
 /// # Errors
 /// [`VaultError::Capture`] where the capture is malformed, [`VaultError::View`] where the vault cannot be read.
@@ -240,17 +269,26 @@ pub fn verify_against(
     capture: &mut dyn BufRead,
     connection: Option<TraceId>,
     openings: Option<&OpeningsKey>,
+    outside: &Outside,
 ) -> Result<Verification, VaultError> {
+    let mut report = Report::new();
+    check_log(reader, &key(reader, outside)?, &mut report)?;
     let filter = RowFilter {
         tables: vec![Table::McpCalls],
         scope: RowScope::Window { since: None, until: None },
         as_of: reader.view().size().map_err(VaultError::View)?,
     };
     let mut against = Against::new(connection);
-    let visit = &mut |_, state| {
-        if let RowState::Present(row) = state {
-            against.row(&row);
+    let visit = &mut |entry: LogEntry, state| {
+        let row = match state {
+            RowState::Present(row) => Some(row),
+            _ => None,
+        };
+        if row.as_ref().is_none_or(|row| row.leaf_hash() != Ok(entry.leaf)) {
+            let subject = format!("row {}/{}", entry.table, entry.row_id);
+            report.find(Finding::new(Code::RowAltered, subject).expected_found(entry.leaf, "another row"));
         }
+        row.iter().for_each(|row| against.row(row));
         Ok(Visit::Continue)
     };
     reader.view().visit_matching(&filter, visit).map_err(VaultError::View)?;
@@ -259,13 +297,36 @@ pub fn verify_against(
         against.frame(&frame, &mut |row| reader.view().openings(openings?, row).ok());
     }
     let matched = against.finish();
+    report.merge(matched.report);
     let name = matched.connection.map_or_else(|| "capture".to_owned(), |id| format!("capture against connection {id}"));
     Ok(Verification {
         subject: name,
         ledger: reader.ledger(),
         size: reader.view().size().map_err(VaultError::View)?,
-        verdict: matched.report.verdict(),
+        verdict: report.verdict(),
         seals: Vec::new(),
-        report: matched.report,
+        report,
     })
+}
+
+/// The log's leaves against its latest checkpoint.
+fn check_log(reader: &Reader, key: &NoteKey, report: &mut Report) -> Result<(), VaultError> {
+    if key.name() != reader.ledger().origin() {
+        let finding = Finding::new(Code::GenesisInvalid, "ledger");
+        report.find(finding.expected_found(key.name(), reader.ledger().origin()));
+    }
+    let Some(latest) = latest_checkpoint(reader, key, report)? else { return Ok(()) };
+    let mut leaves = Frontier::new();
+    let visit = &mut |entry, _| {
+        if let StoredEntry::Entry(entry) = entry {
+            leaves.append(entry.leaf);
+        }
+        Ok(Visit::Continue)
+    };
+    reader.view().visit_log(0, u64::MAX, visit).map_err(VaultError::View)?;
+    if (leaves.size(), leaves.root()) != (latest.size(), latest.root()) {
+        let finding = Finding::new(Code::RootMismatch, "log");
+        report.find(finding.expected_found(latest.root(), leaves.root()));
+    }
+    Ok(())
 }

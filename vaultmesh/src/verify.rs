@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use vm_anchor::policy::TrustPolicy;
-use vm_anchor::verify::VerifiedAnchor;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
@@ -111,14 +110,15 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Ok(receipts) => report.merge(receipts),
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "shadow receipts").found(error)),
     }
+    for fault in reader.view().integrity()? {
+        report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
+    }
     let mut states = Vec::new();
     let mut anchored = Vec::new();
-    for seal in &seals {
-        let state = seal_state(reader, seal, &anchors, &policy, now, &mut report)?;
+    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, &policy, now)?) {
+        report.merge(judged);
         if state.anchors.iter().any(|anchor| anchor.accepted) {
             anchored.extend(&seal.bundle);
-        } else {
-            report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
         }
         states.push(state);
     }
@@ -153,17 +153,15 @@ pub fn verify_one_seal(
 ) -> Result<Verification, VaultError> {
     let policy = outside.policy()?;
     let audit = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
-    let found = audit.seals.iter().find(|seal| seal.bundle.as_ref().is_some_and(|bundle| bundle.seal_id() == seal_id));
-    let seal = found.ok_or_else(|| VaultError::NotFound { what: "seal", name: seal_id.to_string() })?;
-    let mut report = Report::new();
+    let judged = judge_seals(reader, &audit.seals, &audit.anchors, &policy, now)?;
+    let named = |seal: &AuditedSeal| seal.bundle.as_ref().is_some_and(|bundle| bundle.seal_id() == seal_id);
+    let found = audit.seals.iter().zip(judged).find(|(seal, _)| named(seal));
+    let absent = || VaultError::NotFound { what: "seal", name: seal_id.to_string() };
+    let (seal, (state, mut report)) = found.ok_or_else(absent)?;
     if let Some(bundle) = &seal.bundle {
         let pinned = outside.pinned();
         report.merge(vm_seal::verify::verify_seal(bundle, reader.view(), Some(reader.files()), pinned).0);
         check_file(seal, bundle.file_hash(), &mut report);
-    }
-    let state = seal_state(reader, seal, &audit.anchors, &policy, now, &mut report)?;
-    if !state.anchors.iter().any(|anchor| anchor.accepted) {
-        report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
     }
     Ok(Verification {
         subject: seal_subject(seal),
@@ -193,28 +191,53 @@ pub(crate) fn anchors_seal(anchor: &ArtifactRow, seal: &AuditedSeal) -> bool {
     anchor.subject_id == Some(seal.row.entry.row_id)
 }
 
-pub(crate) fn seal_state(
+/// Judges the anchors of all `seals`, which are in the order of the log: the state of each, and what was found. No
+/// anchor may lie before an accepted one whose row its seal covers.
+pub(crate) fn judge_seals(
     reader: &Reader,
-    seal: &AuditedSeal,
+    seals: &[AuditedSeal],
     anchors: &[ArtifactRow],
     policy: &TrustPolicy,
     now: Instant,
-    report: &mut Report,
-) -> Result<SealState, VaultError> {
-    let mut states = Vec::new();
-    for anchor in anchors.iter().filter(|anchor| anchors_seal(anchor, seal)) {
-        states.push(anchor_state(reader, anchor, seal, policy, now, report)?);
+) -> Result<Vec<(SealState, Report)>, VaultError> {
+    let mut accepted: Vec<(u64, Instant)> = Vec::new();
+    let mut judged = Vec::with_capacity(seals.len());
+    for seal in seals {
+        let (mut states, mut report) = (Vec::new(), Report::new());
+        let as_of = seal.bundle.as_ref().map(|bundle| bundle.as_of().as_u64());
+        let covered = accepted.iter().filter(|(seq, _)| Some(*seq) < as_of);
+        let floor = covered.map(|(_, time)| *time).max();
+        for anchor in anchors.iter().filter(|anchor| anchors_seal(anchor, seal)) {
+            let mut state = anchor_state(reader, anchor, seal, policy, now, &mut report)?;
+            if let (Some(floor), Some(time)) = (floor, state.gen_time)
+                && is_before(time, floor)
+            {
+                let found = Finding::new(Code::AnchorBackdated, format!("anchor {}", state.source));
+                report.find(found.expected_found(format!("not before the anchor of {floor} that it covers"), time));
+                state.accepted = false;
+            }
+            accepted.extend(state.gen_time.filter(|_| state.accepted).map(|time| (anchor.entry.seq, time)));
+            states.push(state);
+        }
+        if !states.iter().any(|anchor| anchor.accepted) {
+            report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
+        }
+        judged.push((seal_state(seal, states), report));
     }
+    Ok(judged)
+}
+
+fn seal_state(seal: &AuditedSeal, anchors: Vec<AnchorState>) -> SealState {
     let bundle = seal.bundle.as_ref();
-    Ok(SealState {
+    SealState {
         seal_id: bundle.map(|bundle| bundle.seal_id()),
         row: Some(seal.row.entry.row_id),
         digest: bundle.map(|bundle| bundle.claimed_digest()),
         as_of: bundle.map(|bundle| bundle.as_of().as_u64()),
         leaves: bundle.map(|bundle| bundle.digest().leaves().as_u64()),
         verified: seal.verified.is_some(),
-        anchors: states,
-    })
+        anchors,
+    }
 }
 
 /// Judges the evidence of one anchor against the bundle file of its seal.
@@ -257,7 +280,7 @@ pub(crate) fn judge_token(
     let (report, verified) = vm_anchor::verify::verify_token(token, &bundle.file_hash(), None, policy, now);
     let mut report = report.within(subject);
     let Some(verified) = verified else { return (report, None) };
-    let backdated = is_backdated(&verified, bundle.sealed_at());
+    let backdated = is_before(verified.gen_time(), bundle.sealed_at());
     if backdated {
         let times = Finding::new(Code::AnchorBackdated, subject);
         report.find(times.expected_found(format!("not before {}", bundle.sealed_at()), verified.gen_time()));
@@ -272,11 +295,12 @@ pub(crate) fn judge_token(
     (report, Some(state))
 }
 
-/// How far the clock of a sealing machine may run ahead of its authority's before the anchor is called back-dated.
+/// How far the clock of a sealing machine, or of another authority, may run ahead of an authority's before the anchor is
+/// called back-dated.
 const CLOCK_AHEAD_MICROS: i64 = 5 * 60 * 1_000_000;
 
-fn is_backdated(anchor: &VerifiedAnchor, sealed_at: Instant) -> bool {
-    anchor.gen_time().saturating_add_micros(CLOCK_AHEAD_MICROS) < sealed_at
+fn is_before(anchored: Instant, earlier: Instant) -> bool {
+    anchored.saturating_add_micros(CLOCK_AHEAD_MICROS) < earlier
 }
 
 /// The token of an anchor: a file, or embedded in its row.

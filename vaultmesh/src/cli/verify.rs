@@ -60,7 +60,7 @@ impl Verify {
             (None, Some(capture)) => {
                 let mut lines = Lines::open(capture)?;
                 let openings = openings(context, &reader)?;
-                verify_against(&reader, lines.reader(), self.connection, openings.as_ref())?
+                verify_against(&reader, lines.reader(), self.connection, openings.as_ref(), &outside)?
             }
             (None, None) => verify_vault(&reader, &outside, now)?,
         };
