@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use vm_core::path::VaultPath;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, TomlFault};
 
 /// Name of the file below the vault.
 pub const CONFIG_FILE: &str = "config.toml";
@@ -84,7 +84,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Malformed(Box::new(error)))?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Malformed(TomlFault::new(&error, text)))?;
         if config.format != Self::FORMAT {
             return Err(ConfigError::FormatUnknown { found: config.format.chars().take(64).collect() });
         }
@@ -190,13 +191,14 @@ pub fn check_url(url: &str) -> Result<(), &'static str> {
 
 fn read_bounded(path: &Path, limit: u64) -> Result<String, ConfigError> {
     let fault = |source| ConfigError::Read { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(fault)?;
+    read_text(path, limit).map_err(fault)?.ok_or_else(|| ConfigError::TooLong { path: path.to_owned(), limit })
+}
+
+/// A text file's content, or none where it is longer than `limit` bytes: a stream's length is known only when it was read.
+pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
     let mut text = String::new();
-    let read = file.take(limit + 1).read_to_string(&mut text).map_err(fault)?;
-    if u64::try_from(read).unwrap_or(u64::MAX) > limit {
-        return Err(ConfigError::TooLong { path: path.to_owned(), limit });
-    }
-    Ok(text)
+    let read = fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    Ok((u64::try_from(read).unwrap_or(u64::MAX) <= limit).then_some(text))
 }
 
 #[cfg(test)]

@@ -11,6 +11,22 @@ pub const EXIT_USAGE: u8 = 2;
 /// Exit code of a machine that failed; nothing acknowledged was lost.
 pub const EXIT_MACHINE: u8 = 4;
 
+/// What is wrong with a TOML text, in one line: the parser's own report shows the text around it in several.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("line {line}: {reason}")]
+pub struct TomlFault {
+    line: usize,
+    reason: String,
+}
+
+impl TomlFault {
+    pub(crate) fn new(error: &toml::de::Error, text: &str) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let reason = error.message().lines().collect::<Vec<_>>().join("; ");
+        Self { line: before.matches('\n').count() + 1, reason }
+    }
+}
+
 /// What an operation on a vault can fail with.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -69,7 +85,7 @@ pub enum VaultError {
         path: PathBuf,
         /// What the parser said.
         #[source]
-        source: Box<toml::de::Error>,
+        source: TomlFault,
     },
     /// A trust file cannot be written.
     #[error("trust file cannot be written")]
@@ -266,7 +282,7 @@ pub enum ConfigError {
     },
     /// No TOML of the right shape, or unknown keys.
     #[error("config.toml is malformed")]
-    Malformed(#[source] Box<toml::de::Error>),
+    Malformed(#[source] TomlFault),
     /// An unknown format.
     #[error("config.toml is of unknown format {found:?}")]
     FormatUnknown {

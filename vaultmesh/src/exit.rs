@@ -3,11 +3,13 @@
 use std::io;
 
 use vm_core::view::FileFault;
-use vm_ledger::error::{LedgerError, OpeningsError, ProofFault, ScrollError};
+use vm_ledger::error::{LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 
 use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 
 const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
+const BACKUP_REMEDY: &str = "Check that this is the vault you meant; if it is, restore it from a backup.";
+const DISK_REMEDY: &str = "Look at the disk, its space and the right to write there; what was acknowledged stands.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "client")]
@@ -155,7 +157,7 @@ impl VaultError {
             Self::LineTooLong { .. } => {
                 "Split the record, or keep the large part in a file and record it as an artifact."
             }
-            Self::File { .. } => "Check the name of the file and the right to read it.",
+            Self::File { .. } => "Check the name of the file, the right to use it, and the space on its disk.",
             Self::EvidenceDiffers { .. } => "Find out which is right, the file or the hash, before recording it.",
             Self::NotFound { .. } => "Look it up with `vaultmesh list`.",
             Self::Canonical(_) => "Correct the JSON; numbers that a double cannot hold can be written as text.",
@@ -169,6 +171,7 @@ impl VaultError {
             Self::ScrollUnsound { .. } => {
                 "Verify the scroll with `vaultmesh scroll verify`, and restore it from a backup."
             }
+            Self::VaultFile(error) if error.is_machine() => DISK_REMEDY,
             Self::Path(_) | Self::VaultFile(_) => FILE_REMEDY,
             Self::Scroll(ScrollError::Locked { .. }) => LOCK_REMEDY,
             Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
@@ -210,9 +213,7 @@ const fn ledger_remedy(error: &LedgerError) -> &'static str {
         LedgerError::NewerSchema { .. } => {
             "Use a release that knows this schema; an older one could lose what it means."
         }
-        LedgerError::NotALedger { .. } | LedgerError::SchemaAltered { .. } | LedgerError::Genesis(_) => {
-            "Check that this is the vault you meant; if it is, restore it from a backup."
-        }
+        LedgerError::NotALedger { .. } | LedgerError::SchemaAltered { .. } | LedgerError::Genesis(_) => BACKUP_REMEDY,
         LedgerError::LogAltered { .. } => {
             "Run `vaultmesh verify` to see what was changed, and restore the vault from a backup."
         }
@@ -221,8 +222,9 @@ const fn ledger_remedy(error: &LedgerError) -> &'static str {
         LedgerError::IdempotencyConflict { .. } => "Use another key for other input.",
         LedgerError::Reserved => "Use the command that makes such rows.",
         LedgerError::Permit(_) => "Use a capability that grants it.",
-        LedgerError::File(_) => FILE_REMEDY,
-        LedgerError::Store(_) => "Look at the disk; what was acknowledged stands.",
+        LedgerError::Store(StoreError::NotADatabase(_) | StoreError::Corrupt(_)) => BACKUP_REMEDY,
+        LedgerError::File(error) if !error.is_machine() => FILE_REMEDY,
+        LedgerError::File(_) | LedgerError::Store(_) => DISK_REMEDY,
         _ => "Correct what was given; nothing of it was recorded.",
     }
 }

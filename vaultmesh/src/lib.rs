@@ -12,6 +12,7 @@ pub mod error;
 pub mod exit;
 pub mod export;
 pub mod keys;
+mod line;
 pub mod mcp;
 pub mod read;
 pub mod system;

@@ -14,14 +14,14 @@
 //! """
 //! ```
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use vm_anchor::policy::{TrustPolicy, TrustedAuthority};
 use vm_core::key::NoteKey;
 
-use crate::error::VaultError;
+use crate::config::read_text;
+use crate::error::{TomlFault, VaultError};
 
 /// Longest trust file read, in bytes; a root certificate takes about 2 kB.
 const TRUST_MAX: u64 = 1024 * 1024;
@@ -55,12 +55,13 @@ impl TrustFile {
     /// [`VaultError::TrustFile`], [`VaultError::TrustMalformed`] or [`VaultError::FormatUnknown`].
     pub fn load(path: &Path) -> Result<Self, VaultError> {
         let fault = |source| VaultError::TrustFile { path: path.to_owned(), source };
-        if fs::metadata(path).map_err(fault)?.len() > TRUST_MAX {
-            return Err(VaultError::TrustTooLong { path: path.to_owned(), limit: TRUST_MAX });
-        }
-        let text = fs::read_to_string(path).map_err(fault)?;
-        let trust: Self = toml::from_str(&text)
-            .map_err(|source| VaultError::TrustMalformed { path: path.to_owned(), source: Box::new(source) })?;
+        let text = read_text(path, TRUST_MAX)
+            .map_err(fault)?
+            .ok_or_else(|| VaultError::TrustTooLong { path: path.to_owned(), limit: TRUST_MAX })?;
+        let trust: Self = toml::from_str(&text).map_err(|error| VaultError::TrustMalformed {
+            path: path.to_owned(),
+            source: TomlFault::new(&error, &text),
+        })?;
         if trust.format != Self::FORMAT {
             let found = trust.format.chars().take(64).collect();
             return Err(VaultError::FormatUnknown { what: "trust file", found });
@@ -87,6 +88,8 @@ impl TrustFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -106,5 +109,10 @@ mod tests {
             fs::write(&path, sample.replace(from, to)).unwrap();
             assert_eq!(TrustFile::load(&path).unwrap_err().code(), code);
         }
+        fs::write(&path, sample.replace("format =", "\nformat =").replace("accept", "acept")).unwrap();
+        let Err(VaultError::TrustMalformed { source, .. }) = TrustFile::load(&path) else { panic!("it was taken") };
+        let line = sample.lines().position(|line| line.starts_with("accept")).unwrap() + 2;
+        let told = source.to_string();
+        assert!(told.starts_with(&format!("line {line}: unknown field `acept`")) && !told.contains('\n'), "{told}");
     }
 }

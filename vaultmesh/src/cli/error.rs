@@ -132,13 +132,15 @@ impl CliError {
 
 /// An error's text and those of its causes, in one line each joined by colons.
 pub(super) fn chain(error: &dyn Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
+    let (mut parts, mut last): (Vec<String>, String) = (Vec::new(), String::new());
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string().trim().to_owned();
-        if parts.last() != Some(&text) {
-            parts.push(text);
+        // Causes repeat what they were made from, often with an error number of a library's own in front.
+        if parts.is_empty() || !(last.ends_with(&text) || text.ends_with(&last)) {
+            parts.push(text.clone());
         }
+        last = text;
         next = error.source();
     }
     parts.join(": ")
@@ -155,5 +157,11 @@ mod tests {
         let failure = error.into_failure();
         assert_eq!(failure.message, "line 7: input: unknown member \"x\"");
         assert_eq!((failure.code.as_str(), failure.exit_code), ("input", EXIT_USAGE));
+
+        let cause = io::Error::other(io::Error::other("Error code 13: database or disk is full"));
+        assert_eq!(
+            chain(&CliError::Output(cause)),
+            "results could not be written: Error code 13: database or disk is full"
+        );
     }
 }

@@ -9,6 +9,7 @@ use vm_core::id::SealId;
 
 use super::context::Context;
 use super::error::CliError;
+use super::output::shown;
 use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
@@ -32,7 +33,7 @@ pub(super) struct Export {
 
 #[derive(Serialize)]
 struct Written {
-    file: PathBuf,
+    file: String,
     #[serde(flatten)]
     exported: Exported,
 }
@@ -47,14 +48,14 @@ impl Export {
             None => export_vault(&reader, &self.output)?,
             Some(seal) => export_seal(&reader, seal, &self.output)?,
         };
-        Ok(Output::done(Written { file: self.output, exported }))
+        Ok(Output::done(Written { file: shown(&self.output), exported }))
     }
 }
 
 impl Human for Written {
     fn human(&self, page: &mut Page) {
         page.write(Style::Strong, "wrote");
-        page.line(&format!(" {}", self.file.display()));
+        page.line(&format!(" {}", self.file));
         page.field("rows", self.exported.rows);
         page.field("bytes", self.exported.size);
         page.field("sha256", self.exported.sha256);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::error::CliError;
-use super::output::write_new;
+use super::output::{shown, write_new};
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -31,7 +31,7 @@ pub(super) struct Head {
 struct Kept {
     checkpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
+    file: Option<String>,
 }
 
 impl Head {
@@ -40,7 +40,7 @@ impl Head {
         if let Some(file) = &self.output {
             write_new(file, checkpoint.as_bytes())?;
         }
-        Ok(Output::done(Kept { checkpoint, file: self.output }))
+        Ok(Output::done(Kept { checkpoint, file: self.output.as_deref().map(shown) }))
     }
 }
 
@@ -48,7 +48,7 @@ impl Human for Kept {
     fn human(&self, page: &mut Page) {
         match &self.file {
             None => page.raw(&self.checkpoint),
-            Some(file) => page.line(&format!("wrote {}", file.display())),
+            Some(file) => page.line(&format!("wrote {}", file)),
         }
     }
 }

@@ -8,6 +8,7 @@ use vaultmesh::export::{Imported, import};
 
 use super::context::Context;
 use super::error::CliError;
+use super::output::shown;
 use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
@@ -26,7 +27,7 @@ pub(super) struct Import {
 
 #[derive(Serialize)]
 struct Rebuilt {
-    vault: PathBuf,
+    vault: String,
     #[serde(flatten)]
     imported: Imported,
 }
@@ -35,7 +36,7 @@ impl Import {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let place = context.place()?;
         let imported = import(&place, &self.file)?;
-        Ok(Output::done(Rebuilt { vault: place.vault, imported }))
+        Ok(Output::done(Rebuilt { vault: shown(&place.vault), imported }))
     }
 }
 
@@ -43,7 +44,7 @@ impl Human for Rebuilt {
     fn human(&self, page: &mut Page) {
         page.write(Style::Good, "rebuilt");
         page.line(&format!(" ledger {}", self.imported.ledger));
-        page.field("vault", self.vault.display());
+        page.field("vault", &self.vault);
         page.field("rows", self.imported.rows);
         page.field("files", self.imported.files);
         if !self.imported.has_keys {

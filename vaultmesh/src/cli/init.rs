@@ -1,7 +1,5 @@
 //! `init`: makes a vault.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 use vaultmesh::vault::Vault;
@@ -10,6 +8,7 @@ use vm_core::key::NoteKey;
 
 use super::context::Context;
 use super::error::CliError;
+use super::output::shown;
 use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
@@ -28,8 +27,8 @@ pub(super) struct Init {}
 struct Made {
     ledger: LedgerId,
     key: NoteKey,
-    vault: PathBuf,
-    keys: PathBuf,
+    vault: String,
+    keys: String,
 }
 
 impl Init {
@@ -38,8 +37,8 @@ impl Init {
         Ok(Output::done(Made {
             ledger: made.ledger,
             key: made.note_key.clone(),
-            vault: made.vault.dir().to_owned(),
-            keys: made.vault.keys().dir().to_owned(),
+            vault: shown(made.vault.dir()),
+            keys: shown(made.vault.keys().dir()),
         }))
     }
 }
@@ -48,8 +47,8 @@ impl Human for Made {
     fn human(&self, page: &mut Page) {
         page.write(Style::Good, "made");
         page.line(&format!(" ledger {}", self.ledger));
-        page.field("vault", self.vault.display());
-        page.field("keys", self.keys.display());
+        page.field("vault", &self.vault);
+        page.field("keys", &self.keys);
         page.field("key", &self.key);
         page.line("Keep the key where the vault cannot change it; a verifier pins it with --key.");
     }

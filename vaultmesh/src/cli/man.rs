@@ -1,13 +1,13 @@
 //! `man`: the manual, one page a command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap_mangen::Man as Manual;
 use serde::Serialize;
 
 use super::error::CliError;
-use super::output::write_new;
+use super::output::{shown, write_new};
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -29,7 +29,7 @@ struct Pages {
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    files: Vec<PathBuf>,
+    files: Vec<String>,
 }
 
 impl Man {
@@ -45,10 +45,10 @@ impl Man {
     }
 }
 
-fn write_all(command: &clap::Command, name: &str, dir: &PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+fn write_all(command: &clap::Command, name: &str, dir: &Path, files: &mut Vec<String>) -> Result<(), CliError> {
     let file = dir.join(format!("{name}.1"));
     write_new(&file, page(&command.clone().name(name.to_owned()))?.as_bytes())?;
-    files.push(file);
+    files.push(shown(&file));
     for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
         write_all(inner, &format!("{name}-{}", inner.get_name()), dir, files)?;
     }
@@ -67,7 +67,7 @@ impl Human for Pages {
             page.raw(text);
         }
         for file in &self.files {
-            page.line(&format!("wrote {}", file.display()));
+            page.line(&format!("wrote {}", file));
         }
     }
 }

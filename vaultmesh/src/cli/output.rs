@@ -1,6 +1,6 @@
 //! Files that commands write outside the vault.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -10,13 +10,18 @@ use super::error::CliError;
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
+        // Half a file would stand in the way of the next attempt.
+        file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| drop(fs::remove_file(path)))
     };
     write().map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => CliError::Exists { path: path.to_owned() },
         _ => CliError::file(path, source),
     })
+}
+
+/// A path as results show it. One that is no Unicode must not keep a machine from reading the rest.
+pub(super) fn shown(path: impl AsRef<Path>) -> String {
+    path.as_ref().display().to_string()
 }
 
 #[cfg(test)]

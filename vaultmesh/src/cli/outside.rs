@@ -74,10 +74,10 @@ fn write_seal(page: &mut Page, seal: &SealState) {
     }
     for anchor in &seal.anchors {
         let who = anchor.authority.as_deref().unwrap_or("unverified");
-        let when = anchor.gen_time.map_or_else(|| "no time".to_owned(), |time| time.to_string());
+        let when = anchor.gen_time.map_or_else(String::new, |time| format!(" at {time}"));
         let ours = if anchor.independent { "" } else { ", not independent" };
         let counts = if anchor.accepted { "counts" } else { "does not count" };
         page.write(Style::Faint, "    anchor       ");
-        page.line(&format!(" {who} at {when}{ours}; {counts}"));
+        page.line(&format!(" {who}{when}{ours}; {counts}"));
     }
 }

@@ -9,7 +9,7 @@ use vm_core::id::RowId;
 
 use super::context::Context;
 use super::error::CliError;
-use super::output::write_new;
+use super::output::{shown, write_new};
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ struct Proven {
     #[serde(skip)]
     text: String,
     #[serde(skip)]
-    file: Option<PathBuf>,
+    file: Option<String>,
 }
 
 impl Prove {
@@ -48,7 +48,7 @@ impl Prove {
         if let Some(file) = &self.output {
             write_new(file, text.as_bytes())?;
         }
-        Ok(Output::done(Proven { proof, text, file: self.output }))
+        Ok(Output::done(Proven { proof, text, file: self.output.as_deref().map(shown) }))
     }
 }
 
@@ -56,7 +56,7 @@ impl Human for Proven {
     fn human(&self, page: &mut Page) {
         match &self.file {
             None => page.raw(&self.text),
-            Some(file) => page.line(&format!("wrote {}", file.display())),
+            Some(file) => page.line(&format!("wrote {}", file)),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::error::CliError;
-use super::output::write_new;
+use super::output::{shown, write_new};
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -48,7 +48,7 @@ struct Show {
 struct Shown {
     trust: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
+    file: Option<String>,
 }
 
 impl Trust {
@@ -58,7 +58,7 @@ impl Trust {
         if let Some(file) = &show.output {
             write_new(file, trust.as_bytes())?;
         }
-        Ok(Output::done(Shown { trust, file: show.output }))
+        Ok(Output::done(Shown { trust, file: show.output.as_deref().map(shown) }))
     }
 }
 
@@ -66,7 +66,7 @@ impl Human for Shown {
     fn human(&self, page: &mut Page) {
         match &self.file {
             None => page.raw(&self.trust),
-            Some(file) => page.line(&format!("wrote {}", file.display())),
+            Some(file) => page.line(&format!("wrote {}", file)),
         }
     }
 }

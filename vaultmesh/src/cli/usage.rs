@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use vaultmesh::error::EXIT_USAGE;
+use vaultmesh::error::{EXIT_MACHINE, EXIT_USAGE};
 
 use crate::render::{Failure, Format};
 
@@ -18,8 +18,10 @@ pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
         let text = error.render();
         let paint = io::stdout().is_terminal() && crate::render::may_paint(&io::stdout());
         let text = if paint { text.ansi().to_string() } else { text.to_string() };
-        let _ = io::stdout().lock().write_all(text.as_bytes());
-        return 0;
+        return match io::stdout().lock().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => EXIT_MACHINE,
+            _ => 0,
+        };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && wanted_format(args) == Format::Human {
         let _ = io::stderr().lock().write_all(error.render().to_string().as_bytes());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use vm_core::digest::{Sha256Digest, StreamHasher};
@@ -41,19 +41,85 @@ pub(super) fn options() -> SimpleFileOptions {
 
 /// An archive being written: a temporary file beside its place, renamed when it is whole.
 pub(super) struct Packer {
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<Target>,
     sums: BTreeMap<String, Sha256Digest>,
     out: PathBuf,
-    temporary: PathBuf,
+    temporary: Temporary,
+}
+
+/// A file that goes when this does; renaming it away takes it out of reach.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The file below the zip writer. Once a write failed it takes the rest and drops it: the zip writer finishes the archive
+/// when it is dropped itself, and would print to stderr that this fails too.
+struct Target {
+    file: BufWriter<File>,
+    at: u64,
+    fault: Option<io::ErrorKind>,
+}
+
+impl Target {
+    fn keep<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        done.inspect_err(|error| self.fault = Some(error.kind()))
+    }
+
+    /// The file, with all that was written on disk.
+    fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.fault {
+            None => self.file.get_ref().sync_all(),
+            Some(kind) => Err(kind.into()),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = if self.fault.is_some() {
+            bytes.len()
+        } else {
+            let written = self.file.write(bytes);
+            self.keep(written)?
+        };
+        self.at = self.at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = if self.fault.is_some() { Ok(()) } else { self.file.flush() };
+        self.keep(flushed)
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match (self.fault, to) {
+            (None, to) => {
+                let at = self.file.seek(to);
+                self.keep(at)?
+            }
+            (Some(_), SeekFrom::Start(at)) => at,
+            (Some(_), SeekFrom::Current(by) | SeekFrom::End(by)) => self.at.saturating_add_signed(by),
+        };
+        Ok(self.at)
+    }
 }
 
 impl Packer {
     pub(super) fn create(out: &Path) -> Result<Self, VaultError> {
         let mut name = out.file_name().unwrap_or_default().to_owned();
         name.push(".tmp");
-        let temporary = out.with_file_name(name);
-        let file = File::create(&temporary).map_err(|source| VaultError::File { path: temporary.clone(), source })?;
-        Ok(Self { zip: ZipWriter::new(BufWriter::new(file)), sums: BTreeMap::new(), out: out.to_owned(), temporary })
+        let path = out.with_file_name(name);
+        let file = File::create(&path).map_err(|source| VaultError::File { path: path.clone(), source })?;
+        let target = Target { file: BufWriter::new(file), at: 0, fault: None };
+        let temporary = Temporary(path);
+        Ok(Self { zip: ZipWriter::new(target), sums: BTreeMap::new(), out: out.to_owned(), temporary })
     }
 
     /// Adds an entry whose content `write` hands over piece by piece.
@@ -62,12 +128,13 @@ impl Packer {
         name: &str,
         write: &mut dyn FnMut(Take<'_>) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
-        self.zip.start_file(name, options()).map_err(|error| archive_fault(&error))?;
+        let fault = |source| VaultError::File { path: self.out.clone(), source };
+        let zip = &mut self.zip;
+        zip.start_file(name, options()).map_err(|error| fault(error.into()))?;
         let mut hasher = StreamHasher::new();
-        let (zip, path) = (&mut self.zip, &self.temporary);
         write(&mut |piece| {
             hasher.update(piece);
-            zip.write_all(piece).map_err(|source| VaultError::File { path: path.clone(), source })
+            zip.write_all(piece).map_err(fault)
         })?;
         self.sums.insert(name.to_owned(), hasher.finish().0);
         Ok(())
@@ -86,12 +153,9 @@ impl Packer {
         let sums: String = self.sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
         self.add_bytes(SUMS, sums.as_bytes())?;
         let fault = |source| VaultError::File { path: self.out.clone(), source };
-        let buffered = self.zip.finish().map_err(|error| archive_fault(&error))?;
-        let file = buffered.into_inner().map_err(|error| fault(error.into_error()))?;
-        file.sync_all().map_err(fault)?;
-        drop(file);
-        let (digest, size) = hash_file(&self.temporary).map_err(fault)?;
-        fs::rename(&self.temporary, &self.out).map_err(fault)?;
+        self.zip.finish().map_err(io::Error::from).and_then(Target::finish).map_err(fault)?;
+        let (digest, size) = hash_file(&self.temporary.0).map_err(fault)?;
+        fs::rename(&self.temporary.0, &self.out).map_err(fault)?;
         Ok((digest, size))
     }
 }
@@ -228,5 +292,26 @@ impl Unpacked {
         let expected: String =
             self.names.iter().filter(|(name, _)| *name != SUMS).map(|(name, sum)| format!("{sum}  {name}\n")).collect();
         if sums == expected { Ok(()) } else { Err(VaultError::ArchiveAltered) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_told_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("vault.vmb");
+        for size in [10, 100_000] {
+            let mut pack = Packer::create(&out).unwrap();
+            let file = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            pack.zip = ZipWriter::new(Target { file: BufWriter::new(file), at: 0, fault: None });
+            let done = pack.add_bytes("rows.jsonl", &vec![b'x'; size]).and_then(|()| pack.finish());
+            let Err(VaultError::File { source, .. }) = done else { panic!("{size} bytes were taken: {done:?}") };
+            assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 }

@@ -17,7 +17,7 @@ use vm_core::record::Direction;
 
 use super::FRAME_MAX;
 use super::error::CaptureError;
-use super::line::{Line, read_line};
+use crate::line::{Line, read_line};
 
 /// Longest line read, in bytes: a frame of the longest length with each byte written as an escape of six characters,
 /// and room for the rest of the line.

@@ -9,7 +9,6 @@
 pub mod against;
 pub mod capture;
 mod error;
-mod line;
 mod message;
 pub mod proxy;
 pub mod session;

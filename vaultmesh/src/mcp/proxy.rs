@@ -19,7 +19,7 @@ use vm_core::record::Direction;
 
 use super::FRAME_MAX;
 use super::error::ProxyError;
-use super::line::{Line, read_line};
+use crate::line::{Line, read_line};
 
 /// How long a server may live on after it closed its output, before it is killed: nothing it does can reach the client
 /// any more. Clients in use wait two seconds before they kill a server.

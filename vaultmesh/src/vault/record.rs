@@ -17,6 +17,7 @@ use vm_core::view::{EvidenceView as _, LoggedRow};
 use vm_shadow::{Counterfactual, HorizonId, Observation, observe};
 
 use crate::error::VaultError;
+use crate::line::{self, Line};
 use crate::vault::Vault;
 use crate::vault::input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
 
@@ -301,23 +302,11 @@ fn recorded(row: Appended, secrets: &[String]) -> Recorded {
 ///
 /// # Errors
 /// [`VaultError::LineTooLong`] beyond [`LINE_MAX`], or [`VaultError::File`].
-pub fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>, number: u64) -> Result<bool, VaultError> {
-    line.clear();
+pub fn read_line(mut input: &mut dyn BufRead, line: &mut Vec<u8>, number: u64) -> Result<bool, VaultError> {
     let fault = |source| VaultError::File { path: Path::new("input").to_owned(), source };
-    loop {
-        let piece = input.fill_buf().map_err(fault)?;
-        if piece.is_empty() {
-            return Ok(!line.is_empty());
-        }
-        let end = piece.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-        let take = end.unwrap_or(piece.len());
-        if line.len() + take > LINE_MAX {
-            return Err(VaultError::LineTooLong { line: number, limit: LINE_MAX });
-        }
-        line.extend_from_slice(&piece[..take]);
-        input.consume(take);
-        if end.is_some() {
-            return Ok(true);
-        }
+    match line::read_line(&mut input, line, LINE_MAX).map_err(fault)? {
+        Line::Read => Ok(true),
+        Line::End => Ok(false),
+        Line::TooLong => Err(VaultError::LineTooLong { line: number, limit: LINE_MAX }),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, ErrorKind};
 
 /// What came of reading a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A line, with its newline unless the stream ended without one.
     Read,
     /// The stream is at its end.
@@ -14,7 +14,7 @@ pub(super) enum Line {
 }
 
 /// Reads the next line into `out`, newline included, never more than `limit` bytes.
-pub(super) fn read_line(from: &mut impl BufRead, out: &mut Vec<u8>, limit: usize) -> io::Result<Line> {
+pub(crate) fn read_line(from: &mut impl BufRead, out: &mut Vec<u8>, limit: usize) -> io::Result<Line> {
     out.clear();
     loop {
         let chunk = match from.fill_buf() {
