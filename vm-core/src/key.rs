@@ -167,12 +167,6 @@ impl SigningIdentity {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// The RFC 8032 seed, for writing the key to its file.
-    #[must_use]
-    pub fn to_seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0.to_bytes())
-    }
-
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
