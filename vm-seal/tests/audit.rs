@@ -462,6 +462,48 @@ fn capabilities_must_have_been_issued_for_the_act() {
     assert!(world.ledger.permit::<act::Seal>(&world.holder, &world.clock).is_err());
 }
 
+#[test]
+fn capabilities_must_reach_to_the_row() {
+    use vm_core::capability::{Action, Chain, Engines, Grant, Resource};
+    use vm_core::record::{ArtifactKind, ProofArtifact};
+    let reached = |resource: &str, ts: &str| {
+        let mut world = World::full();
+        let trace = world.trace();
+        let grant = Grant {
+            ledger: world.ledger.id(),
+            holder: SigningIdentity::from_seed(&[3; 32]).public(),
+            actions: [Action::Record].into(),
+            engines: Engines::All,
+            epochs: vm_core::epoch::Epoch::ALL.into(),
+            resource: resource.parse::<Resource>().unwrap(),
+            not_before: fixture::instant("2020-01-01T00:00:00Z"),
+            expires: fixture::instant("2030-01-01T00:00:00Z"),
+            uses: None,
+            nonce: vm_core::digest::Sha256Digest::of(b"n"),
+        };
+        let chain = Chain::root(&SigningIdentity::from_seed(&[1; 32]), grant).unwrap();
+        let token = serde_json::Value::from_iter(chain.tokens().iter().map(|token| token.to_value().unwrap()));
+        let capability = Some(chain.last().unwrap().hash().unwrap());
+        for (kind, ts) in [
+            (ArtifactKind::system(SystemKind::Capability), None),
+            ("event".parse().unwrap(), Some(fixture::instant(ts))),
+        ] {
+            let mut header = world.header(trace);
+            header.ts = ts.unwrap_or(header.ts);
+            let meta = Some(vm_core::redact::Redacted::system(&token).unwrap());
+            let row = ProofArtifact { header, kind, file: None, subject: None, meta };
+            hazmat::append_unsigned(&mut world.ledger, row.into_draft(None).unwrap().complete(capability).unwrap());
+        }
+        // The next row signs for what was put there.
+        world.event(trace, None);
+        codes(&check(&world).report)
+    };
+    assert_eq!(reached("/", "2029-12-31T23:59:59Z"), [Code::TimeNotMonotonic]);
+    assert_eq!(reached("/proof_artifacts", "2026-01-03T00:00:00Z"), [Code::TimeNotMonotonic]);
+    assert_eq!(reached("/", "2030-01-01T00:00:00Z"), [Code::CapabilityInvalid, Code::TimeNotMonotonic]);
+    assert_eq!(reached("/mcp_calls", "2026-01-03T00:00:00Z"), [Code::CapabilityInvalid, Code::TimeNotMonotonic]);
+}
+
 /// All unkeyed hashes made anew after a change, by somebody without the key: only signatures are left to tell.
 #[test]
 fn a_whole_forgery_without_the_key_is_contradicted() {

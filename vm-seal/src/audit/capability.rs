@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use vm_core::canonical;
-use vm_core::capability::{Action, Chain};
+use vm_core::capability::{Action, Chain, Grant, Resource};
 use vm_core::digest::CapabilityHash;
+use vm_core::error::CapabilityError;
 use vm_core::id::LedgerId;
-use vm_core::record::{Genesis, StoredRow, SystemKind};
+use vm_core::instant::Instant;
+use vm_core::record::{Genesis, StoredRow, SystemKind, Table};
 
 /// Tokens issued so far, as the pass over the log comes across them.
 pub(super) struct Capabilities {
@@ -20,6 +22,8 @@ struct Issued {
     /// The token's chain as JSON, so that a narrower token can be put behind it.
     chain: Vec<Value>,
     actions: BTreeSet<Action>,
+    resource: Resource,
+    expires: Instant,
 }
 
 impl Capabilities {
@@ -47,8 +51,8 @@ impl Capabilities {
         let hashes = chain.check(genesis.root_key(), self.ledger).map_err(|error| error.code())?;
         for (at, (hash, token)) in hashes.iter().zip(chain.tokens()).enumerate() {
             let chain = tokens.iter().take(at + 1).cloned().collect();
-            let actions = token.grant().actions.clone();
-            self.known.insert(*hash, Issued { chain, actions });
+            let Grant { actions, resource, expires, .. } = token.grant().clone();
+            self.known.insert(*hash, Issued { chain, actions, resource, expires });
         }
         Ok(())
     }
@@ -67,7 +71,10 @@ impl Capabilities {
         let hash = row.blob("capability_hash").ok_or("no capability")?;
         let hash = CapabilityHash::from_slice(hash).map_err(|error| error.code())?;
         let issued = self.known.get(&hash).ok_or("a capability that was not issued before")?;
-        let kind = row.text("kind").unwrap_or_default();
+        if row.ts().is_ok_and(|ts| ts >= issued.expires) {
+            return Err("a capability that had expired");
+        }
+        let kind = row.text("kind").filter(|_| row.table() == Table::ProofArtifacts).unwrap_or_default();
         let wanted = if kind == SystemKind::Seal.as_str() {
             Action::Seal
         } else if kind == SystemKind::Anchor.as_str() {
@@ -78,6 +85,13 @@ impl Capabilities {
         } else {
             Action::Record
         };
-        if issued.actions.contains(&wanted) { Ok(()) } else { Err("a capability for other acts") }
+        if !issued.actions.contains(&wanted) {
+            return Err("a capability for other acts");
+        }
+        let table = format!("/{}", row.table()).parse().map_err(|error: CapabilityError| error.code())?;
+        if wanted == Action::Record && !issued.resource.covers(&table) {
+            return Err("a capability for other tables");
+        }
+        Ok(())
     }
 }
