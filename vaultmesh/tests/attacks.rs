@@ -119,9 +119,8 @@ fn a_capture_is_matched_with_rows_that_are_the_recorded_ones() {
     vault.record_capture(&mut open(), &CaptureOptions::default()).unwrap();
     let key = vault.note_key().clone();
     drop(vault);
-    let check = |outside: &Outside| {
-        verify_against(&Reader::open(&place).unwrap(), &mut open(), None, None, outside).unwrap()
-    };
+    let check =
+        |outside: &Outside| verify_against(&Reader::open(&place).unwrap(), &mut open(), None, None, outside).unwrap();
     let none = Outside::default();
     let before = codes(&check(&none));
     assert_eq!(codes(&check(&Outside { key: Some(key), ..none.clone() })), before);

@@ -8,6 +8,7 @@ use std::io::{Cursor, Read as _, Write as _};
 use std::path::PathBuf;
 
 use fixture::{Scene, codes, later, rows};
+use serde_json::json;
 use vaultmesh::error::VaultError;
 use vaultmesh::export::{export_seal, export_vault, import, verify_bundle};
 use vaultmesh::read::Reader;
@@ -353,15 +354,23 @@ fn an_archive_packed_again_around_changed_content_is_found_out() {
             }
         }
     }
-    let elsewhere = Scene::small(64).key.name().trim_start_matches("vaultmesh/").to_owned();
-    for (archive, what) in [(&vault, "vault"), (&seal, "seal")] {
-        let renamed = change(archive, "manifest.json", |bytes| {
+    let other = Scene::small(64).key;
+    let elsewhere = other.name().trim_start_matches("vaultmesh/").to_owned();
+    let saying = |archive: &[u8], member: &str, value: serde_json::Value| {
+        change(archive, "manifest.json", |bytes| {
             let mut manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap();
-            manifest["ledger"] = serde_json::json!(elsewhere);
+            assert_ne!(manifest[member], value, "{member}");
+            manifest[member] = value.clone();
             *bytes = vm_core::canonical::to_bytes(&manifest).unwrap();
-        });
-        refused(&exports, &renamed, if what == "vault" { "another ledger" } else { "" });
-    }
+        })
+    };
+    refused(&exports, &saying(&vault, "ledger", json!(elsewhere)), "another ledger");
+    refused(&exports, &saying(&seal, "ledger", json!(elsewhere)), "");
+    // What it says for people must be so too: somebody might take the key from it.
+    refused(&exports, &saying(&vault, "key", json!(other)), "another key");
+    refused(&exports, &saying(&seal, "key", json!(other)), "");
+    refused(&exports, &saying(&vault, "size", json!(3)), "another size");
+    refused(&exports, &saying(&vault, "seal_id", json!(exports.scene.seals[0].seal_id)), "a seal");
     for name in ["seals/", "anchors/", "receipts/console/ENGINE", "receipts/console/ROOT", "runes/", "manifest.json"] {
         never_verified(&exports, &change(&vault, name, flip), name);
     }

@@ -10,12 +10,12 @@ use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash};
 use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::instant::Instant;
-use vm_core::key::Note;
+use vm_core::key::{Note, NoteKey};
 use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_ledger::files::DATABASE_FILE;
-use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, restore};
+use vm_ledger::{LOCK_FILE, Ledger, LedgerError, Patience, Restored, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
@@ -92,11 +92,23 @@ fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<(Re
     let notes = notes.into_iter().map(|(_, note)| note);
     let patience = Patience { command: "import".to_owned(), ..Patience::default() };
     let restored = restore(vault, rows, notes, &patience, SystemClock.now())?;
-    if restored.ledger != manifest.ledger {
-        return Err(VaultError::Archive { reason: "its manifest names another ledger".to_owned() });
-    }
+    check_manifest(manifest, &restored, vault)?;
     copy_files(unpacked, &files, vault)?;
     Ok((restored, u64::try_from(files.len()).unwrap_or(u64::MAX)))
+}
+
+/// The manifest is signed by nobody: whatever it says must be what the vault says.
+fn check_manifest(manifest: &Manifest, restored: &Restored, vault: &Path) -> Result<(), VaultError> {
+    let log_key = Ledger::open_read(vault)?.genesis()?.log_key();
+    let key = NoteKey::new(restored.ledger.origin(), log_key).map_err(VaultError::Key)?;
+    let found = match manifest {
+        Manifest { ledger, .. } if *ledger != restored.ledger => "names another ledger",
+        Manifest { key: claimed, .. } if *claimed != key => "names another key",
+        Manifest { size, .. } if *size != restored.size => "names another size",
+        Manifest { seal_id: Some(_), .. } => "names a seal",
+        Manifest { .. } => return Ok(()),
+    };
+    Err(VaultError::Archive { reason: format!("its manifest {found}") })
 }
 
 /// The files beside the evidence: scrolls, and what rows name. Anything else is refused, and so is what the ledger itself
@@ -268,8 +280,8 @@ fn verify_exported_seal(
     let bundle_name = vm_seal::seal::bundle_path(seal_id);
     let bundle = SealBundle::parse(&unpacked.read(&bundle_name)?).map_err(VaultError::Bundle)?;
     // The manifest is signed by nobody: what it says of the seal must be what the bundle says.
-    if (bundle.seal_id(), bundle.ledger()) != (seal_id, manifest.ledger) {
-        return Err(VaultError::Archive { reason: "its manifest names another seal or ledger".to_owned() });
+    if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
+        return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
     let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
     let mut report = verify_exported(&bundle, &rows, outside.pinned());
