@@ -65,7 +65,7 @@ pub enum RecordError {
     #[error("not an artifact kind of 1 to 64 characters from a-z, 0-9, dot, hyphen and underscore")]
     Kind,
     /// A kind that only the system writes.
-    #[error("artifact kind {found:?} is reserved")]
+    #[error("artifact kind {found:?} is reserved, as all that begin with vm-")]
     ReservedKind {
         /// What was given.
         found: String,
