@@ -228,7 +228,14 @@ fn a_bundle_file_is_verified_with_its_vault_and_alone() {
     let seal = home.json(&["seal", "create"]).expect(0).json()["result"].clone();
     let bundle = home.vault().join(seal["path"].as_str().unwrap());
     let (bundle, key) = (bundle.to_str().unwrap(), home.key());
-    home.run(&["seal", "verify", bundle, "--key", &key]).expect(0);
+    // As by its id: a seal that nobody anchored is not verified, whichever way it is named.
+    let found = home.json(&["seal", "verify", bundle, "--key", &key]).expect(3).findings();
+    assert_eq!(found, ["seal-unanchored"]);
+    home.run(&["anchor", "add", seal["seal_id"].as_str().unwrap(), "--local"]).expect(0);
+    home.run(&["trust", "show", "-o", "trust.toml"]).expect(0);
+    home.run(&["seal", "verify", bundle, "--trust", "trust.toml"]).expect(0);
+    let copied = home.write("copied.json", std::fs::read(bundle).unwrap());
+    home.run(&["seal", "verify", copied.to_str().unwrap(), "--trust", "trust.toml"]).expect(0);
     let json = home.json(&["--vault", "nowhere", "seal", "verify", bundle, "--key", &key]).expect(3).json();
     assert_eq!(json["result"]["against_vault"], false);
     home.write("no-bundle.json", "{}");

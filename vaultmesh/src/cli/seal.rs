@@ -5,14 +5,16 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::error::VaultError;
+use vaultmesh::read::Reader;
 use vaultmesh::system::SystemClock;
 use vaultmesh::vault::Sealed;
 use vaultmesh::verify::{Outside, verify_one_seal};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, SealId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::record::Table;
+use vm_core::record::{SystemKind, Table};
 use vm_core::source::Clock as _;
+use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
 use vm_seal::selection::Selection;
 use vm_seal::verify::{verify_bundle_alone, verify_seal};
@@ -143,12 +145,33 @@ fn verify_file(context: &Context, path: &Path, outside: &Outside) -> Result<Outp
     let bundle = SealBundle::parse(&read_limited(path, BUNDLE_MAX)?).map_err(VaultError::Bundle)?;
     let reader = context.reader().ok().filter(|reader| reader.ledger() == bundle.ledger());
     let report = match &reader {
-        Some(reader) => verify_seal(&bundle, reader.view(), Some(reader.files()), outside.pinned()).0,
+        Some(reader) => {
+            let mut report = verify_seal(&bundle, reader.view(), Some(reader.files()), outside.pinned()).0;
+            report.merge(verify_anchors(reader, &bundle, outside)?);
+            report
+        }
         None => verify_bundle_alone(&bundle, outside.pinned()),
     };
     let against_vault = reader.is_some();
     let (seal_id, ledger, digest) = (bundle.seal_id(), bundle.ledger(), bundle.claimed_digest());
     Ok(Output::checked(File { seal_id, ledger, digest, file_sha256: bundle.file_hash(), against_vault }, &report))
+}
+
+/// The anchors that the vault holds over this very file; over another they prove nothing.
+fn verify_anchors(reader: &Reader, bundle: &SealBundle, outside: &Outside) -> Result<Report, CliError> {
+    let (hash, mut recorded) = (bundle.file_hash().to_hex(), false);
+    reader.visit_kind(SystemKind::Seal.as_str(), &mut |seal| {
+        recorded |= seal.row.text("sha256_hex") == Some(hash.as_str());
+    })?;
+    if recorded {
+        match verify_one_seal(reader, bundle.seal_id(), outside, SystemClock.now()) {
+            Err(VaultError::NotFound { .. }) => {}
+            answer => return Ok(answer?.report),
+        }
+    }
+    let mut report = Report::new();
+    report.find(Finding::new(Code::SealUnanchored, format!("seal {}", bundle.seal_id())));
+    Ok(report)
 }
 
 #[derive(Serialize)]
