@@ -147,6 +147,9 @@ impl Vault {
     }
 
     fn draft_tool(&mut self, input: ToolInput) -> Result<RowDraft, VaultError> {
+        if input.tool.trim().is_empty() {
+            return Err(VaultError::Input { reason: "a tool needs a name".to_owned() });
+        }
         let fingerprint = format!("{input:?}");
         let mut header = self.header(&input.common)?;
         if let (Some(intent), None) = (input.intent, input.common.trace_id) {
