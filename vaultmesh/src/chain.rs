@@ -24,8 +24,9 @@ use crate::read::Reader;
 use crate::verify::{Outside, SealState, Verification, judge_seals};
 
 /// Verifies one artifact: a row's id, a path below the vault, or a file anywhere with the same content. The rows that
-/// recorded it are checked against the log's latest checkpoint and the file against them. With `full_chain` every seal
-/// that covers such a row and its anchors are verified too, and one of them must satisfy the trust policy.
+/// recorded it are checked against the log's latest checkpoint, that one against a head from outside where there is one,
+/// and the file against the rows. With `full_chain` every such row must be covered by a seal, and every seal that covers
+/// one must hold and have an anchor that the trust policy accepts.
 ///
 /// # Errors
 /// [`VaultError`] where the vault or the file cannot be read at all.

@@ -42,6 +42,17 @@ fn a_row_that_its_own_index_hides_is_contradicted() {
 }
 
 #[test]
+fn an_entry_before_the_first_is_contradicted() {
+    let copy = Scene::shared().copy();
+    copy.sql_changes(
+        1,
+        "PRAGMA ignore_check_constraints = ON; \
+         INSERT INTO log SELECT -1, tbl, x'00000000000000000000000000000abc', schema, leaf FROM log WHERE seq = 2",
+    );
+    copy.contradicts(Code::SchemaAltered, "an entry at a place below 0");
+}
+
+#[test]
 fn an_anchor_before_one_that_its_seal_covers_is_backdated() {
     let scene = Scene::shared();
     let copy = scene.copy();
