@@ -41,6 +41,9 @@ fn verified_is_zero_and_each_thing_missing_is_named() {
     assert!(no_head.findings().contains(&"rollback-not-excluded".to_owned()));
     let no_trust = home.json(&without(&args, "--trust")).expect(3).findings();
     assert!(no_trust.contains(&"seal-unanchored".to_owned()), "{no_trust:?}");
+    let other = Home::with_vault().key();
+    let two_keys = home.json(&["verify", "--key", &other, "--trust", "trust.toml"]).expect(2);
+    assert_eq!(two_keys.json()["error"]["code"], "usage");
     // The trust file names the key too; without both there is none.
     let no_key = home.json(&["verify", "--head", "head.txt"]).expect(3).findings();
     assert!(no_key.contains(&"no-trust-key".to_owned()), "{no_key:?}");

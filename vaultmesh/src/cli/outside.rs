@@ -29,6 +29,13 @@ impl TrustArgs {
     /// What they say, without a head.
     pub(super) fn load(self) -> Result<Outside, CliError> {
         let trust = self.trust.map(|path| TrustFile::load(&path)).transpose()?;
+        let other = trust.as_ref().and_then(|trust| trust.key.as_ref());
+        if let (Some(key), Some(other)) = (&self.key, other)
+            && key != other
+        {
+            // Neither may win silently: one of the two is not what its giver thinks.
+            return Err(CliError::Usage { what: "--key and the trust file name different keys".to_owned() });
+        }
         Ok(Outside { key: self.key, head: None, trust })
     }
 }
