@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::tree::Member;
 
 /// Keys of `[package]` that every member takes from the workspace.
-const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "repository"];
+const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
 pub(super) fn manifests(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     Ok(house.tree.members().iter().flat_map(check_manifest).collect())
@@ -110,7 +110,6 @@ mod tests {
         edition.workspace = true
         rust-version.workspace = true
         license.workspace = true
-        repository.workspace = true
         [lints]
         workspace = true
     "#;
