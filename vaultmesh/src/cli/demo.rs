@@ -69,6 +69,10 @@ impl Human for Shown {
         page.end();
         if demo.is_as_promised() {
             page.line("The vault verifies, and each tampering is named. Try next:");
+            // Whoever came here through cargo has no such command on the path yet.
+            if let Some(name) = std::env::args().next().filter(|name| name != "vaultmesh") {
+                page.line(&format!("  alias vaultmesh={}", name.escape_default()));
+            }
         } else {
             page.write(Style::Bad, "The demo did not end as it must.");
             page.end();
