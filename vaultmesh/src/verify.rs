@@ -303,7 +303,7 @@ fn is_before(anchored: Instant, earlier: Instant) -> bool {
     anchored.saturating_add_micros(CLOCK_AHEAD_MICROS) < earlier
 }
 
-/// The token of an anchor: a file, or embedded in its row.
+/// The token of an anchor, which its row names as a file.
 fn read_token(reader: &Reader, anchor: &ArtifactRow) -> Result<Result<Vec<u8>, Code>, VaultError> {
     use vm_core::view::FileFault;
     let Some(path) = &anchor.path else {
