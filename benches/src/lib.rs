@@ -10,6 +10,7 @@ pub mod event;
 pub mod harness;
 pub mod merkle;
 pub mod raw;
+pub mod redact;
 pub mod seal;
 pub mod store;
 pub mod verify;
@@ -24,6 +25,7 @@ pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("merkle", merkle::row),
+    ("redact", redact::row),
     ("append", append::row),
     ("append-mcp", append::row_of_traffic),
     ("append-one", append::row_of_one),
