@@ -206,8 +206,10 @@ fn is_machine(error: &io::Error) -> bool {
     !given.contains(&error.kind())
 }
 
-const fn ledger_remedy(error: &LedgerError) -> &'static str {
+fn ledger_remedy(error: &LedgerError) -> &'static str {
     match error {
+        LedgerError::Group(failure) => ledger_remedy(failure.cause()),
+        LedgerError::OutcomeUnknown => "Ask again with the same idempotency keys: what stands is not recorded twice.",
         LedgerError::NoVault { .. } => "Make a vault with `vaultmesh init`, or name another with --vault.",
         LedgerError::NotEmpty { .. } => "Choose an empty folder; a vault is never made over something else.",
         LedgerError::NewerSchema { .. } => {

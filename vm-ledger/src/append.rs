@@ -35,12 +35,7 @@ impl Ledger {
         now: Instant,
     ) -> Result<Vec<Appended>, LedgerError> {
         self.recheck(permit, now)?;
-        for draft in &drafts {
-            if draft.is_reserved() {
-                return Err(LedgerError::Reserved);
-            }
-            permit.covers(&table_resource(draft.table())?).map_err(LedgerError::Permit)?;
-        }
+        check_drafts(permit, &drafts)?;
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.check_issued(capability)?;
         self.write(now, |batch| {
@@ -63,6 +58,17 @@ impl Ledger {
         let Some(key) = self.access.openings.as_ref().filter(|_| !kept.is_empty()) else { return Ok(()) };
         openings::store(&self.conn, key, self.access.entropy.as_mut(), self.id, id, kept)
     }
+}
+
+/// Refuses rows of a reserved kind, and those of tables that the permit does not cover.
+pub(crate) fn check_drafts(permit: &Permit<act::Record>, drafts: &[RowDraft]) -> Result<(), LedgerError> {
+    for draft in drafts {
+        if draft.is_reserved() {
+            return Err(LedgerError::Reserved);
+        }
+        permit.covers(&table_resource(draft.table())?).map_err(LedgerError::Permit)?;
+    }
+    Ok(())
 }
 
 /// What a permit must cover for rows of a table.
@@ -129,6 +135,30 @@ impl<'a> Batch<'a> {
                 .execute(params![key.as_bytes(), fingerprint.as_bytes(), id.as_bytes()])?;
         }
         Ok(appended)
+    }
+
+    /// Runs `work` so that its failure takes back its own rows alone. A failure of the store or of the log is no failure
+    /// of its own: it is the outer error, and ends the transaction.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<Result<T, LedgerError>, LedgerError> {
+        let (edge, before) = (self.edge.clone(), core::mem::take(&mut self.added));
+        self.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
+        match work(self) {
+            Ok(done) => {
+                self.conn.prepare_cached("RELEASE request")?.execute([])?;
+                self.added += before;
+                Ok(Ok(done))
+            }
+            Err(error) if error.is_of_request() => {
+                self.conn.prepare_cached("ROLLBACK TO request")?.execute([])?;
+                self.conn.prepare_cached("RELEASE request")?.execute([])?;
+                (self.edge, self.added) = (edge, before);
+                Ok(Err(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Inserts a row and its log entry.

@@ -4,6 +4,7 @@
 //! what was asked for, or found, is at fault (exit 2: nothing was written).
 
 mod file;
+mod group;
 mod openings;
 mod proof;
 mod scroll;
@@ -22,6 +23,7 @@ use vm_seal::error::CheckpointError;
 use crate::lock::LockHolder;
 
 pub use file::FileError;
+pub use group::GroupFailure;
 pub use openings::OpeningsError;
 pub use proof::ProofFault;
 pub use scroll::ScrollError;
@@ -29,7 +31,8 @@ pub use store::{Cause, StoreError};
 
 pub(crate) use store::is_constraint;
 
-/// A ledger that could not be made, opened, read or written. Nothing was written.
+/// A ledger that could not be made, opened, read or written. Nothing was written, but for the one variant that says that
+/// this is not known.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LedgerError {
@@ -206,6 +209,13 @@ pub enum LedgerError {
     /// Whatever handed over the leaf data failed.
     #[error("leaf data could not be read")]
     Source(#[source] Cause),
+    /// The transaction that a call shared with others failed; nothing of any of them was written.
+    #[error(transparent)]
+    Group(GroupFailure),
+    /// The thread that committed for this call panicked. Whether the rows stand is not known: ask again with the same
+    /// idempotency keys.
+    #[error("the thread that wrote for this call panicked, so whether its rows stand is not known")]
+    OutcomeUnknown,
     /// Openings could not be encrypted.
     #[error("openings of row {row} could not be encrypted")]
     Openings {
@@ -254,6 +264,8 @@ impl LedgerError {
             Self::RootMismatch { .. } => "import-root",
             Self::Uncovered { .. } => "import-uncovered",
             Self::Source(_) => "import-source",
+            Self::Group(failure) => failure.code(),
+            Self::OutcomeUnknown => "append-outcome-unknown",
             Self::Openings { .. } => "openings-encrypt",
             Self::File(source) => source.code(),
             Self::Store(source) => source.code(),
@@ -264,11 +276,31 @@ impl LedgerError {
     #[must_use]
     pub const fn is_machine(&self) -> bool {
         match self {
-            Self::Locked { .. } | Self::Source(_) => true,
+            Self::Locked { .. } | Self::Source(_) | Self::OutcomeUnknown => true,
+            Self::Group(failure) => failure.is_machine(),
             Self::File(source) => source.is_machine(),
             Self::Store(source) => source.is_machine(),
             _ => false,
         }
+    }
+}
+
+impl LedgerError {
+    /// Whether what one caller asked for is at fault, so that the calls which share its transaction can go on.
+    pub(crate) const fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Permit(_)
+                | Self::CapabilityUnrecorded { .. }
+                | Self::Reserved
+                | Self::Reference { .. }
+                | Self::CorrectionLeaf { .. }
+                | Self::IdTaken { .. }
+                | Self::IdempotencyConflict { .. }
+                | Self::Record(_)
+                | Self::Canonical(_)
+                | Self::Openings { .. }
+        )
     }
 }
 

@@ -220,6 +220,13 @@ impl VaultDir {
         Ok(File::from(opened))
     }
 
+    /// The vault's folder itself, opened anew, so that a lock on it is the caller's own.
+    pub(crate) fn line(&self) -> Result<File, FileError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(&self.handle, ".", flags, Mode::empty()).map_err(|errno| fault(".", errno))?;
+        Ok(File::from(opened))
+    }
+
     /// Names in the vault folder itself.
     pub(crate) fn names(&self) -> Result<Vec<String>, FileError> {
         names(&self.handle, ".")

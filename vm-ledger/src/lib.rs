@@ -5,6 +5,7 @@ mod append;
 mod connection;
 pub mod error;
 pub mod files;
+mod group;
 pub mod hazmat;
 mod journal;
 mod ledger;
@@ -24,6 +25,7 @@ mod tiles;
 
 pub use error::{FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;
+pub use group::{GROUP_ROWS, LINE_MAX, SharedLedger};
 pub use journal::ClockedJournal;
 pub use ledger::{Access, Ledger};
 pub use lock::{LOCK_FILE, LockHolder, Patience};

@@ -5,6 +5,10 @@
 //! command record mcp
 //! since 2026-01-02T03:04:05.000006Z
 //! ```
+//!
+//! Whoever wants it first gets to the head of the line, which is a lock on the vault's folder, and lets that go once it
+//! has the lock. So only one at a time tries for the lock, and a writer that has just let go of it cannot take it again
+//! over the head of one who waits.
 
 use core::fmt;
 use std::fs::{File, TryLockError};
@@ -26,8 +30,9 @@ const HOLDER_MAX: u64 = 512;
 const HOLDER_LEN: usize = 256;
 /// Longest command named, in characters.
 const COMMAND_MAX: usize = 40;
-/// First and longest pause between two tries; a commit takes about a quarter of a millisecond.
-const PAUSE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
+/// First and longest pause between two tries; a commit takes about a quarter of a millisecond. The longest is short
+/// because those who wait for the head of the line get there by chance: each must try often while it is free.
+const PAUSE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(1));
 
 /// Who holds the lock, as far as the file says. Only good for telling a person: the lock itself is the kernel's.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -99,18 +104,15 @@ impl Lock {
     /// Takes the lock below `dir`, waiting for at most the timeout.
     pub(crate) fn acquire(dir: &VaultDir, patience: &Patience, now: Instant) -> Result<Self, LockError> {
         let mut file = dir.open_lock().map_err(LockError::File)?;
-        let begun = Tick::now();
-        let mut pause = PAUSE.0;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience.timeout => {
-                    thread::sleep(pause);
-                    pause = (pause * 2).min(PAUSE.1);
-                }
-                Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
-                Err(TryLockError::Error(source)) => return Err(LockError::File(FileError::io(LOCK_FILE, source))),
-            }
+        let until = Tick::now() + patience.timeout;
+        let head = dir.line().map_err(LockError::File)?;
+        // A file system that cannot lock folders (NFS) keeps no line; the lock itself is what counts.
+        let in_line = wait(|| head.try_lock(), until).unwrap_or(true);
+        let had = in_line
+            && wait(|| file.try_lock(), until).map_err(|source| LockError::File(FileError::io(LOCK_FILE, source)))?;
+        drop(head);
+        if !had {
+            return Err(LockError::Held(holder(&mut file)));
         }
         let command: String = patience.command.chars().filter(|c| !c.is_control()).collect();
         let command: String = command.chars().take(COMMAND_MAX).collect();
@@ -120,6 +122,22 @@ impl Lock {
         let told = file.rewind().and_then(|()| file.write_all(text.as_bytes()));
         drop(told);
         Ok(Self { file })
+    }
+}
+
+/// Tries until it is had, or until `until`; whether it was had. Never fewer than one try.
+fn wait(mut attempt: impl FnMut() -> Result<(), TryLockError>, until: Tick) -> std::io::Result<bool> {
+    let mut pause = PAUSE.0;
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if Tick::now() < until => {
+                thread::sleep(pause);
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(source)) => return Err(source),
+        }
     }
 }
 

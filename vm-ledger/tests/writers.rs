@@ -228,31 +228,11 @@ fn child_on_a_read_only_disk() {
     assert!(error.is_machine(), "{error:?}");
 }
 
-/// Runs one of these tests in a mount namespace of its own, after `mounting`. Tells whether it could.
-fn run_mounted(mounting: &str, variable: &str, place: &Path, test: &str) {
-    let script = format!("{mounting} || exit 77; exec \"$2\" --exact {test} --nocapture");
-    let ran = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
-        .arg(place)
-        .arg(std::env::current_exe().unwrap())
-        .env(variable, place)
-        .output();
-    match ran {
-        Ok(output) if output.status.success() => {
-            assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
-        }
-        Ok(output) if output.status.code() == Some(101) => {
-            panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        }
-        other => eprintln!("{test} did not run: no file system could be mounted ({other:?})"),
-    }
-}
-
 #[test]
 fn a_full_disk_is_told_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mounting = "mount -t tmpfs -o size=2m none \"$1\"";
-    run_mounted(mounting, DISK, dir.path(), "child_on_a_small_disk");
+    common::run_mounted(mounting, DISK, dir.path(), "child_on_a_small_disk");
 }
 
 #[test]
@@ -260,5 +240,5 @@ fn a_vault_on_a_read_only_medium_is_audited() {
     let Fixture { ledger, dir, .. } = Fixture::new();
     drop(ledger);
     let mounting = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\"";
-    run_mounted(mounting, READ_ONLY, dir.path(), "child_on_a_read_only_disk");
+    common::run_mounted(mounting, READ_ONLY, dir.path(), "child_on_a_read_only_disk");
 }

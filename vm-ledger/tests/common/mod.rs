@@ -292,3 +292,23 @@ pub(crate) fn raw(vault: &Path) -> rusqlite::Connection {
     conn.busy_timeout(Duration::from_secs(10)).unwrap();
     conn
 }
+
+/// Runs one of a file's tests in a mount namespace of its own, after `mounting`. Tells whether it could.
+pub(crate) fn run_mounted(mounting: &str, variable: &str, place: &Path, test: &str) {
+    let script = format!("{mounting} || exit 77; exec \"$2\" --exact {test} --nocapture");
+    let ran = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .arg(place)
+        .arg(std::env::current_exe().unwrap())
+        .env(variable, place)
+        .output();
+    match ran {
+        Ok(output) if output.status.success() => {
+            assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        }
+        Ok(output) if output.status.code() == Some(101) => {
+            panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        }
+        other => eprintln!("{test} did not run: no file system could be mounted ({other:?})"),
+    }
+}

@@ -1,0 +1,409 @@
+//! Group commit: threads that append at once share one transaction, one fsync and one signature.
+//!
+//! Calls stand in line. The first of them leads: it takes those behind it, writes the rows of all in the order of the
+//! line, commits once, and tells each its own result. Meanwhile new calls gather behind, and the first of these leads
+//! next. A call whose rows are refused is taken back alone; a commit that fails fails all who shared it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Tick};
+
+use vm_core::capability::{Chain, Permit, act};
+use vm_core::digest::CapabilityHash;
+use vm_core::epoch::Epoch;
+use vm_core::id::{LedgerId, RowId};
+use vm_core::instant::Instant;
+use vm_core::record::{Appended, Genesis, RowDraft, RowHeader};
+use vm_core::redact::Opening;
+use vm_seal::bundle::SealBundle;
+
+use crate::append::{Batch, Use, check_drafts, use_of};
+use crate::error::{GroupFailure, LedgerError};
+use crate::files::VaultDir;
+use crate::ledger::Ledger;
+use crate::scroll::TornTail;
+use crate::snapshot::Snapshot;
+use crate::system::AnchorEvidence;
+
+/// Most calls that stand in line; the next waits before it is let in. A thousand threads are more than any machine runs
+/// well, and a thousand batches of 500 rows of two kilobytes are a gigabyte.
+pub const LINE_MAX: usize = 1_024;
+/// Rows from which on a group takes in no further call: some twenty milliseconds of work, against which the cost of a
+/// commit is small already.
+pub const GROUP_ROWS: usize = 4_000;
+/// Share of the time of the last commit that a leader waits for those who came with it. They have just been told
+/// their results and are likely to be back with more.
+const GATHER_SHARE: u32 = 4;
+
+type Outcome = Result<Vec<Appended>, LedgerError>;
+
+/// A ledger that many threads append to at once. Clones are the same ledger.
+#[derive(Clone)]
+pub struct SharedLedger {
+    inner: Arc<Inner>,
+}
+
+impl fmt::Debug for SharedLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedLedger").field("id", &self.inner.id).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    line: Mutex<Line>,
+    /// Told when the line grows or shrinks.
+    moved: Condvar,
+    /// Only who leads takes it.
+    ledger: Mutex<Ledger>,
+    id: LedgerId,
+    genesis: Genesis,
+    epoch: Epoch,
+    dir: VaultDir,
+}
+
+/// Who waits, and what is known of the last group.
+#[derive(Default)]
+struct Line {
+    calls: VecDeque<Call>,
+    led: bool,
+    last: Last,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Last {
+    calls: usize,
+    took: Duration,
+}
+
+struct Call {
+    ticket: Arc<Ticket>,
+    /// What is to be appended; none where the caller works on the ledger itself.
+    request: Option<Request>,
+}
+
+/// An append, checked as far as it can be without the ledger.
+struct Request {
+    capability: CapabilityHash,
+    spend: Option<Use>,
+    drafts: Vec<RowDraft>,
+    now: Instant,
+}
+
+impl Request {
+    fn write(&self, batch: &mut Batch<'_>) -> Outcome {
+        let append = |draft| batch.append(draft, Some(self.capability));
+        let appended = self.drafts.iter().map(append).collect::<Result<Vec<_>, _>>()?;
+        batch.spend(self.spend)?;
+        Ok(appended)
+    }
+}
+
+/// Where a call waits for its turn or its result.
+#[derive(Default)]
+struct Ticket {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Waits,
+    Leads,
+    Done(Outcome),
+}
+
+impl Ticket {
+    fn tell(&self, state: State) {
+        *own(&self.state) = state;
+        self.changed.notify_one();
+    }
+
+    /// The result; none where the call is to lead.
+    fn wait(&self) -> Option<Outcome> {
+        let waits = |state: &mut State| matches!(state, State::Waits);
+        let state = self.changed.wait_while(own(&self.state), waits);
+        match std::mem::take(&mut *state.unwrap_or_else(PoisonError::into_inner)) {
+            State::Done(outcome) => Some(outcome),
+            State::Waits | State::Leads => None,
+        }
+    }
+}
+
+/// Nothing here is left half done by a panic: what the mutexes of this file guard is whole between two statements, and
+/// the ledger's transaction ends with the panic.
+fn own<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SharedLedger {
+    /// Shares `ledger`.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`] where the vault's folder cannot be opened again.
+    pub fn new(ledger: Ledger) -> Result<Self, LedgerError> {
+        let dir = VaultDir::open(ledger.files().path())?;
+        let (id, genesis, epoch) = (ledger.id(), ledger.genesis().clone(), ledger.epoch());
+        let (line, moved, ledger) = (Mutex::default(), Condvar::new(), Mutex::new(ledger));
+        Ok(Self { inner: Arc::new(Inner { line, moved, ledger, id, genesis, epoch, dir }) })
+    }
+
+    /// As [`Ledger::append`]: all of `drafts` or none, on disk when this returns. Calls of several threads share a
+    /// commit; each has its own result, and their order in the log is that in which they came.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing of this call was written, but for [`LedgerError::OutcomeUnknown`].
+    pub fn append(&self, permit: &Permit<act::Record>, drafts: Vec<RowDraft>, now: Instant) -> Outcome {
+        let Inner { id, epoch, .. } = *self.inner;
+        permit.recheck(id, epoch, now).map_err(LedgerError::Permit)?;
+        check_drafts(permit, &drafts)?;
+        let request = Request { capability: permit.capability(), spend: use_of(permit), drafts, now };
+        let ticket = self.inner.join(Some(request));
+        match ticket.wait() {
+            Some(outcome) => outcome,
+            None => {
+                Turn::new(&self.inner).lead();
+                // The leader's call was the first of its group, so it has its result.
+                ticket.wait().unwrap_or(Err(LedgerError::OutcomeUnknown))
+            }
+        }
+    }
+
+    /// As [`Ledger::record_seal`].
+    ///
+    /// # Errors
+    /// As [`Ledger::record_seal`].
+    pub fn record_seal(
+        &self,
+        permit: &Permit<act::Seal>,
+        header: RowHeader,
+        bundle: &SealBundle,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.alone(|ledger| ledger.record_seal(permit, header, bundle, now))
+    }
+
+    /// As [`Ledger::record_anchor`].
+    ///
+    /// # Errors
+    /// As [`Ledger::record_anchor`].
+    pub fn record_anchor(
+        &self,
+        permit: &Permit<act::Anchor>,
+        header: RowHeader,
+        anchor: &AnchorEvidence<'_>,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.alone(|ledger| ledger.record_anchor(permit, header, anchor, now))
+    }
+
+    /// As [`Ledger::record_capability`].
+    ///
+    /// # Errors
+    /// As [`Ledger::record_capability`].
+    pub fn record_capability(
+        &self,
+        permit: &Permit<act::Record>,
+        header: RowHeader,
+        chain: &Chain,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.alone(|ledger| ledger.record_capability(permit, header, chain, now))
+    }
+
+    /// As [`Ledger::record_recovery`].
+    ///
+    /// # Errors
+    /// As [`Ledger::record_recovery`].
+    pub fn record_recovery(
+        &self,
+        permit: &Permit<act::Record>,
+        header: RowHeader,
+        torn: &TornTail,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.alone(|ledger| ledger.record_recovery(permit, header, torn, now))
+    }
+
+    /// As [`Ledger::keep_openings`].
+    ///
+    /// # Errors
+    /// As [`Ledger::keep_openings`].
+    pub fn keep_openings(&self, id: RowId, kept: &[Opening], now: Instant) -> Result<(), LedgerError> {
+        self.alone(|ledger| ledger.keep_openings(id, kept, now))
+    }
+
+    /// Runs `work` on the ledger itself, in its turn and alone. A panic in it ends this call only.
+    pub fn alone<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
+        let ticket = self.inner.join(None);
+        ticket.wait();
+        let turn = Turn::new(&self.inner);
+        own(&self.inner.line).calls.pop_front();
+        self.inner.moved.notify_all();
+        let done = work(&mut own(&self.inner.ledger));
+        drop(turn);
+        done
+    }
+
+    /// A consistent state of this ledger as it is now.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
+        Snapshot::open(self.inner.dir.path())
+    }
+
+    /// The ledger's name.
+    #[must_use]
+    pub fn id(&self) -> LedgerId {
+        self.inner.id
+    }
+
+    /// The keys that the ledger began with.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.inner.genesis
+    }
+
+    /// The present epoch, which permits must be for.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.inner.epoch
+    }
+
+    /// Files of the vault.
+    #[must_use]
+    pub fn files(&self) -> &VaultDir {
+        &self.inner.dir
+    }
+
+    /// Calls that stand in line, that of whoever leads not counted once it writes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        own(&self.inner.line).calls.len()
+    }
+
+    /// The ledger again, once no clone of this is left.
+    ///
+    /// # Errors
+    /// This, where one is.
+    pub fn try_into_ledger(self) -> Result<Ledger, Self> {
+        let inner = Arc::try_unwrap(self.inner).map_err(|inner| Self { inner })?;
+        Ok(inner.ledger.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    /// Gets in line, once there is room. Where nobody leads, the call is the first and leads itself.
+    fn join(&self, request: Option<Request>) -> Arc<Ticket> {
+        let full = |line: &mut Line| line.calls.len() >= LINE_MAX;
+        let mut line = self.moved.wait_while(own(&self.line), full).unwrap_or_else(PoisonError::into_inner);
+        let ticket = Arc::new(Ticket::default());
+        if !line.led {
+            line.led = true;
+            *own(&ticket.state) = State::Leads;
+        }
+        line.calls.push_back(Call { ticket: Arc::clone(&ticket), request });
+        drop(line);
+        self.moved.notify_all();
+        ticket
+    }
+
+    /// Takes the calls of the next group from the head of the line, the leader's own first.
+    fn gather(&self) -> Vec<(Arc<Ticket>, Request)> {
+        let mut line = own(&self.line);
+        let Last { calls, took } = line.last;
+        if calls > 1 {
+            let fewer = |line: &mut Line| line.calls.len() < calls;
+            let gathered = self.moved.wait_timeout_while(line, took / GATHER_SHARE, fewer);
+            line = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let (mut group, mut rows) = (Vec::new(), 0);
+        while rows < GROUP_ROWS
+            && let Some(call) = line.calls.pop_front_if(|call| call.request.is_some())
+            && let Call { ticket, request: Some(request) } = call
+        {
+            rows += request.drafts.len();
+            group.push((ticket, request));
+        }
+        drop(line);
+        self.moved.notify_all();
+        group
+    }
+}
+
+/// The lead. Whoever drops it, by a panic too, hands it on, and leaves nobody without an answer.
+struct Turn<'a> {
+    inner: &'a Inner,
+    /// Calls that were taken from the line and not told their result.
+    unanswered: Vec<Arc<Ticket>>,
+    last: Last,
+}
+
+impl<'a> Turn<'a> {
+    const fn new(inner: &'a Inner) -> Self {
+        Self { inner, unanswered: Vec::new(), last: Last { calls: 0, took: Duration::ZERO } }
+    }
+
+    fn lead(mut self) {
+        let (tickets, requests): (Vec<_>, Vec<_>) = self.inner.gather().into_iter().unzip();
+        self.unanswered = tickets;
+        let begun = Tick::now();
+        let outcomes = own(&self.inner.ledger).append_group(&requests);
+        self.last = Last { calls: requests.len(), took: begun.elapsed() };
+        for (ticket, outcome) in self.unanswered.drain(..).zip(outcomes) {
+            ticket.tell(State::Done(outcome));
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        for ticket in self.unanswered.drain(..) {
+            ticket.tell(State::Done(Err(LedgerError::OutcomeUnknown)));
+        }
+        let mut line = own(&self.inner.line);
+        line.last = self.last;
+        match line.calls.front() {
+            Some(next) => next.ticket.tell(State::Leads),
+            None => line.led = false,
+        }
+    }
+}
+
+impl Ledger {
+    /// Appends what several calls ask for, in their order and in one transaction. One result each, in the same order.
+    fn append_group(&mut self, group: &[Request]) -> Vec<Outcome> {
+        let Some(first) = group.first() else { return Vec::new() };
+        let refused: Vec<Option<LedgerError>> =
+            group.iter().map(|request| self.check_issued(request.capability).err()).collect();
+        let written = self.write(first.now, |batch| match group {
+            [one] if refused.iter().all(Option::is_none) => Ok(vec![Some(Ok(one.write(batch)?))]),
+            _ => group
+                .iter()
+                .zip(&refused)
+                .map(|(request, refused)| match refused {
+                    Some(_) => Ok(None),
+                    None => batch.attempt(|batch| request.write(batch)).map(Some),
+                })
+                .collect(),
+        });
+        match written {
+            Ok(outcomes) => {
+                let refuse = |(outcome, refused): (Option<Outcome>, Option<LedgerError>)| {
+                    outcome.unwrap_or_else(|| Err(refused.unwrap_or(LedgerError::OutcomeUnknown)))
+                };
+                outcomes.into_iter().zip(refused).map(refuse).collect()
+            }
+            Err(error) if group.len() == 1 => vec![Err(refused.into_iter().flatten().next().unwrap_or(error))],
+            Err(error) => {
+                let failure = GroupFailure::new(error);
+                refused
+                    .into_iter()
+                    .map(|refused| Err(refused.unwrap_or_else(|| LedgerError::Group(failure.clone()))))
+                    .collect()
+            }
+        }
+    }
+}
