@@ -2,7 +2,7 @@
 //!
 //! # In scope
 //!
-//! Merkle trees and their proofs ([`merkle`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
+//! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
 //! ([`scroll`]), the audit of a whole ledger ([`mod@audit`]), and a ledger in memory ([`memory`]).
 //!
@@ -19,6 +19,7 @@ pub mod digest;
 pub mod error;
 pub mod memory;
 pub mod merkle;
+pub mod proof;
 pub mod scroll;
 pub mod seal;
 pub mod selection;

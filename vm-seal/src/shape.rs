@@ -67,6 +67,12 @@ impl<'a> Members<'a> {
         items.ok_or_else(|| self.fault(name))
     }
 
+    /// A list of digests in hexadecimal.
+    pub(crate) fn digests<T, E>(&self, name: &str, parse: fn(&str) -> Result<T, E>) -> Result<Vec<T>, ShapeError> {
+        let item = |value: &Value| value.as_str().and_then(|text| parse(text).ok());
+        self.list(name)?.iter().map(item).collect::<Option<_>>().ok_or_else(|| self.fault(name))
+    }
+
     /// A digest in hexadecimal.
     pub(crate) fn digest<T, E>(&self, name: &str, parse: fn(&str) -> Result<T, E>) -> Result<T, ShapeError> {
         parse(self.text(name)?).map_err(|_| self.fault(name))

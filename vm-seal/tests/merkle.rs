@@ -1,65 +1,16 @@
 //! Trees and proofs against the recursive definition of RFC 6962, for every small size, and against a peer.
 #![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
-use rs_merkle::{Hasher, MerkleTree};
+mod trees;
+
+use rs_merkle::MerkleTree;
 use vm_core::digest::{LeafHash, RootHash};
 use vm_seal::merkle::{
-    ConsistencyProof, Frontier, InclusionProof, LeafIndex, PROOF_HASHES_MAX, Tree, TreeSize, prove_consistency,
+    ConsistencyProof, Frontier, InclusionProof, LeafIndex, PROOF_HASHES_MAX, TreeSize, prove_consistency,
     prove_inclusion, root_at, root_of,
 };
 
-/// Every size up to here is swept whole.
-const SWEEP: usize = 128;
-
-fn leaves(count: usize) -> Vec<LeafHash> {
-    (0..count).map(|n| LeafHash::of(&n.to_be_bytes())).collect()
-}
-
-fn tree(count: usize) -> Tree {
-    let mut tree = Tree::new();
-    tree.extend(leaves(count));
-    tree
-}
-
-fn size(count: usize) -> TreeSize {
-    TreeSize::new(count.try_into().unwrap())
-}
-
-fn index(before: usize) -> LeafIndex {
-    LeafIndex::new(before.try_into().unwrap())
-}
-
-fn split(count: usize) -> usize {
-    let mut k = 1;
-    while k * 2 < count {
-        k *= 2;
-    }
-    k
-}
-
-/// MTH of RFC 6962, section 2.1, word for word.
-fn mth(leaves: &[LeafHash]) -> RootHash {
-    match leaves {
-        [] => RootHash::empty(),
-        [leaf] => leaf.to_root(),
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            RootHash::parent(&mth(left), &mth(right))
-        }
-    }
-}
-
-/// PATH of RFC 6962, section 2.1.1, word for word.
-fn path(m: usize, leaves: &[LeafHash]) -> Vec<RootHash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let k = split(leaves.len());
-    let (left, right) = leaves.split_at(k);
-    let (mut path, sibling) = if m < k { (path(m, left), mth(right)) } else { (path(m - k, right), mth(left)) };
-    path.push(sibling);
-    path
-}
+use trees::{Rfc6962, SWEEP, corrupted, index, leaves, mth, path, size, split, tree};
 
 /// SUBPROOF of RFC 6962, section 2.1.2, word for word.
 fn subproof(m: usize, leaves: &[LeafHash], whole: bool) -> Vec<RootHash> {
@@ -72,12 +23,6 @@ fn subproof(m: usize, leaves: &[LeafHash], whole: bool) -> Vec<RootHash> {
         if m <= k { (subproof(m, left, whole), mth(right)) } else { (subproof(m - k, right, false), mth(left)) };
     proof.push(sibling);
     proof
-}
-
-fn corrupted(hash: RootHash) -> RootHash {
-    let mut bytes = *hash.as_bytes();
-    bytes[31] ^= 1;
-    RootHash::from_bytes(bytes)
 }
 
 #[test]
@@ -263,24 +208,6 @@ fn asking_beyond_the_tree_is_an_error() {
     // A reader that does not hold what it is asked for is found out.
     let beyond = prove_inclusion(&small, index(3), size(8)).unwrap_err();
     assert_eq!(beyond.code(), "prove-answer");
-}
-
-#[derive(Clone)]
-struct Rfc6962;
-
-impl Hasher for Rfc6962 {
-    type Hash = [u8; 32];
-
-    fn hash(data: &[u8]) -> [u8; 32] {
-        *LeafHash::of(data).as_bytes()
-    }
-
-    fn concat_and_hash(left: &[u8; 32], right: Option<&[u8; 32]>) -> [u8; 32] {
-        right.map_or(*left, |right| {
-            let (left, right) = (RootHash::from_bytes(*left), RootHash::from_bytes(*right));
-            *RootHash::parent(&left, &right).as_bytes()
-        })
-    }
 }
 
 #[test]

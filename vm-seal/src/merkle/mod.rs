@@ -9,7 +9,10 @@
 mod consistency;
 mod frontier;
 mod inclusion;
+mod multi;
 mod node;
+mod range;
+mod run;
 mod size;
 pub mod tile;
 mod tree;
@@ -17,7 +20,10 @@ mod tree;
 pub use consistency::{ConsistencyProof, prove_consistency};
 pub use frontier::Frontier;
 pub use inclusion::{InclusionProof, VerifiedInclusion, prove_inclusion};
+pub use multi::{MultiProof, VerifiedMulti, prove_multi};
 pub use node::{HashReader, NodeAt, root_at};
+pub use range::{RangeProof, RangeVerifier, VerifiedRange, prove_range};
+pub use run::LeafRun;
 pub use size::{LeafIndex, TreeSize};
 pub use tree::Tree;
 

@@ -2,7 +2,7 @@
 
 use vm_core::digest::RootHash;
 
-use super::TreeSize;
+use super::{TreeSize, split};
 use crate::error::ProveError;
 
 /// Place of a complete subtree: the one over the leaves from `index * 2^level` up to `(index + 1) * 2^level`.
@@ -73,6 +73,28 @@ pub(super) struct Range {
 impl Range {
     pub(super) const fn new(begin: u64, end: u64) -> Self {
         Self { begin, end }
+    }
+
+    /// The leaves below one complete subtree of a tree.
+    pub(super) const fn of(node: NodeAt) -> Self {
+        Self { begin: node.index << node.level, end: (node.index + 1) << node.level }
+    }
+
+    pub(super) const fn begin(self) -> u64 {
+        self.begin
+    }
+
+    pub(super) const fn end(self) -> u64 {
+        self.end
+    }
+
+    /// The two subtrees below this one; none of a leaf.
+    pub(super) const fn split(self) -> Option<(Self, Self)> {
+        if self.end - self.begin < 2 {
+            return None;
+        }
+        let middle = self.begin + split(self.end - self.begin);
+        Some((Self::new(self.begin, middle), Self::new(middle, self.end)))
     }
 
     /// The complete subtrees this range consists of, left to right. `begin` is a multiple of the largest of them,
