@@ -12,6 +12,7 @@
 
 mod detect;
 mod policy;
+mod tree;
 
 use core::fmt;
 

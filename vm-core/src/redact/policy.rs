@@ -7,6 +7,7 @@ use crate::canonical;
 use crate::digest::{PolicyHash, Sha256Digest};
 use crate::error::CanonicalError;
 use crate::record::Table;
+use crate::redact::tree::Tree;
 
 /// What a policy does with the value at a pointer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,9 +31,14 @@ impl Pattern {
         Self(text.into())
     }
 
+    /// Its tokens, escaped as in a pointer.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').skip(1)
+    }
+
     /// How `pointer` lies to this pattern: at it, above it, or elsewhere.
     fn place(&self, pointer: &str) -> Place {
-        let mut wanted = self.0.split('/').skip(1);
+        let mut wanted = self.tokens();
         for token in pointer.split('/').skip(1) {
             match wanted.next() {
                 Some(want) if want == "*" || want == token => {}
@@ -69,6 +75,8 @@ pub struct Rule {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    /// A tree for each rule.
+    trees: Vec<Tree>,
     hash: PolicyHash,
 }
 
@@ -82,14 +90,19 @@ impl Policy {
     /// [`CanonicalError`] never in practice: rules are strings.
     pub fn new(rules: Vec<Rule>) -> Result<Self, CanonicalError> {
         let bytes = canonical::to_bytes(&json!({ "format": Self::FORMAT, "rules": rules }))?;
-        Ok(Self { rules, hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()) })
+        let trees = rules.iter().map(Tree::new).collect();
+        Ok(Self { rules, trees, hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()) })
     }
 
     /// The policy that ships: names, shapes and error codes are kept, argument values and results are committed.
     #[must_use]
     pub fn builtin() -> Self {
         // Rules made of plain strings always have a canonical form; committing everything is the safe answer if not.
-        Self::new(builtin_rules()).unwrap_or(Self { rules: Vec::new(), hash: PolicyHash::from_bytes([0; 32]) })
+        Self::new(builtin_rules()).unwrap_or(Self {
+            rules: Vec::new(),
+            trees: Vec::new(),
+            hash: PolicyHash::from_bytes([0; 32]),
+        })
     }
 
     /// SHA-256 of the canonical form; stands in each row that the policy redacted.
@@ -105,11 +118,10 @@ impl Policy {
     }
 
     /// What happens to the value at `pointer` (column first) of a row of `table` called `name`. Keeping a value keeps
-    /// what is below it; that is for the caller, who walks down.
+    /// what is below it; that is for the caller, who walks down. Cost: every pattern of the rule is looked at.
     #[must_use]
     pub fn handling(&self, table: Table, name: &str, pointer: &str) -> Handling {
-        let fits = |rule: &&Rule| rule.table == table && rule.name.as_deref().is_none_or(|wanted| wanted == name);
-        let Some(rule) = self.rules.iter().find(fits) else {
+        let Some(rule) = self.rules.iter().find(|rule| rule.fits(table, name)) else {
             return Handling::Commit;
         };
         if rule.keep.iter().any(|pattern| pattern.place(pointer) == Place::At) {
@@ -118,6 +130,18 @@ impl Policy {
         let above = |pattern: &Pattern| pattern.place(pointer) == Place::Above;
         let shaped = |pattern: &Pattern| pattern.place(pointer) != Place::Elsewhere;
         if rule.keep.iter().any(above) || rule.shape.iter().any(shaped) { Handling::Shape } else { Handling::Commit }
+    }
+
+    /// The rule for rows of `table` called `name`, as a tree to walk down.
+    pub(super) fn tree(&self, table: Table, name: &str) -> Option<&Tree> {
+        let mut fitting = self.rules.iter().zip(&self.trees).filter(|(rule, _)| rule.fits(table, name));
+        fitting.next().map(|(_, tree)| tree)
+    }
+}
+
+impl Rule {
+    fn fits(&self, table: Table, name: &str) -> bool {
+        self.table == table && self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
 }
 
