@@ -215,3 +215,38 @@ fn write<T>(value: &Value, parse: fn(&[u8]) -> Result<T, ProofFileError>) -> Res
     let bytes = canonical::to_bytes(value).map_err(ProofFileError::Json)?;
     parse(&bytes).map(|_| bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::root_of;
+
+    /// The first block of a page in this language.
+    fn sample<'a>(page: &'a str, language: &str) -> &'a str {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("\n```").unwrap().0
+    }
+
+    /// Leaves of the pages' tree of 8.
+    fn leaf(place: u64) -> LeafHash {
+        LeafHash::of(&place.to_be_bytes())
+    }
+
+    #[test]
+    fn the_pages_show_proofs_that_hold() {
+        let (size, root) = (TreeSize::new(8), root_of((0..8).map(leaf)));
+        let known = |one: u64, two: u64| format!("{one}     {}\n{two}     {}\nroot  {root}", leaf(one), leaf(two));
+
+        let page = include_str!("../../docs/spec/multi-proof.md");
+        let proof = StoredMultiProof::parse(sample(page, "json").as_bytes()).unwrap();
+        assert_eq!(proof.to_bytes().unwrap(), sample(page, "json").as_bytes());
+        assert_eq!(sample(page, "text"), known(2, 5));
+        proof.verify(&[leaf(2), leaf(5)], size, root).unwrap();
+
+        let page = include_str!("../../docs/spec/range-proof.md");
+        let proof = StoredRangeProof::parse(sample(page, "json").as_bytes()).unwrap();
+        assert_eq!(proof.to_bytes().unwrap(), sample(page, "json").as_bytes());
+        assert_eq!(sample(page, "text"), known(3, 4));
+        proof.verify([leaf(3), leaf(4)], size, root).unwrap();
+    }
+}

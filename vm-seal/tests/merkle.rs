@@ -60,9 +60,9 @@ fn every_leaf_of_every_small_tree_is_proven() {
 
 #[test]
 fn every_spoiled_inclusion_proof_is_refused() {
-    let all = leaves(40);
-    let whole = tree(40);
-    for n in 1..=40 {
+    let all = leaves(SWEEP);
+    let whole = tree(SWEEP);
+    for n in 1..=SWEEP {
         let root = mth(&all[..n]);
         for m in 0..n {
             let good = whole.prove_inclusion(index(m), size(n)).unwrap();
@@ -115,10 +115,10 @@ fn every_pair_of_small_trees_is_proven_consistent() {
 
 #[test]
 fn every_spoiled_consistency_proof_is_refused() {
-    let all = leaves(33);
-    let whole = tree(33);
-    let roots: Vec<RootHash> = (0..=33).map(|n| mth(&all[..n])).collect();
-    for new in 0..=33 {
+    let all = leaves(SWEEP);
+    let whole = tree(SWEEP);
+    let roots: Vec<RootHash> = (0..=SWEEP).map(|n| mth(&all[..n])).collect();
+    for new in 0..=SWEEP {
         for old in 0..=new {
             let good = whole.prove_consistency(size(old), size(new)).unwrap();
             let hashes = good.hashes();
