@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod harness;
 pub mod merkle;
+pub mod multiproof;
 pub mod raw;
 pub mod redact;
 pub mod seal;
@@ -26,6 +27,7 @@ pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("merkle", merkle::row),
     ("redact", redact::row),
+    ("multiproof", multiproof::row),
     ("append", append::row),
     ("append-mcp", append::row_of_traffic),
     ("append-one", append::row_of_one),
