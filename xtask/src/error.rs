@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     Deny(String),
     #[error("{0}")]
     Missing(String),
+    #[error("{0}")]
+    Crash(String),
 }
 
 impl Failure {

@@ -1,10 +1,11 @@
-//! The house: what CI runs, the tidy rules, generated pages, fuzz and bench runs.
+//! The house: what CI runs, the tidy rules, generated pages, fuzz, crash and bench runs.
 //!
 //! In scope: checks about the workspace as a whole. Out of scope: tests of what a crate does, which live in that crate.
 
 mod arrows;
 mod bench;
 mod ci;
+mod crash;
 mod deny;
 mod docs;
 mod error;
@@ -25,6 +26,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   docs                            write the generated pages of docs/spec
   deny                            show that deny.toml refuses every forbidden arrow
   fuzz [--seconds N] [TARGET...]  run the fuzz targets, 60 seconds each unless told
+  crash [--long | --seconds N] [--seed N] [PART...]
+                                  kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";
 
@@ -57,6 +60,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("tidy", []) => tidy::run(&tree),
         ("docs", []) => docs::write(&tree),
         ("deny", []) => deny::self_test(&tree),
+        ("crash", rest) => crash::run(&tree, rest),
         ("fuzz", rest) => fuzz::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
         ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => {
