@@ -263,4 +263,14 @@ mod tests {
         let error = Config::parse(&GOOD.replacen("http://", "http://me:hunter2@", 1)).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
     }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_not_quoted() {
+        use std::error::Error as _;
+        for value in ["\"hunter2\"", "[\"hunter2, expected hunter2\"]", "\"hunter2, expected hunter2\""] {
+            let error = Config::parse(&GOOD.replacen("= 7", &format!("= {value}"), 1)).unwrap_err();
+            let cause = error.source().unwrap().to_string();
+            assert_eq!(cause, "line 2: expected u64", "{value}");
+        }
+    }
 }

@@ -22,7 +22,12 @@ pub struct TomlFault {
 impl TomlFault {
     pub(crate) fn new(error: &toml::de::Error, text: &str) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let reason = error.message().lines().collect::<Vec<_>>().join("; ");
+        let message = error.message().lines().collect::<Vec<_>>().join("; ");
+        // serde quotes a value of the wrong type, which may be a secret in the wrong place.
+        let reason = match message.rsplit_once(", expected ") {
+            Some((found, wanted)) if found.starts_with("invalid ") => format!("expected {wanted}"),
+            _ => message,
+        };
         Self { line: before.matches('\n').count() + 1, reason }
     }
 }

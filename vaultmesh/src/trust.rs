@@ -58,9 +58,17 @@ impl TrustFile {
         let text = read_text(path, TRUST_MAX)
             .map_err(fault)?
             .ok_or_else(|| VaultError::TrustTooLong { path: path.to_owned(), limit: TRUST_MAX })?;
-        let trust: Self = toml::from_str(&text).map_err(|error| VaultError::TrustMalformed {
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a trust file; `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`VaultError::TrustMalformed`] or [`VaultError::FormatUnknown`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, VaultError> {
+        let trust: Self = toml::from_str(text).map_err(|error| VaultError::TrustMalformed {
             path: path.to_owned(),
-            source: TomlFault::new(&error, &text),
+            source: TomlFault::new(&error, text),
         })?;
         if trust.format != Self::FORMAT {
             let found = trust.format.chars().take(64).collect();

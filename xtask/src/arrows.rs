@@ -15,25 +15,27 @@ const fn arrow(to: &'static str, from: &'static [&'static str]) -> Arrow {
 
 const BENCHES: &str = "vaultmesh-benches";
 const EXAMPLES: &str = "vaultmesh-examples";
+const ORACLES: &str = "vaultmesh-oracles";
 
 /// Members of the workspace, also those still to come.
 pub(crate) const MEMBERS: &[Arrow] = &[
     Arrow { to: "vm-core", from: None },
     arrow(
         "vm-seal",
-        &["vm-ledger", "vm-anchor", "vm-crdt", "vm-shadow", "vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES],
+        &["vm-ledger", "vm-anchor", "vm-crdt", "vm-shadow", "vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES],
     ),
     arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-ledger", &["vaultmesh", BENCHES, EXAMPLES]),
-    arrow("vm-anchor", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES]),
+    arrow("vm-anchor", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES]),
-    arrow("vm-shadow", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES]),
+    arrow("vm-shadow", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-autogene", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-guardian", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-dee", &["vaultmesh", BENCHES, EXAMPLES]),
-    arrow("vaultmesh", &[BENCHES, EXAMPLES]),
+    arrow("vaultmesh", &[BENCHES, EXAMPLES, ORACLES]),
     arrow(BENCHES, &[]),
     arrow(EXAMPLES, &[]),
+    arrow(ORACLES, &[]),
     arrow("xtask", &[]),
 ];
 

@@ -1,0 +1,64 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Scope
+//!
+//! In scope: one function a target, which takes any bytes and panics where a promise of the crates is broken; the table
+//! of them ([`TARGETS`]).
+//!
+//! Out of scope: running them. libFuzzer does it with new inputs (`fuzz/fuzz_targets`, `cargo xtask fuzz`), the test
+//! `tests/seeds.rs` with the committed seeds and with every one of them cut and changed.
+
+#![allow(clippy::expect_used, reason = "a fuzz target tells what it found by a panic")]
+
+pub mod anchor;
+pub mod canonical;
+pub mod capability;
+pub mod export;
+pub mod files;
+mod input;
+pub mod mcp;
+pub mod merkle;
+pub mod note;
+pub mod record;
+pub mod redact;
+pub mod scroll;
+pub mod seal;
+pub mod shadow;
+pub mod text;
+
+/// A target: its name, that of its seeds, and its oracle.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets, by name.
+pub const TARGETS: &[Target] = &[
+    ("anchor_record", anchor::anchor_record),
+    ("canonical_json", canonical::canonical_json),
+    ("capability_chain", capability::capability_chain),
+    ("checkpoint", note::checkpoint),
+    ("config_toml", files::config_toml),
+    ("export_entries", export::export_entries),
+    ("export_zip", export::export_zip),
+    ("genesis", record::genesis),
+    ("mcp_capture", mcp::mcp_capture),
+    ("merkle_consistency", merkle::merkle_consistency),
+    ("merkle_inclusion", merkle::merkle_inclusion),
+    ("openings", redact::openings),
+    ("proof_rune", record::proof_rune),
+    ("record_input", record::record_input),
+    ("redaction", redact::redaction),
+    ("rfc3161_certificate", anchor::rfc3161_certificate),
+    ("rfc3161_request", anchor::rfc3161_request),
+    ("rfc3161_response", anchor::rfc3161_response),
+    ("rfc3161_token", anchor::rfc3161_token),
+    ("row_leaf", record::row_leaf),
+    ("scroll_lines", scroll::scroll_lines),
+    ("seal_bundle", seal::seal_bundle),
+    ("secret_key", files::secret_key),
+    ("selection", seal::selection),
+    ("shadow_receipt", shadow::shadow_receipt),
+    ("signed_note", note::signed_note),
+    ("small_texts", text::small_texts),
+    ("tile", merkle::tile),
+    ("trust_toml", files::trust_toml),
+    ("vkey", note::vkey),
+];
