@@ -29,7 +29,10 @@ impl RawTable {
     pub fn new(table: Table) -> Result<Self, Fault> {
         let folder = tempfile::tempdir()?;
         let conn = Connection::open(folder.path().join("raw.db"))?;
+        conn.pragma_update(None, "page_size", 8_192)?;
         conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        conn.pragma_update(None, "wal_autocheckpoint", 4_096)?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "cache_size", -32 * 1024)?;
         for name in ["foreign_keys", "cell_size_check", "recursive_triggers", "secure_delete"] {

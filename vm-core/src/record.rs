@@ -434,6 +434,14 @@ impl StoredRow {
         Ok(LeafHash::of(&self.leaf_data()?))
     }
 
+    /// [`StoredRow::leaf_hash`] of each of `rows`, in their order. Memory: the leaf data of all of them.
+    ///
+    /// # Errors
+    /// As [`StoredRow::leaf_data`], for the first that has none.
+    pub fn leaf_hashes(rows: &[Self]) -> Result<Vec<LeafHash>, RecordError> {
+        rows.iter().map(Self::leaf_hash).collect()
+    }
+
     /// Reads leaf data back into a row.
     ///
     /// # Errors

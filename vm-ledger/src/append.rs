@@ -1,6 +1,6 @@
 //! Appending: rows, their log entries, tiles, openings and idempotency keys, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use vm_core::capability::{Permit, Resource, act};
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
 use vm_core::error::CapabilityError;
@@ -39,8 +39,7 @@ impl Ledger {
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.check_issued(capability)?;
         self.write(now, |batch| {
-            let append = |draft| batch.append(draft, Some(capability));
-            let appended = drafts.iter().map(append).collect::<Result<Vec<_>, _>>()?;
+            let appended = batch.append(&drafts, Some(capability))?;
             batch.spend(spend)?;
             Ok(appended)
         })
@@ -62,11 +61,13 @@ impl Ledger {
 
 /// Refuses rows of a reserved kind, and those of tables that the permit does not cover.
 pub(crate) fn check_drafts(permit: &Permit<act::Record>, drafts: &[RowDraft]) -> Result<(), LedgerError> {
-    for draft in drafts {
-        if draft.is_reserved() {
-            return Err(LedgerError::Reserved);
+    if drafts.iter().any(RowDraft::is_reserved) {
+        return Err(LedgerError::Reserved);
+    }
+    for table in Table::ALL {
+        if drafts.iter().any(|draft| draft.table() == table) {
+            permit.covers(&table_resource(table)?).map_err(LedgerError::Permit)?;
         }
-        permit.covers(&table_resource(draft.table())?).map_err(LedgerError::Permit)?;
     }
     Ok(())
 }
@@ -89,9 +90,13 @@ pub(crate) struct Batch<'a> {
     openings: Option<&'a OpeningsKey>,
     entropy: &'a mut dyn Entropy,
     added: u64,
-    /// Insert statements by table, made when first needed.
-    inserts: [Option<String>; 4],
+    /// Insert statements by table, and the log's: prepared when first needed, and kept to the end.
+    inserts: [Option<CachedStatement<'a>>; 4],
+    log: Option<CachedStatement<'a>>,
 }
+
+/// Rows whose leaf data is held at once while it is hashed, several rows side by side.
+const HASHED_AT_ONCE: usize = 64;
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(
@@ -101,28 +106,50 @@ impl<'a> Batch<'a> {
         openings: Option<&'a OpeningsKey>,
         entropy: &'a mut dyn Entropy,
     ) -> Self {
-        Self { conn, ledger, edge, openings, entropy, added: 0, inserts: [const { None }; 4] }
+        Self { conn, ledger, edge, openings, entropy, added: 0, inserts: [const { None }; 4], log: None }
     }
 
     pub(crate) const fn conn(&self) -> &'a Connection {
         self.conn
     }
 
-    /// Appends one draft, or finds the row that an earlier try made.
+    /// Appends drafts in order; for one whose idempotency key was used before, finds the row that the first use made.
     pub(crate) fn append(
+        &mut self,
+        drafts: &[RowDraft],
+        capability: Option<CapabilityHash>,
+    ) -> Result<Vec<Appended>, LedgerError> {
+        let mut appended = Vec::with_capacity(drafts.len());
+        for drafts in drafts.chunks(HASHED_AT_ONCE) {
+            let rows = drafts.iter().map(|draft| draft.complete(capability)).collect::<Result<Vec<_>, _>>();
+            let rows = rows.map_err(LedgerError::Record)?;
+            let leaves = StoredRow::leaf_hashes(&rows).map_err(LedgerError::Record)?;
+            for ((draft, row), leaf) in drafts.iter().zip(&rows).zip(leaves) {
+                appended.push(self.append_one(draft, row, leaf)?);
+            }
+        }
+        Ok(appended)
+    }
+
+    /// Appends one row of the system's own.
+    pub(crate) fn record(
         &mut self,
         draft: &RowDraft,
         capability: Option<CapabilityHash>,
     ) -> Result<Appended, LedgerError> {
+        let row = draft.complete(capability).map_err(LedgerError::Record)?;
+        let leaf = row.leaf_hash().map_err(LedgerError::Record)?;
+        self.append_one(draft, &row, leaf)
+    }
+
+    fn append_one(&mut self, draft: &RowDraft, row: &StoredRow, leaf: LeafHash) -> Result<Appended, LedgerError> {
         if let Some((key, fingerprint)) = draft.idempotency()
             && let Some(earlier) = self.replay(key, fingerprint)?
         {
             return Ok(earlier);
         }
-        let row = draft.complete(capability).map_err(LedgerError::Record)?;
-        self.check_references(draft, &row)?;
-        let leaf = row.leaf_hash().map_err(LedgerError::Record)?;
-        let appended = self.insert(&row, leaf)?;
+        self.check_references(draft, row)?;
+        let appended = self.insert(row, leaf)?;
         let id = appended.row_id;
         if let Some(key) = self.openings
             && !draft.openings().is_empty()
@@ -169,16 +196,19 @@ impl<'a> Batch<'a> {
             false => LedgerError::from(error),
         };
         let slot = usize::from(row.table().number()).saturating_sub(1);
-        let statement = match self.inserts.get_mut(slot) {
-            Some(sql) => sql.get_or_insert_with(|| rows::insert_sql(row).unwrap_or_default()),
+        let (seq, conn) = (self.edge.size(), self.conn);
+        let insert = match self.inserts.get_mut(slot) {
+            Some(Some(statement)) => statement,
+            Some(empty) => empty.insert(rows::insert_statement(conn, row)?),
             None => return Err(LedgerError::Reserved),
         };
-        rows::insert(self.conn, statement, row).map_err(taken)?;
-        let seq = self.edge.size();
+        rows::insert(insert, row).map_err(taken)?;
+        let log = match &mut self.log {
+            Some(statement) => statement,
+            empty => empty.insert(conn.prepare_cached(INSERT_ENTRY)?),
+        };
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
-        self.conn
-            .prepare_cached("INSERT INTO log (seq, tbl, row_id, schema, leaf) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![place, row.table().number(), row_id.as_bytes(), row.schema().number(), leaf.as_bytes()])
+        log.execute(params![place, row.table().number(), row_id.as_bytes(), row.schema().number(), leaf.as_bytes()])
             .map_err(taken)?;
         self.edge.append(leaf);
         self.added += 1;
@@ -281,6 +311,8 @@ impl<'a> Batch<'a> {
         if fits { Ok(()) } else { Err(LedgerError::Reference { column, id }) }
     }
 }
+
+const INSERT_ENTRY: &str = "INSERT INTO log (seq, tbl, row_id, schema, leaf) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// What an answer may answer: a request, or a batch that may hold one, of the other side of its connection.
 const ANSWERED: (&str, [&str; 2]) = (

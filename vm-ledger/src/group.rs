@@ -92,8 +92,7 @@ struct Request {
 
 impl Request {
     fn write(&self, batch: &mut Batch<'_>) -> Outcome {
-        let append = |draft| batch.append(draft, Some(self.capability));
-        let appended = self.drafts.iter().map(append).collect::<Result<Vec<_>, _>>()?;
+        let appended = batch.append(&self.drafts, Some(self.capability))?;
         batch.spend(self.spend)?;
         Ok(appended)
     }
@@ -316,7 +315,7 @@ impl Inner {
         let Last { calls, took } = line.last;
         if calls > 1 {
             let fewer = |line: &mut Line| line.calls.len() < calls;
-            let gathered = self.moved.wait_timeout_while(line, took / GATHER_SHARE, fewer);
+            let gathered = self.moved.wait_timeout_while(line, took.mul_f64(std::env::var("GS").ok().and_then(|x| x.parse().ok()).unwrap_or(0.25)), fewer);
             line = gathered.unwrap_or_else(PoisonError::into_inner).0;
         }
         let (mut group, mut rows) = (Vec::new(), 0);

@@ -19,7 +19,7 @@ use vm_seal::checkpoint::Checkpoint;
 use crate::append::Batch;
 use crate::connection;
 use crate::error::{FileError, LedgerError, ProofFault};
-use crate::files::{DATABASE_FILE, VaultDir};
+use crate::files::{DATABASE_FILE, VaultDir, make_private_folders};
 use crate::lock::{LOCK_FILE, Lock, Patience};
 use crate::lookup;
 use crate::migration;
@@ -99,7 +99,7 @@ impl Ledger {
             Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0, issued };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
-            batch.append(&draft, None)
+            batch.record(&draft, None)
         })?;
         ledger.finish_begin()?;
         Ok(ledger)
@@ -113,14 +113,14 @@ impl Ledger {
     /// [`LedgerError::WrongKey`] where `access` does not hold the ledger's log key, [`LedgerError::Store`].
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
         let dir = lookup::open_vault(path)?;
-        let conn = connection::open_writer(&dir, &access.patience, false)?;
+        let mut conn = connection::open_writer(&dir, &access.patience, false)?;
         let version = schema::version(&conn)?;
         refuse_faults(&conn)?;
         if version != SCHEMA {
             // Every schema of a release before this one would be migrated here; there is none.
             return Err(LedgerError::NotALedger { reason: "its schema was never released" });
         }
-        connection::make_durable(&conn)?;
+        connection::make_durable(&mut conn)?;
         let (id, genesis) = lookup::genesis(&conn)?;
         check_key(&genesis, &access)?;
         let schema_cookie = cookie(&conn)?;
@@ -251,7 +251,7 @@ impl Ledger {
 
 /// Makes the folder of a new vault and an empty database in it.
 pub(crate) fn begin(path: &Path, patience: &Patience, now: Instant) -> Result<(VaultDir, Connection), LedgerError> {
-    make_folder(path)?;
+    make_private_folders(path).map_err(|source| FileError::io(&path.to_string_lossy(), source))?;
     let dir = VaultDir::open(path)?;
     let _lock = Lock::acquire(&dir, patience, now)?;
     let leftover = |name: &str| name == LOCK_FILE || name.starts_with(DATABASE_FILE);
@@ -259,13 +259,13 @@ pub(crate) fn begin(path: &Path, patience: &Patience, now: Instant) -> Result<(V
         let path = path.to_owned();
         return Err(LedgerError::NotEmpty { path, found });
     }
-    let conn = connection::open_writer(&dir, patience, true)?;
+    let mut conn = connection::open_writer(&dir, patience, true)?;
     let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if objects > 0 {
         let (path, found) = (path.to_owned(), DATABASE_FILE.to_owned());
         return Err(LedgerError::NotEmpty { path, found });
     }
-    connection::make_durable(&conn)?;
+    connection::make_durable(&mut conn)?;
     Ok((dir, conn))
 }
 
@@ -276,12 +276,6 @@ pub(crate) fn sync_vault(dir: &VaultDir) -> Result<(), LedgerError> {
         Some(parent) => Ok(VaultDir::open(parent)?.sync()?),
         None => Ok(()),
     }
-}
-
-fn make_folder(path: &Path) -> Result<(), LedgerError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| LedgerError::File(FileError::io(&path.to_string_lossy(), source)))
 }
 
 fn check_key(genesis: &Genesis, access: &Access) -> Result<(), LedgerError> {

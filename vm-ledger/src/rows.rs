@@ -2,7 +2,7 @@
 //! column cannot be forgotten.
 
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{CachedStatement, Connection, Row, ToSql, params_from_iter};
 use vm_core::digest::LeafHash;
 use vm_core::error::RecordError;
 use vm_core::id::RowId;
@@ -25,19 +25,16 @@ pub(crate) fn column_list(table: Table, schema: SchemaVersion) -> Option<String>
     Some(names.join(", "))
 }
 
-/// The statement that inserts a row.
-pub(crate) fn insert_sql(row: &StoredRow) -> Option<String> {
-    let columns = row.table().columns(row.schema())?;
-    let marks = vec!["?"; columns.len()].join(", ");
-    let names = column_list(row.table(), row.schema())?;
-    Some(format!("INSERT INTO {} ({names}) VALUES ({marks})", row.table()))
+/// The statement that inserts rows like `row`.
+pub(crate) fn insert_statement<'a>(conn: &'a Connection, row: &StoredRow) -> rusqlite::Result<CachedStatement<'a>> {
+    let names = column_list(row.table(), row.schema()).unwrap_or_default();
+    let marks = vec!["?"; row.cells().count()].join(", ");
+    conn.prepare_cached(&format!("INSERT INTO {} ({names}) VALUES ({marks})", row.table()))
 }
 
 /// Inserts a row.
-pub(crate) fn insert(conn: &Connection, sql: &str, row: &StoredRow) -> rusqlite::Result<()> {
-    let cells = row.cells().map(|(_, cell)| SqlCell(cell));
-    conn.prepare_cached(sql)?.execute(params_from_iter(cells))?;
-    Ok(())
+pub(crate) fn insert(statement: &mut CachedStatement<'_>, row: &StoredRow) -> rusqlite::Result<()> {
+    statement.execute(params_from_iter(row.cells().map(|(_, cell)| SqlCell(cell)))).map(drop)
 }
 
 /// A cell as a parameter of a statement.

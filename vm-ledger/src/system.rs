@@ -226,7 +226,7 @@ impl Ledger {
     fn record<A: Act>(&mut self, permit: &Permit<A>, draft: &RowDraft) -> Result<Appended, LedgerError> {
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.write_locked(|batch| {
-            let appended = batch.append(draft, Some(capability))?;
+            let appended = batch.record(draft, Some(capability))?;
             batch.spend(spend)?;
             Ok(appended)
         })
