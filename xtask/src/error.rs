@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     #[error("deny.toml does not hold: {0}")]
     Deny(String),
     #[error("{0}")]
+    Found(String),
+    #[error("{0}")]
     Missing(String),
     #[error("{0}")]
     Crash(String),
