@@ -17,6 +17,7 @@ use vm_core::digest::{from_hex, to_hex};
 use vm_core::id::LedgerId;
 use vm_core::key::{BlindKey, SigningIdentity};
 use vm_core::source::Entropy;
+use vm_ledger::files::make_private_folders;
 use vm_ledger::openings::OpeningsKey;
 use zeroize::Zeroizing;
 
@@ -248,18 +249,7 @@ impl KeyStore {
 }
 
 fn make_private_dir(dir: &Path) -> Result<(), VaultError> {
-    let make = || -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(dir)?;
-        if let Some(parent) = dir.parent() {
-            fs::File::open(parent)?.sync_all()?;
-        }
-        Ok(())
-    };
-    make().map_err(|source| VaultError::KeyFile { path: dir.to_owned(), source })
+    make_private_folders(dir).map_err(|source| VaultError::KeyFile { path: dir.to_owned(), source })
 }
 
 #[cfg(test)]

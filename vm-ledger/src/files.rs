@@ -6,10 +6,12 @@
 mod handle;
 mod hash;
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
@@ -38,6 +40,9 @@ pub const BLAKE3_FROM: u64 = 1 << 20;
 pub struct VaultDir {
     handle: OwnedFd,
     path: PathBuf,
+    /// Folders below the vault whose names were synced through this handle. Others may have made one and died, or not
+    /// have come to sync it yet.
+    synced: Mutex<BTreeSet<String>>,
 }
 
 impl VaultDir {
@@ -50,7 +55,7 @@ impl VaultDir {
         let real = path.canonicalize().map_err(|source| FileError::io(&name, source))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = openat(CWD, &real, flags, Mode::empty()).map_err(|errno| fault(&name, errno))?;
-        Ok(Self { handle, path: real })
+        Ok(Self { handle, path: real, synced: Mutex::default() })
     }
 
     /// Where the vault is, links resolved.
@@ -59,7 +64,8 @@ impl VaultDir {
         &self.path
     }
 
-    /// Hashes a file that is already below the vault.
+    /// Hashes a file that is already below the vault, and makes it durable where it lies: whoever put it there may not
+    /// have waited for the disk. Cost: one pass, and a sync of the file and of each folder above.
     ///
     /// # Errors
     /// [`FileError`]: missing, no regular file or behind a link, larger than [`FILE_MAX`], one that the ledger itself
@@ -69,6 +75,8 @@ impl VaultDir {
             return Err(FileError::Reserved { path: path.to_string() });
         }
         let file = self.open_file(path)?;
+        file.sync_all().map_err(|source| FileError::io(path.as_str(), source))?;
+        self.sync_folders(path)?;
         let (sha256, blake3, size) = hash(file, path.as_str(), |_| Ok(()))?;
         Ok(artifact(path.clone(), sha256, blake3, size))
     }
@@ -253,15 +261,35 @@ impl VaultDir {
 
     fn make_folders<'a>(&self, folders: impl Iterator<Item = &'a str>, path: &str) -> Result<OwnedFd, FileError> {
         let mut at = self.root(path)?;
+        let mut below = String::new();
         for folder in folders {
+            below.push_str(folder);
             match mkdirat(&at, folder, Mode::RWXU) {
                 Ok(()) => sync(&at, path)?,
-                Err(Errno::EXIST) => {}
+                Err(Errno::EXIST) if self.is_synced(&below) => {}
+                Err(Errno::EXIST) => sync(&at, path)?,
                 Err(errno) => return Err(fault(path, errno)),
             }
             at = open_folder(&at, folder, path)?;
+            self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(below.clone());
+            below.push('/');
         }
         Ok(at)
+    }
+
+    fn is_synced(&self, folder: &str) -> bool {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+
+    /// Syncs the folder of a file and each above it.
+    fn sync_folders(&self, path: &VaultPath) -> Result<(), FileError> {
+        let mut at = self.root(path.as_str())?;
+        let (folders, _) = split(path);
+        for folder in folders {
+            sync(&at, path.as_str())?;
+            at = open_folder(&at, folder, path.as_str())?;
+        }
+        sync(&at, path.as_str())
     }
 
     fn root(&self, path: &str) -> Result<OwnedFd, FileError> {
@@ -289,6 +317,24 @@ impl VaultFiles for VaultDir {
             names(&receipts, "receipts")?.into_iter().filter_map(|name| name.parse().ok()).collect();
         engines.sort();
         Ok(engines)
+    }
+}
+
+/// Makes a folder that its owner alone may enter, and those above it that are missing, durably: the name of each is
+/// synced, also of one that another process is only now making. Cost: one sync a level that was missing, and one more.
+///
+/// # Errors
+/// Whatever making or syncing a folder fails with.
+pub fn make_private_folders(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    // A name without a folder before it lies in the working folder.
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !above.is_dir() {
+        make_private_folders(above)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => Err(error),
+        _ => File::open(above)?.sync_all(),
     }
 }
 
