@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod draft;
 pub mod error;
 pub mod event;
+pub mod group;
 pub mod harness;
 pub mod merkle;
 pub mod multiproof;
@@ -31,6 +32,7 @@ pub const ROWS: &[(&str, MakeRow)] = &[
     ("append", append::row),
     ("append-mcp", append::row_of_traffic),
     ("append-one", append::row_of_one),
+    ("append-group", group::row),
     ("seal", seal::row),
     ("verify", verify::row),
 ];

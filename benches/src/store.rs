@@ -49,12 +49,7 @@ impl Store {
         let now: Instant = "2026-01-02T03:04:05.000006Z".parse()?;
         let [root, log_key, operator] = [1, 2, 3].map(|seed| SigningIdentity::from_seed(&[seed; 32]));
         let mut maker = Maker::new(now, 7);
-        let access = Access {
-            log_key: log_key.clone(),
-            openings: openings.then(|| OpeningsKey::from_bytes([4; 32])),
-            entropy: Box::new(Draw(11)),
-            patience: Patience { command: "bench".to_owned(), timeout: Duration::from_secs(5) },
-        };
+        let access = access(&log_key, openings);
         let genesis = Genesis::new(root.public(), log_key.public(), Sha256Digest::of(b"nonce"));
         let mut ledger = Ledger::init(&folder.path().join("vault"), genesis, maker.header(), access)?;
         let chain = Chain::root(&root, grant(&ledger, &operator, now))?;
@@ -86,6 +81,14 @@ impl Store {
     /// Whatever keeps rows from being recorded.
     pub fn append(&mut self, drafts: Vec<RowDraft>) -> Result<Vec<Appended>, Fault> {
         Ok(self.ledger.append(&self.recording, drafts, self.now)?)
+    }
+
+    /// Another writer of the same ledger, which keeps no openings.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being opened.
+    pub fn writer(&self) -> Result<Ledger, Fault> {
+        Ok(Ledger::open(self.ledger.files().path(), access(&self.log_key, false))?)
     }
 
     /// The ledger as it stands.
@@ -128,6 +131,15 @@ impl Store {
     /// Never for a token made here.
     pub fn permit<A: Act>(&self) -> Result<Permit<A>, Fault> {
         permit(&self.ledger, &self.holder, self.now)
+    }
+}
+
+fn access(log_key: &SigningIdentity, openings: bool) -> Access {
+    Access {
+        log_key: log_key.clone(),
+        openings: openings.then(|| OpeningsKey::from_bytes([4; 32])),
+        entropy: Box::new(Draw(11)),
+        patience: Patience { command: "bench".to_owned(), timeout: Duration::from_secs(5) },
     }
 }
 
