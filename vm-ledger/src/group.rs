@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant as Tick};
 
 use vm_core::capability::{Chain, Permit, act};
 use vm_core::digest::CapabilityHash;
@@ -32,10 +31,6 @@ pub const LINE_MAX: usize = 1_024;
 /// Rows from which on a group takes in no further call: some twenty milliseconds of work, against which the cost of a
 /// commit is small already.
 pub const GROUP_ROWS: usize = 4_000;
-/// Share of the time of the last commit that a leader waits for those who came with it. They have just been told
-/// their results and are likely to be back with more.
-const GATHER_SHARE: u32 = 4;
-
 type Outcome = Result<Vec<Appended>, LedgerError>;
 
 /// A ledger that many threads append to at once. Clones are the same ledger.
@@ -52,7 +47,7 @@ impl fmt::Debug for SharedLedger {
 
 struct Inner {
     line: Mutex<Line>,
-    /// Told when the line grows or shrinks.
+    /// Told when the line gets shorter.
     moved: Condvar,
     /// Only who leads takes it.
     ledger: Mutex<Ledger>,
@@ -62,18 +57,11 @@ struct Inner {
     dir: VaultDir,
 }
 
-/// Who waits, and what is known of the last group.
+/// Who waits, and whether anybody leads.
 #[derive(Default)]
 struct Line {
     calls: VecDeque<Call>,
     led: bool,
-    last: Last,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Last {
-    calls: usize,
-    took: Duration,
 }
 
 struct Call {
@@ -304,20 +292,12 @@ impl Inner {
             *own(&ticket.state) = State::Leads;
         }
         line.calls.push_back(Call { ticket: Arc::clone(&ticket), request });
-        drop(line);
-        self.moved.notify_all();
         ticket
     }
 
     /// Takes the calls of the next group from the head of the line, the leader's own first.
     fn gather(&self) -> Vec<(Arc<Ticket>, Request)> {
         let mut line = own(&self.line);
-        let Last { calls, took } = line.last;
-        if calls > 1 {
-            let fewer = |line: &mut Line| line.calls.len() < calls;
-            let gathered = self.moved.wait_timeout_while(line, took.mul_f64(std::env::var("GS").ok().and_then(|x| x.parse().ok()).unwrap_or(0.25)), fewer);
-            line = gathered.unwrap_or_else(PoisonError::into_inner).0;
-        }
         let (mut group, mut rows) = (Vec::new(), 0);
         while rows < GROUP_ROWS
             && let Some(call) = line.calls.pop_front_if(|call| call.request.is_some())
@@ -337,20 +317,17 @@ struct Turn<'a> {
     inner: &'a Inner,
     /// Calls that were taken from the line and not told their result.
     unanswered: Vec<Arc<Ticket>>,
-    last: Last,
 }
 
 impl<'a> Turn<'a> {
     const fn new(inner: &'a Inner) -> Self {
-        Self { inner, unanswered: Vec::new(), last: Last { calls: 0, took: Duration::ZERO } }
+        Self { inner, unanswered: Vec::new() }
     }
 
     fn lead(mut self) {
         let (tickets, requests): (Vec<_>, Vec<_>) = self.inner.gather().into_iter().unzip();
         self.unanswered = tickets;
-        let begun = Tick::now();
         let outcomes = own(&self.inner.ledger).append_group(&requests);
-        self.last = Last { calls: requests.len(), took: begun.elapsed() };
         for (ticket, outcome) in self.unanswered.drain(..).zip(outcomes) {
             ticket.tell(State::Done(outcome));
         }
@@ -363,7 +340,6 @@ impl Drop for Turn<'_> {
             ticket.tell(State::Done(Err(LedgerError::OutcomeUnknown)));
         }
         let mut line = own(&self.inner.line);
-        line.last = self.last;
         match line.calls.front() {
             Some(next) => next.ticket.tell(State::Leads),
             None => line.led = false,
