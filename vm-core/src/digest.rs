@@ -25,6 +25,15 @@ pub fn to_hex(bytes: &[u8]) -> String {
     out
 }
 
+/// The 64 digits of [`to_hex`] for a digest's 32 bytes, with nothing allocated.
+pub(crate) fn hex_of(bytes: &[u8; DIGEST_LEN]) -> [u8; 2 * DIGEST_LEN] {
+    let mut out = [0; 2 * DIGEST_LEN];
+    for (pair, byte) in out.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+    }
+    out
+}
+
 /// Bytes of a lower-case hexadecimal string.
 ///
 /// # Errors

@@ -58,6 +58,14 @@ macro_rules! uuid_type {
                 &self.0
             }
 
+            /// The text form, with nothing allocated.
+            #[allow(dead_code, reason = "not every kind of id is written often enough")]
+            pub(crate) fn to_text(self) -> [u8; 36] {
+                let mut text = [0; 36];
+                Uuid::from_bytes(self.0).hyphenated().encode_lower(&mut text);
+                text
+            }
+
             /// Mints a new id (UUIDv7) from the clock and entropy handed in.
             pub fn mint(clock: &dyn Clock, entropy: &mut dyn Entropy) -> Self {
                 Self(mint(clock, entropy))

@@ -26,6 +26,8 @@ use crate::error::RecordError;
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
 
+pub(crate) use leaf::write_text;
+
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
 pub use system::{ArtifactKind, Genesis, SystemKind};
 pub use typed::{
@@ -260,6 +262,16 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// Bytes of a text or blob; 0 for the others.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+            Self::Null | Self::Integer(_) | Self::Real(_) => 0,
+        }
+    }
+
     fn fits(&self, column: &Column) -> bool {
         match self {
             Self::Null => column.nullable,

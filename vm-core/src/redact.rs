@@ -11,23 +11,30 @@
 //! Pointers begin with the column: `/body_json/params/token`.
 
 mod detect;
+mod openings;
 mod policy;
+#[cfg(test)]
+mod readable;
+mod redactor;
 mod tree;
+mod write;
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::canonical::{self, pointer_child};
 use crate::digest::{Commitment, PolicyHash, Sha256Digest, from_hex, to_hex};
 use crate::error::{CanonicalError, RecordError};
 use crate::id::RowId;
-use crate::record::Table;
 use crate::source::Entropy;
+use openings::Openings;
 
 pub use detect::{KnownSecrets, SecretDetector};
+pub use openings::Opening;
 pub use policy::{Handling, Pattern, Policy, Rule};
+pub use redactor::Redactor;
 
 /// Member name that marks a commitment.
 pub const SEALED: &str = "$sealed";
@@ -70,7 +77,8 @@ impl<'de> Deserialize<'de> for Salt {
     }
 }
 
-/// Commits to `value` as the content of `pointer` in row `row`.
+/// Commits to `value` as the content of `pointer` in row `row`. Cost: the object is built and written; whoever makes many
+/// commitments in one row uses a [`Redactor`].
 ///
 /// # Errors
 /// [`CanonicalError`] where the value has no canonical form.
@@ -79,42 +87,6 @@ pub fn commit(row: RowId, pointer: &str, salt: &Salt, value: &Value) -> Result<C
         "format": COMMITMENT_FORMAT, "pointer": pointer, "row": row.to_string(), "salt": to_hex(&salt.0), "value": value,
     });
     Ok(Commitment::from_bytes(*Sha256Digest::of(&canonical::to_bytes(&object)?).as_bytes()))
-}
-
-/// What opens one commitment: its place, its salt and, unless whoever checks brings it along, its value.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opening {
-    pointer: String,
-    salt: Salt,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
-}
-
-impl Opening {
-    /// Place of the committed value: column, then JSON pointer inside it.
-    #[must_use]
-    pub fn pointer(&self) -> &str {
-        &self.pointer
-    }
-
-    /// The committed value, where it was kept.
-    #[must_use]
-    pub const fn value(&self) -> Option<&Value> {
-        self.value.as_ref()
-    }
-
-    /// Whether this opens `commitment` in row `row` to `value`.
-    #[must_use]
-    pub fn opens(&self, row: RowId, commitment: &Commitment, value: &Value) -> bool {
-        commit(row, &self.pointer, &self.salt, value).as_ref() == Ok(commitment)
-    }
-}
-
-impl fmt::Debug for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").field("pointer", &self.pointer).finish_non_exhaustive()
-    }
 }
 
 /// JSON that may be stored: canonical text in which everything the policy does not keep is a commitment.
@@ -135,6 +107,10 @@ impl Redacted {
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    pub(crate) fn into_json(self) -> String {
+        self.json
     }
 
     /// A value that the system made itself and that holds nothing of a caller's payload: keys, digests, times.
@@ -160,6 +136,10 @@ impl RedactedText {
         &self.text
     }
 
+    pub(crate) fn into_string(self) -> String {
+        self.text
+    }
+
     /// Whether the text is stored as it is.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -171,7 +151,7 @@ impl RedactedText {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Redaction {
     policy: PolicyHash,
-    openings: Vec<Opening>,
+    openings: Openings,
     secrets: Vec<String>,
 }
 
@@ -182,188 +162,25 @@ impl Redaction {
         self.policy
     }
 
-    /// Openings of the commitments that were made.
+    /// Openings of the commitments that were made. Cost: the first call reads them back from the form they are kept in.
     #[must_use]
     pub fn openings(&self) -> &[Opening] {
-        &self.openings
+        self.openings.read()
+    }
+
+    /// Canonical JSON of the openings, an array in the order in which the commitments were made; empty where there are
+    /// none. Cost: none, they were written as they were made.
+    ///
+    /// # Errors
+    /// [`CanonicalError::TooDeep`] where a committed value is nested so deep that the array could not be read again.
+    pub fn openings_json(&self) -> Result<&[u8], CanonicalError> {
+        self.openings.as_json()
     }
 
     /// Pointers of values that looked like secrets.
     #[must_use]
     pub fn secrets(&self) -> &[String] {
         &self.secrets
-    }
-}
-
-/// Redacts the payloads of one row.
-pub struct Redactor<'a> {
-    policy: &'a Policy,
-    detector: &'a dyn SecretDetector,
-    entropy: &'a mut dyn Entropy,
-    table: Table,
-    /// Tool, method or kind of the row; rules may name it.
-    name: String,
-    row: RowId,
-    openings: Vec<Opening>,
-    secrets: Vec<String>,
-}
-
-impl fmt::Debug for Redactor<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("table", &self.table).field("row", &self.row).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Redactor<'a> {
-    /// Begins with row `row` of `table`; `name` is its tool, method or kind, by which the policy finds its rule.
-    pub fn new(
-        policy: &'a Policy,
-        detector: &'a dyn SecretDetector,
-        entropy: &'a mut dyn Entropy,
-        table: Table,
-        name: &str,
-        row: RowId,
-    ) -> Self {
-        let name = name.to_owned();
-        Self { policy, detector, entropy, table, name, row, openings: Vec::new(), secrets: Vec::new() }
-    }
-
-    /// Redacts the JSON that goes into `column`. Input that itself holds a `$sealed` member is committed whole, so
-    /// that nobody can pass a forged commitment off as ours.
-    ///
-    /// # Errors
-    /// [`CanonicalError`] where the value has no canonical form.
-    pub fn json(&mut self, column: &str, value: &Value) -> Result<Redacted, CanonicalError> {
-        // Also where all is committed: what cannot be written canonically is refused, not hidden.
-        canonical::to_bytes(value)?;
-        let pointer = pointer_child("", column);
-        let before = self.openings.len();
-        if holds_sealed(value) {
-            return self.sealed(column, value);
-        }
-        let redacted = self.walk(&pointer, None, value, false)?;
-        Ok(Redacted { json: canonical::to_text(&redacted)?, whole: self.openings.len() == before })
-    }
-
-    /// Commits to the whole of the JSON that goes into `column`, whatever the policy keeps: for content whose parts no
-    /// rule can name.
-    ///
-    /// # Errors
-    /// [`CanonicalError`] where the value has no canonical form.
-    pub fn sealed(&mut self, column: &str, value: &Value) -> Result<Redacted, CanonicalError> {
-        let pointer = pointer_child("", column);
-        let sealed = self.seal(&pointer, value)?;
-        self.note_secrets(&pointer, None, value);
-        Ok(Redacted { json: canonical::to_text(&sealed)?, whole: false })
-    }
-
-    /// Redacts the text that goes into `column`.
-    ///
-    /// # Errors
-    /// [`CanonicalError`] never in practice: a string has a canonical form.
-    pub fn text(&mut self, column: &str, text: &str) -> Result<RedactedText, CanonicalError> {
-        let pointer = pointer_child("", column);
-        let kept = self.policy.handling(self.table, &self.name, &pointer) == Handling::Keep;
-        let secret = self.note_secret(&pointer, None, text);
-        if kept && !secret && !text.contains(SEALED) {
-            return Ok(RedactedText { text: text.to_owned(), whole: true });
-        }
-        let sealed = self.seal(&pointer, &Value::from(text))?;
-        Ok(RedactedText { text: canonical::to_text(&sealed)?, whole: false })
-    }
-
-    /// Commits to `value` under `pointer`; the opening holds the salt alone, since whoever checks brings the value.
-    ///
-    /// # Errors
-    /// [`CanonicalError`] where the value has no canonical form.
-    pub fn commit_only(&mut self, pointer: &str, value: &Value) -> Result<Commitment, CanonicalError> {
-        let salt = Salt::generate(self.entropy);
-        let commitment = commit(self.row, pointer, &salt, value)?;
-        self.openings.push(Opening { pointer: pointer.to_owned(), salt, value: None });
-        Ok(commitment)
-    }
-
-    /// Commits to `value` under `pointer`; the opening holds salt and value.
-    ///
-    /// # Errors
-    /// [`CanonicalError`] where the value has no canonical form.
-    pub fn commit(&mut self, pointer: &str, value: &Value) -> Result<Commitment, CanonicalError> {
-        let salt = Salt::generate(self.entropy);
-        let commitment = commit(self.row, pointer, &salt, value)?;
-        self.openings.push(Opening { pointer: pointer.to_owned(), salt, value: Some(value.clone()) });
-        Ok(commitment)
-    }
-
-    /// Ends the row.
-    #[must_use]
-    pub fn finish(self) -> Redaction {
-        Redaction { policy: self.policy.hash(), openings: self.openings, secrets: self.secrets }
-    }
-
-    fn seal(&mut self, pointer: &str, value: &Value) -> Result<Value, CanonicalError> {
-        let digest = self.commit(pointer, value)?;
-        Ok(json!({ SEALED: { "alg": "sha256", "digest": digest } }))
-    }
-
-    /// Depth is bounded: the value has a canonical form.
-    fn walk(&mut self, pointer: &str, key: Option<&str>, value: &Value, kept: bool) -> Result<Value, CanonicalError> {
-        let handling = if kept { Handling::Keep } else { self.policy.handling(self.table, &self.name, pointer) };
-        let kept = handling == Handling::Keep;
-        match value {
-            _ if handling == Handling::Commit => {
-                self.note_secrets(pointer, key, value);
-                self.seal(pointer, value)
-            }
-            Value::Object(members) if !members.keys().any(|name| self.detector.is_secret(None, name)) => {
-                let mut out = Map::new();
-                for (name, member) in members {
-                    out.insert(name.clone(), self.walk(&pointer_child(pointer, name), Some(name), member, kept)?);
-                }
-                Ok(Value::Object(out))
-            }
-            Value::Array(items) => {
-                let mut out = Vec::with_capacity(items.len());
-                for (at, item) in items.iter().enumerate() {
-                    out.push(self.walk(&pointer_child(pointer, &at.to_string()), key, item, kept)?);
-                }
-                Ok(Value::Array(out))
-            }
-            Value::String(text) if kept && !self.note_secret(pointer, key, text) => Ok(value.clone()),
-            Value::Null | Value::Bool(_) | Value::Number(_) if kept => Ok(value.clone()),
-            _ => {
-                self.note_secrets(pointer, key, value);
-                self.seal(pointer, value)
-            }
-        }
-    }
-
-    fn note_secret(&mut self, pointer: &str, key: Option<&str>, text: &str) -> bool {
-        let secret = self.detector.is_secret(key, text);
-        if secret && self.secrets.last().map(String::as_str) != Some(pointer) {
-            self.secrets.push(pointer.to_owned());
-        }
-        secret
-    }
-
-    /// Notes the place where a committed value looks like a secret, or holds something that does.
-    fn note_secrets(&mut self, pointer: &str, key: Option<&str>, value: &Value) {
-        match value {
-            Value::String(text) => {
-                self.note_secret(pointer, key, text);
-            }
-            Value::Array(items) => {
-                for item in items {
-                    self.note_secrets(pointer, key, item);
-                }
-            }
-            Value::Object(members) => {
-                for (name, member) in members {
-                    self.note_secret(pointer, None, name);
-                    self.note_secrets(pointer, Some(name), member);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
     }
 }
 
@@ -403,17 +220,10 @@ fn collect(pointer: &str, value: &Value, found: &mut Vec<(String, Commitment)>) 
     Ok(())
 }
 
-fn holds_sealed(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => members.contains_key(SEALED) || members.values().any(holds_sealed),
-        Value::Array(items) => items.iter().any(holds_sealed),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Table;
     use crate::source::hazmat::CountingEntropy;
 
     const ROW: RowId = RowId::from_bytes([1; 16]);

@@ -2,7 +2,7 @@
 
 use crate::canonical;
 use crate::digest::{Blinded, CapabilityHash, LeafHash};
-use crate::error::RecordError;
+use crate::error::{CanonicalError, RecordError};
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
 use crate::record::{Cell, SCHEMA, StoredRow, Table};
@@ -102,7 +102,16 @@ impl RowDraft {
         self.idempotency
     }
 
-    /// Openings of the commitments in it, to be kept apart under encryption, or dropped.
+    /// Canonical JSON of [`RowDraft::openings`], to be kept apart under encryption, or dropped; empty where there are none.
+    /// Cost: none.
+    ///
+    /// # Errors
+    /// As [`Redaction::openings_json`].
+    pub fn openings_json(&self) -> Result<&[u8], CanonicalError> {
+        self.redaction.as_ref().map_or(Ok(&[]), Redaction::openings_json)
+    }
+
+    /// Openings of the commitments in it. Cost: the first call reads them back.
     #[must_use]
     pub fn openings(&self) -> &[Opening] {
         self.redaction.as_ref().map_or(&[], Redaction::openings)

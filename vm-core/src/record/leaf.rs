@@ -65,7 +65,7 @@ fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
 
 /// A JSON string by RFC 8785, section 3.2.2.2: short escapes where JSON has them, `\u00xx` for the other controls, the
 /// rest as it is.
-fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut done = 0;

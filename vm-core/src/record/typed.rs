@@ -110,12 +110,16 @@ impl Direction {
     }
 }
 
-fn text(value: &RedactedText) -> Cell {
-    Cell::Text(value.as_str().to_owned())
+fn text(value: RedactedText) -> Cell {
+    Cell::Text(value.into_string())
 }
 
-fn json(value: Option<&Redacted>) -> Cell {
-    value.map_or(Cell::Null, |value| Cell::Text(value.as_json().to_owned()))
+fn json(value: Option<Redacted>) -> Cell {
+    value.map_or(Cell::Null, |value| Cell::Text(value.into_json()))
+}
+
+fn word(word: &str) -> Cell {
+    Cell::Text(word.to_owned())
 }
 
 fn row(value: Option<RowId>) -> Cell {
@@ -127,8 +131,8 @@ fn count(value: u64) -> Cell {
     Cell::Integer(i64::try_from(value.min(1 << 53)).unwrap_or(i64::MAX))
 }
 
-fn meta(value: Option<&Redacted>) -> Option<String> {
-    value.map(|value| value.as_json().to_owned())
+fn meta(value: Option<Redacted>) -> Option<String> {
+    value.map(Redacted::into_json)
 }
 
 /// What a local tool did, or is about to do.
@@ -170,15 +174,15 @@ impl ToolInvocation {
             return Err(RecordError::Phase);
         }
         let own = vec![
-            text(&self.tool),
-            Cell::Text(self.phase.to_string()),
-            self.status.map_or(Cell::Null, |status| Cell::Text(status.to_string())),
-            json(self.input.as_ref()),
-            json(self.output.as_ref()),
+            text(self.tool),
+            word(self.phase.as_str()),
+            self.status.map_or(Cell::Null, |status| word(status.as_str())),
+            json(self.input),
+            json(self.output),
             row(self.intent),
             self.duration_us.map_or(Cell::Null, count),
         ];
-        let meta = meta(self.meta.as_ref());
+        let meta = meta(self.meta);
         Ok(RowDraft::new(Table::ToolInvocations, self.header, own, meta, Some(redaction), false))
     }
 }
@@ -243,17 +247,17 @@ impl McpCall {
         let own = vec![
             Cell::Blob(self.connection.as_bytes().to_vec()),
             self.ordinal.map_or(Cell::Null, count),
-            Cell::Text(self.direction.to_string()),
-            Cell::Text(self.kind.to_string()),
-            self.rpc_id.as_ref().map_or(Cell::Null, text),
-            self.method.as_ref().map_or(Cell::Null, text),
+            word(self.direction.as_str()),
+            word(self.kind.as_str()),
+            self.rpc_id.map_or(Cell::Null, text),
+            self.method.map_or(Cell::Null, text),
             row(self.answers),
             self.frame_len.map_or(Cell::Null, count),
             sha256,
             commitment,
-            json(self.body.as_ref()),
+            json(self.body),
         ];
-        let meta = meta(self.meta.as_ref());
+        let meta = meta(self.meta);
         Ok(RowDraft::new(Table::McpCalls, self.header, own, meta, Some(redaction), false))
     }
 }
@@ -305,14 +309,14 @@ impl ProofArtifact {
             (None, None) => return Err(RecordError::Phase),
         };
         let own = vec![
-            Cell::Text(self.kind.to_string()),
+            word(self.kind.as_str()),
             path,
             count(size),
             Cell::Text(sha256.to_hex()),
             blake3,
             row(self.subject),
         ];
-        let meta = meta(self.meta.as_ref());
+        let meta = meta(self.meta);
         Ok(RowDraft::new(Table::ProofArtifacts, self.header, own, meta, redaction, self.kind.is_reserved()))
     }
 }
@@ -349,14 +353,14 @@ impl ShadowReceipt {
             return Err(RecordError::NotFinite);
         }
         let own = vec![
-            text(&self.horizon_id),
+            text(self.horizon_id),
             Cell::Blob(self.counterfactual_hash.as_bytes().to_vec()),
             Cell::Real(self.entropy_delta),
-            text(&self.reason),
+            text(self.reason),
             Cell::Blob(self.observer_key.as_bytes().to_vec()),
             Cell::Blob(self.observer_signature.as_bytes().to_vec()),
         ];
-        let meta = meta(self.meta.as_ref());
+        let meta = meta(self.meta);
         Ok(RowDraft::new(Table::ShadowReceipts, self.header, own, meta, Some(redaction), false))
     }
 }
