@@ -4,6 +4,7 @@
 mod append;
 mod connection;
 pub mod error;
+mod feed;
 pub mod files;
 mod group;
 pub mod hazmat;
@@ -22,6 +23,7 @@ pub mod scroll;
 mod snapshot;
 mod system;
 mod tiles;
+mod unlogged;
 
 pub use error::{FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;

@@ -11,6 +11,7 @@ use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, S
 
 use crate::connection;
 use crate::error::{LedgerError, OpeningsError, StoreError};
+use crate::feed::Feed;
 use crate::files::VaultDir;
 use crate::lookup;
 use crate::matching;
@@ -19,6 +20,7 @@ use crate::openings::{self, OpeningsKey};
 use crate::rows::{self, LOG_COLUMNS};
 use crate::schema;
 use crate::tiles;
+use crate::unlogged;
 
 /// Most complaints taken over from SQLite's own check of the file.
 const COMPLAINTS_MAX: u32 = 100;
@@ -173,6 +175,14 @@ impl Snapshot {
         self.tables.get(at).unwrap_or(&Readable::NotYet)
     }
 
+    /// The rows of a table in the order they were stored, where it can be read so.
+    fn feed(&self, table: Table) -> Option<Feed<'_>> {
+        match self.readable(table) {
+            Readable::Yes(_) => Feed::new(&self.conn, table, SCHEMA),
+            _ => None,
+        }
+    }
+
     /// What its table holds for an entry.
     fn state(&self, entry: &LogEntry) -> Result<RowState, ViewError> {
         let sql = match self.readable(entry.table) {
@@ -217,12 +227,19 @@ impl EvidenceView for Snapshot {
     ) -> Result<(), ViewError> {
         let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE seq >= ?1 AND seq < ?2 ORDER BY seq");
         let bound = |place: u64| i64::try_from(place).unwrap_or(i64::MAX);
+        let mut feeds = Table::ALL.map(|table| self.feed(table));
         let mut statement = self.conn.prepare_cached(&sql).map_err(store)?;
         let mut found = statement.query([bound(from), bound(to)]).map_err(store)?;
         while let Some(row) = found.next().map_err(store)? {
             let entry = rows::read_entry(row, 0).map_err(store)?;
             let state = match &entry {
-                StoredEntry::Entry(entry) => self.state(entry)?,
+                StoredEntry::Entry(entry) => {
+                    let at = usize::from(entry.table.number()).saturating_sub(1);
+                    match feeds.get_mut(at) {
+                        Some(Some(feed)) => feed.take(entry).map_err(store)?,
+                        _ => self.state(entry)?,
+                    }
+                }
                 StoredEntry::Malformed { .. } => RowState::Missing,
             };
             if visit(entry, state)? == Visit::Stop {
@@ -241,20 +258,8 @@ impl EvidenceView for Snapshot {
                 Readable::Gone | Readable::NotYet => continue,
                 Readable::Yes(_) | Readable::Lacks(_) => {}
             }
-            // An id that stands twice can be logged once only; that takes a table without its unique key.
-            let sql = format!(
-                "SELECT id FROM {table} AS t WHERE NOT EXISTS \
-                 (SELECT 1 FROM log AS l WHERE l.row_id = t.id AND l.tbl = ?1 AND l.seq >= 0) \
-                 UNION ALL SELECT id FROM {table} GROUP BY id HAVING count(*) > 1"
-            );
-            let mut statement = self.conn.prepare(&sql).map_err(store)?;
-            let mut found = statement.query([table.number()]).map_err(store)?;
-            while let Some(row) = found.next().map_err(store)? {
-                let id = row.get_ref(0).map_err(store)?;
-                let id = id.as_bytes().map_or_else(|_| format!("{id:?}").into_bytes(), <[u8]>::to_vec);
-                if visit(table, id)? == Visit::Stop {
-                    return Ok(());
-                }
+            if unlogged::visit_table(&self.conn, table, &mut |id| visit(table, id))? == Visit::Stop {
+                return Ok(());
             }
         }
         Ok(())
