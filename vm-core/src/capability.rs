@@ -180,3 +180,46 @@ impl<'de> Deserialize<'de> for Resource {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_written_as_they_are_stored() {
+        let words: Vec<String> = Action::ALL.iter().map(Action::to_string).collect();
+        assert_eq!(words, ["record", "seal", "anchor", "disclose", "erase", "execute", "change_epoch"]);
+        for action in Action::ALL {
+            assert_eq!(json!(action), json!(action.as_str()));
+            assert_eq!(serde_json::from_value::<Action>(json!(action.as_str())).unwrap(), *action);
+        }
+    }
+
+    #[test]
+    fn engines_are_a_star_or_a_list_of_names() {
+        let read = |value: Value| serde_json::from_value::<Engines>(value).ok();
+        assert_eq!(read(json!("*")), Some(Engines::All));
+        let only = Engines::Only(BTreeSet::from(["a".parse().unwrap(), "b".parse().unwrap()]));
+        assert_eq!(read(json!(["a", "b"])), Some(only.clone()));
+        for bad in [json!("a"), json!(""), json!("**"), json!(["*"]), json!(null), json!({"a": 1})] {
+            assert_eq!(read(bad.clone()), None, "{bad}");
+        }
+        let (in_it, not_in_it): (EngineName, EngineName) = ("b".parse().unwrap(), "c".parse().unwrap());
+        assert!(only.covers(&in_it) && !only.covers(&not_in_it) && Engines::All.covers(&not_in_it));
+        assert_eq!(json!(only), json!(["a", "b"]));
+        assert_eq!(json!(Engines::All), json!("*"));
+    }
+
+    #[test]
+    fn resources_are_written_as_they_were_read_and_no_longer_than_their_limit() {
+        for text in ["/", "/a/b.c-d_e", "/a1"] {
+            assert_eq!(text.parse::<Resource>().unwrap().to_string(), text);
+            assert_eq!(serde_json::from_value::<Resource>(json!(text)).unwrap(), text.parse().unwrap());
+        }
+        let long = |len: usize| format!("/{}", "a/".repeat(len))[..len].to_owned();
+        assert!(format!("{}b", long(Resource::LEN_MAX - 1)).parse::<Resource>().is_ok());
+        assert_eq!(format!("{}b", long(Resource::LEN_MAX + 1)).parse::<Resource>(), Err(CapabilityError::Resource));
+        assert!(format!("/{}", "a".repeat(255)).parse::<Resource>().is_ok());
+        assert!(format!("/{}", "a".repeat(256)).parse::<Resource>().is_err());
+    }
+}

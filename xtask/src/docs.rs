@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use vm_core::verdict::{Code, Severity, Verdict};
 
 use crate::error::Failure;
+use crate::mutants;
 use crate::tree::Tree;
 
 const VERDICTS: &str = "docs/spec/verdicts.md";
@@ -24,7 +25,7 @@ pub(crate) fn write(tree: &Tree) -> Result<(), Failure> {
 }
 
 /// The generated pages: path below the root and what must stand there.
-pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 2], Failure> {
+pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 3], Failure> {
     let mut pages = Vec::new();
     for path in tree.files("docs/spec", &[".md"])? {
         if path != INDEX {
@@ -32,7 +33,7 @@ pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 2], Fail
             pages.push((path, text));
         }
     }
-    Ok([(VERDICTS, verdicts()), (INDEX, index(&pages))])
+    Ok([(VERDICTS, verdicts()), (INDEX, index(&pages)), (mutants::PAGE, mutants::page(tree)?)])
 }
 
 fn verdicts() -> String {

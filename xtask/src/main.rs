@@ -10,6 +10,7 @@ mod deny;
 mod docs;
 mod error;
 mod fuzz;
+mod mutants;
 mod run;
 mod tidy;
 mod tree;
@@ -26,6 +27,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   docs                            write the generated pages of docs/spec
   deny                            show that deny.toml refuses every forbidden arrow
   fuzz [--seconds N] [TARGET...]  run the fuzz targets, 60 seconds each unless told
+  mutants [--shard K/N] [GROUP...]
+                                  change the code in one place after the other: each time some test must fail
   crash [--long | --seconds N] [--seed N] [PART...]
                                   kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
@@ -62,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("deny", []) => deny::self_test(&tree),
         ("crash", rest) => crash::run(&tree, rest),
         ("fuzz", rest) => fuzz::run(&tree, rest),
+        ("mutants", rest) => mutants::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
         ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => {
             Err(Failure::Usage(format!("`{command}` takes no argument, found `{surplus}`")))

@@ -450,6 +450,110 @@ mod tests {
     }
 
     #[test]
+    fn an_invocation_is_fresh_for_five_minutes_either_way() {
+        let chain = Chain::root(&key(1), Grant { not_before: at(0), ..grant(&key(2)) }).unwrap();
+        let holder = Holder::new(chain.clone(), key(2)).unwrap();
+        for (micros, fresh) in [(0, true), (300_000_000, true), (300_000_001, false)] {
+            for micros in [micros, -micros] {
+                let ts = at(1_000).saturating_add_micros(micros);
+                let invocation = holder.invoke::<act::Record>(Epoch::Nigredo, ts, None).unwrap();
+                let permit = authority(1_000).permit::<act::Record>(&chain, &invocation);
+                assert_eq!(permit.is_ok(), fresh, "{micros}");
+                assert!(fresh || matches!(permit, Err(CapabilityError::StaleInvocation)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_epoch_is_granted_invoked_and_present() {
+        let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
+        let holder = Holder::new(chain.clone(), key(2)).unwrap();
+        for (invoked, present, permitted) in [
+            (Epoch::Albedo, Epoch::Albedo, true),
+            (Epoch::Rubedo, Epoch::Rubedo, false),
+            (Epoch::Nigredo, Epoch::Albedo, false),
+        ] {
+            let invocation = holder.invoke::<act::Record>(invoked, at(1_500), None).unwrap();
+            let permit = Authority { epoch: present, ..authority(1_500) }.permit::<act::Record>(&chain, &invocation);
+            assert_eq!(permit.is_ok(), permitted, "{invoked} in {present}");
+            assert!(permitted || matches!(permit, Err(CapabilityError::EpochNotGranted { epoch }) if epoch == present));
+        }
+    }
+
+    #[test]
+    fn the_action_is_granted_invoked_and_demanded() {
+        let only_record = Grant { actions: BTreeSet::from([Action::Record]), ..grant(&key(2)) };
+        let chain = Chain::root(&key(1), only_record).unwrap();
+        let holder = Holder::new(chain.clone(), key(2)).unwrap();
+        let sealing = holder.invoke::<act::Seal>(Epoch::Nigredo, at(1_500), None).unwrap();
+        let recording = holder.invoke::<act::Record>(Epoch::Nigredo, at(1_500), None).unwrap();
+        let authority = authority(1_500);
+        assert!(authority.permit::<act::Record>(&chain, &recording).is_ok());
+        assert!(authority.permit::<act::Record>(&chain, &sealing).is_err());
+        assert!(authority.permit::<act::Seal>(&chain, &sealing).is_err());
+    }
+
+    #[test]
+    fn a_permit_tells_what_it_rests_on() {
+        let chain = Chain::root(&key(1), Grant { uses: Some(9), ..grant(&key(2)) }).unwrap();
+        let child = chain.narrow(&key(2), Grant { uses: Some(7), ..grant(&key(3)) }).unwrap();
+        let hashes: Vec<_> = child.tokens().iter().map(|token| token.hash().unwrap()).collect();
+        let invocation = Holder::new(child.clone(), key(3)).unwrap();
+        let invocation = invocation.invoke::<act::Record>(Epoch::Albedo, at(1_500), Some(5)).unwrap();
+        let albedo = Authority { epoch: Epoch::Albedo, ..authority(1_500) };
+        let permit = albedo.permit::<act::Record>(&child, &invocation).unwrap();
+        assert_eq!(permit.lineage(), hashes);
+        assert_eq!(permit.capability(), hashes[1]);
+        assert_eq!((permit.epoch(), permit.use_number()), (Epoch::Albedo, Some(5)));
+        assert_eq!(child.tokens()[1].parent(), Some(hashes[0]));
+        assert_eq!(child.tokens()[1].issuer(), key(2).public());
+        let refused = authority(1_500).permit::<act::Record>(&chain, &invocation);
+        assert!(matches!(refused, Err(CapabilityError::WrongToken)));
+    }
+
+    #[test]
+    fn a_permit_is_checked_again_at_the_moment_of_the_act() {
+        let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
+        let permit = permit::<act::Record>(&chain, 2, 1_500).unwrap();
+        assert_eq!(permit.recheck(ledger(1), Epoch::Nigredo, at(1_000)), Ok(()));
+        assert_eq!(permit.recheck(ledger(2), Epoch::Nigredo, at(1_500)), Err(CapabilityError::WrongLedger));
+        let epoch = Epoch::Albedo;
+        assert_eq!(permit.recheck(ledger(1), epoch, at(1_500)), Err(CapabilityError::EpochNotGranted { epoch }));
+        let (not_before, expires) = (at(1_000), at(2_000));
+        let early = permit.recheck(ledger(1), Epoch::Nigredo, at(999));
+        assert_eq!(early, Err(CapabilityError::NotYet { not_before }));
+        let late = permit.recheck(ledger(1), Epoch::Nigredo, expires);
+        assert_eq!(late, Err(CapabilityError::Expired { expires }));
+    }
+
+    #[test]
+    fn a_permit_covers_its_resource_and_its_engines_and_no_others() {
+        let of = |engines: Engines, resource: &str| {
+            let grant = Grant { engines, resource: resource.parse().unwrap(), ..grant(&key(2)) };
+            permit::<act::Record>(&Chain::root(&key(1), grant).unwrap(), 2, 1_500).unwrap()
+        };
+        let (console, guard): (EngineName, EngineName) = ("console".parse().unwrap(), "guard".parse().unwrap());
+        let calls = of(Engines::All, "/mcp_calls");
+        assert_eq!(calls.covers(&"/mcp_calls/x".parse().unwrap()), Ok(()));
+        let resource = "/proof_artifacts".to_owned();
+        let other = calls.covers(&resource.parse().unwrap());
+        assert_eq!(other, Err(CapabilityError::ResourceNotGranted { resource }));
+        let resource = "/receipts/console".to_owned();
+        assert_eq!(calls.covers_engine(&console), Err(CapabilityError::ResourceNotGranted { resource }));
+        let one = of(Engines::Only(BTreeSet::from([console.clone()])), "/receipts");
+        assert_eq!(one.covers_engine(&console), Ok(()));
+        let engine = "guard".to_owned();
+        assert_eq!(one.covers_engine(&guard), Err(CapabilityError::EngineNotGranted { engine }));
+        assert_eq!(of(Engines::All, "/receipts/guard").covers_engine(&guard), Ok(()));
+    }
+
+    #[test]
+    fn debug_text_names_ledger_and_epoch() {
+        let text = format!("{:?}", authority(1_500));
+        assert!(text.contains("Nigredo") && text.contains("ledger"), "{text}");
+    }
+
+    #[test]
     fn chains_round_trip_and_every_flipped_bit_is_refused() {
         let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
         let bytes = chain.narrow(&key(2), grant(&key(3))).unwrap().to_bytes().unwrap();

@@ -80,7 +80,9 @@ impl Disk {
                 };
                 self.change(path, Change::Write { at, data: data.clone() })?;
             }
-            Op::Truncate { path, len } => self.change(path, Change::Len(usize::try_from(*len).unwrap_or(usize::MAX)))?,
+            Op::Truncate { path, len } => {
+                self.change(path, Change::Len(usize::try_from(*len).unwrap_or(usize::MAX)))?
+            }
             Op::Sync { path } => self.sync(path)?,
             Op::Link { from, to } => {
                 let node = self.find(from).ok_or_else(|| unknown(from))?;

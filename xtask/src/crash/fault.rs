@@ -12,8 +12,22 @@ use crate::error::Failure;
 
 /// Calls that change something.
 const CHANGING: [&str; 16] = [
-    "openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "link",
-    "linkat", "unlink", "unlinkat", "mkdir", "mkdirat", "fchmod",
+    "openat",
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "fchmod",
 ];
 /// Calls that look.
 const LOOKING: [&str; 7] = ["read", "pread64", "newfstatat", "statx", "getdents64", "flock", "readlink"];
@@ -71,7 +85,9 @@ pub(super) fn run(part: &mut Part) -> Result<String, Failure> {
         told += u64::from(failed);
     }
     let (all, commands) = (cases.len(), scenarios.len());
-    Ok(format!("{tried} of {all} cases of {commands} commands; {told} commands ended early, each next one worked, nothing lost"))
+    Ok(format!(
+        "{tried} of {all} cases of {commands} commands; {told} commands ended early, each next one worked, nothing lost"
+    ))
 }
 
 /// For each call by name, which of them touch the site.
@@ -152,7 +168,8 @@ fn retry(scenario: &Scenario, site: &Site) -> Result<Answer, Failure> {
 /// a contradiction, never the caller's fault, never a panic.
 fn check_answer(site: &Site, answer: &Answer) -> Result<(), Failure> {
     let envelope = answer.envelope();
-    let has = |name: &str| envelope.pointer(name).and_then(serde_json::Value::as_str).is_some_and(|text| !text.is_empty());
+    let has =
+        |name: &str| envelope.pointer(name).and_then(serde_json::Value::as_str).is_some_and(|text| !text.is_empty());
     // Where standard output itself failed, standard error is all there is.
     let named = has("/error/code") && has("/error/remedy") || answer.err.contains("error: ");
     match answer.code {

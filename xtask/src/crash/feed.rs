@@ -26,7 +26,10 @@ pub(super) fn lines(count: u64, random: &mut Random) -> String {
         let longest = if random.one_in(20) { 9_000 } else { 300 };
         let payload = "x".repeat(random.place(longest));
         let tool = ["grep", "read", "build", "search"][random.place(4)];
-        format!("{{\"tool\":\"{tool}\",\"output\":{{\"text\":\"{payload}\"}},\"duration_us\":{}}}\n", random.below(1_000_000))
+        format!(
+            "{{\"tool\":\"{tool}\",\"output\":{{\"text\":\"{payload}\"}},\"duration_us\":{}}}\n",
+            random.below(1_000_000)
+        )
     };
     (0..count).map(|_| line(random)).collect()
 }

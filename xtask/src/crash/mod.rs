@@ -171,7 +171,10 @@ mod tests {
         let parse = |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(parse("").unwrap().seconds, SHORT);
         let long = parse("--long --seed 7 power").unwrap();
-        assert_eq!((long.seconds, long.seed, long.release, long.parts), (LONG, Some(7), true, vec!["power".to_owned()]));
+        assert_eq!(
+            (long.seconds, long.seed, long.release, long.parts),
+            (LONG, Some(7), true, vec!["power".to_owned()])
+        );
         for bad in ["--seconds", "--seconds five", "--sed 5", "everything"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

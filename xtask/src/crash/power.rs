@@ -122,7 +122,9 @@ fn check_that_normal_loses(part: &mut Part, traced: &Traced) -> Result<String, F
         Ok(true)
     })?;
     match losses {
-        0 => Err(Failure::Crash(format!("{states} power losses under synchronous=NORMAL lost nothing: the harness is blind"))),
+        0 => Err(Failure::Crash(format!(
+            "{states} power losses under synchronous=NORMAL lost nothing: the harness is blind"
+        ))),
         _ => Ok(format!("with synchronous=NORMAL {losses} of {states} states lose some")),
     }
 }

@@ -13,14 +13,7 @@ use crate::run;
 /// Longest that any command may take, in seconds. The longest takes well under one, and the machine may be busy.
 const TIMEOUT: &str = "120";
 /// What `verify` may leave undecided of a vault that nothing happened to.
-const USUAL: [&str; 6] = [
-    "rollback-not-excluded",
-    "seal-missing",
-    "seal-unanchored",
-    "rows-unsealed",
-    "no-trust-root",
-    "anchor-not-independent",
-];
+const USUAL: [&str; 5] = ["rollback-not-excluded", "seal-missing", "seal-unanchored", "rows-unsealed", "no-trust-root"];
 /// What it may say as well of a vault whose last command was cut off: lines of a scroll that nobody signed.
 const CUT: &str = "scroll-unsigned-tail";
 /// What every command may say of a vault whose `init` or `import` did not come to an end.
@@ -180,10 +173,10 @@ impl Site {
         let answer = self.run(&args, None)?;
         let envelope = answer.envelope();
         let codes = envelope.pointer("/findings").and_then(Value::as_array).into_iter().flatten();
-        let mut codes = codes.filter_map(|finding| finding.pointer("/code").and_then(Value::as_str));
-        let usual = |code: &str| {
-            USUAL.contains(&code) || cut && code == CUT || self.key.is_empty() && code == "no-trust-key"
-        };
+        let severe = codes.filter(|finding| finding.pointer("/severity").and_then(Value::as_str) != Some("remark"));
+        let mut codes = severe.filter_map(|finding| finding.pointer("/code").and_then(Value::as_str));
+        let usual =
+            |code: &str| USUAL.contains(&code) || cut && code == CUT || self.key.is_empty() && code == "no-trust-key";
         match answer.code {
             Some(0 | 3) => match codes.find(|code| !usual(code)) {
                 None => Ok(answer),

@@ -53,8 +53,9 @@ const RULES: &[Rule] = &[
     ("no path of a machine and no package host in text", words::words),
     ("only the crates at the edge touch disk, network, clock, environment and randomness", effects::effects),
     ("the top level pages exist and README.md lists every crate", pages::top_level),
-    ("the pages of docs/spec are listed, and the generated ones are fresh", pages::generated),
+    ("the pages of docs/spec are listed, and the generated pages are fresh", pages::generated),
     ("every stored format has a page in docs/spec", pages::formats),
+    ("every mutant that survived has a reason, and every reason a mutant", pages::mutants),
 ];
 
 /// `cargo xtask tidy`.

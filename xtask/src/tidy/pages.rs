@@ -35,6 +35,11 @@ pub(super) fn generated(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     Ok(complaints)
 }
 
+pub(super) fn mutants(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
+    let complaints = crate::mutants::standing_complaints(house.tree)?;
+    Ok(complaints.into_iter().map(|text| Complaint::about("mutants/survivors.toml", text)).collect())
+}
+
 pub(super) fn formats(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     let mut pages = String::new();
     for path in house.tree.files("docs/spec", &[".md"])? {
