@@ -15,7 +15,9 @@ use vm_core::id::TraceId;
 use vm_core::record::Table;
 use vm_seal::selection::Selection;
 
-/// Folder of the golden files. `VAULTMESH_WRITE_GOLDEN=1` writes them anew, which is a change of format or policy.
+/// Folder of the golden files: one folder for each schema that a release wrote, named after its last migration. With
+/// `VAULTMESH_WRITE_GOLDEN=1` those of the newest are written, which is a change of format or policy; earlier ones stay
+/// for ever (`releases.rs`).
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 /// Names the folder that a child of this test works in, and what it is to do there.
 const CHILD_DIR: &str = "VAULTMESH_TEST_CHILD_DIR";
@@ -30,10 +32,10 @@ fn golden(dir: &Path) -> (Vec<Sealed>, TraceId, Place) {
     (vec![some, all], trace, place)
 }
 
-fn check_golden(name: &str, found: &[u8]) {
-    let path = Path::new(GOLDEN).join(name);
+fn check_golden(folder: &Path, name: &str, found: &[u8]) {
+    let path = folder.join(name);
     if std::env::var_os("VAULTMESH_WRITE_GOLDEN").is_some() {
-        fs::create_dir_all(GOLDEN).unwrap();
+        fs::create_dir_all(folder).unwrap();
         fs::write(&path, found).unwrap();
     }
     let expected = fs::read(&path).unwrap();
@@ -43,6 +45,10 @@ fn check_golden(name: &str, found: &[u8]) {
 
 fn check_golden_vault(dir: &Path) {
     let (seals, _, place) = golden(dir);
+    let reader = Reader::open(&place).unwrap();
+    let (_, migration) = vm_core::view::EvidenceView::schema(reader.view()).unwrap();
+    let folder = Path::new(GOLDEN).join(migration.trim_end_matches(".sql"));
+    let check_golden = |name: &str, found: &[u8]| check_golden(&folder, name, found);
     let digests: String = seals.iter().map(|seal| format!("{}  {}\n", seal.digest, seal.leaves)).collect();
     check_golden("digests.txt", digests.as_bytes());
     for (seal, name) in seals.iter().zip(["trace-set.json", "everything.json"]) {
@@ -51,7 +57,6 @@ fn check_golden_vault(dir: &Path) {
     for (engine, name) in [("console", "ROOT.console.txt"), ("guard-1", "ROOT.guard-1.txt")] {
         check_golden(name, &fs::read(place.vault.join(format!("receipts/{engine}/{name}"))).unwrap());
     }
-    let reader = Reader::open(&place).unwrap();
     check_golden("head.txt", reader.head().unwrap().to_string().as_bytes());
     // An export is believed only byte for byte, so a packer that writes other bytes would refuse all earlier ones.
     let exported = export_vault(&reader, &dir.join("golden.vmb")).unwrap();
