@@ -90,16 +90,19 @@ fn holds_any(text: &str) -> bool {
     }
     let (blocks, rest) = text.as_bytes().as_chunks::<32>();
     // A block at a time, without a way out in its midst, so that the compiler compares many bytes at once.
-    let marked = |block: &[u8]| {
-        block.iter().fold(false, |marked, byte| marked | matches!(byte, b'_' | b'-' | b'I' | b'J' | b'B'))
-    };
+    let marked = |block: &[u8; 32]| block.iter().fold(false, |marked, byte| marked | is_mark(*byte));
     let in_block = |(at, block): (usize, &[u8; 32])| marked(block) && holds_marked(text, 32 * at, block);
     blocks.iter().enumerate().any(in_block) || holds_marked(text, text.len() - rest.len(), rest)
 }
 
+const fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'I' | b'J' | b'B')
+}
+
 /// Whether one of the tokens lies in `text` so that the byte it is known by stands in `block`, which begins at `start`.
 fn holds_marked(text: &str, start: usize, block: &[u8]) -> bool {
-    block.iter().enumerate().any(|(at, byte)| {
+    let mut marks = block.iter().enumerate().filter(|(_, byte)| is_mark(**byte));
+    marks.any(|(at, byte)| {
         let known = PREFIXES.iter().find(|(mark, _)| mark == byte);
         known.is_some_and(|(mark, prefixes)| prefixes.iter().any(|known| holds_at(text, start + at, *mark, *known)))
     })
@@ -113,6 +116,10 @@ fn holds_at(text: &str, place: usize, mark: u8, (prefix, len): (&str, usize)) ->
     let Some((before, from)) = place.checked_sub(offset).and_then(|at| text.split_at_checked(at)) else {
         return false;
     };
+    // Nearly all that is looked at differs here already.
+    if from.bytes().next() != prefix.bytes().next() {
+        return false;
+    }
     let Some(rest) = from.strip_prefix(prefix) else { return false };
     if from.len() < len || before.chars().next_back().is_some_and(char::is_alphanumeric) {
         return false;

@@ -199,7 +199,10 @@ impl<'a> Redactor<'a> {
                 write::string(text, out);
                 Ok(())
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) if kept => write::value(value, out),
+            Value::Null | Value::Bool(_) | Value::Number(_) if kept => {
+                write::value(value, out);
+                Ok(())
+            }
             Value::String(text) if kept => self.seal(Content::Text(text), out),
             _ => self.seal_noted(key, value, plain, out),
         }
