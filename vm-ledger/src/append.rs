@@ -123,9 +123,8 @@ impl<'a> Batch<'a> {
         for drafts in drafts.chunks(HASHED_AT_ONCE) {
             let rows = drafts.iter().map(|draft| draft.complete(capability)).collect::<Result<Vec<_>, _>>();
             let rows = rows.map_err(LedgerError::Record)?;
-            let leaves = StoredRow::leaf_hashes(&rows).map_err(LedgerError::Record)?;
-            for ((draft, row), leaf) in drafts.iter().zip(&rows).zip(leaves) {
-                appended.push(self.append_one(draft, row, leaf)?);
+            for ((draft, row), leaf) in drafts.iter().zip(&rows).zip(StoredRow::leaf_hashes(&rows)) {
+                appended.push(self.append_one(draft, row, leaf.map_err(LedgerError::Record)?)?);
             }
         }
         Ok(appended)
@@ -151,10 +150,11 @@ impl<'a> Batch<'a> {
         self.check_references(draft, row)?;
         let appended = self.insert(row, leaf)?;
         let id = appended.row_id;
-        if let Some(key) = self.openings
-            && !draft.openings().is_empty()
-        {
-            openings::store(self.conn, key, self.entropy, self.ledger, id, draft.openings())?;
+        if let Some(key) = self.openings {
+            let kept = draft.openings_json().map_err(LedgerError::Canonical)?;
+            if !kept.is_empty() {
+                openings::store_json(self.conn, key, self.entropy, self.ledger, id, kept)?;
+            }
         }
         if let Some((key, fingerprint)) = draft.idempotency() {
             self.conn

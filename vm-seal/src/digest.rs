@@ -20,6 +20,7 @@ use vm_core::view::{EvidenceView, RowState, ViewError, Visit};
 
 use crate::error::{BundleError, SealError, ShapeError};
 use crate::merkle::{Frontier, TreeSize};
+use crate::rehash::{Hashed, Held};
 use crate::selection::Selection;
 use crate::shape::Members;
 
@@ -241,24 +242,40 @@ pub(crate) fn walk_selected(
 ) -> Result<RowSet, ViewError> {
     let mut set = RowSet::default();
     let mut last: Option<(Table, RowId)> = None;
-    view.visit_matching(&selection.filter(as_of), &mut |entry, state| {
+    let mut judge = |entry: LogEntry, hashed: Hashed| {
         let place = (entry.table, entry.row_id);
         let in_order = last.is_none_or(|last| last < place);
         last = Some(place);
-        let row = match state {
-            RowState::Present(row) => row,
-            RowState::Malformed { column } => return Ok(each(entry, RowFate::Malformed { column })),
-            _ => return Ok(each(entry, RowFate::Missing)),
+        let (row, leaf) = match (&hashed.state, &hashed.leaf) {
+            (RowState::Present(row), Some(Ok(leaf))) => (row, *leaf),
+            (RowState::Malformed { column }, _) => {
+                return each(entry, RowFate::Malformed { column: column.clone() });
+            }
+            (RowState::Present(_), _) => return each(entry, RowFate::Malformed { column: "ts".to_owned() }),
+            _ => return each(entry, RowFate::Missing),
         };
-        let (Ok(leaf), Ok(ts), Ok(selected)) = (row.leaf_hash(), row.ts(), selection.selects(&row)) else {
-            return Ok(each(entry, RowFate::Malformed { column: "ts".to_owned() }));
+        let (Ok(ts), Ok(selected)) = (row.ts(), selection.selects(row)) else {
+            return each(entry, RowFate::Malformed { column: "ts".to_owned() });
         };
         if !in_order || !selected || entry.seq >= as_of.as_u64() {
-            return Ok(each(entry, RowFate::OutOfPlace));
+            return each(entry, RowFate::OutOfPlace);
         }
         set.add(leaf, ts);
-        let fate = if leaf == entry.leaf { RowFate::Intact } else { RowFate::Altered { found: leaf } };
-        Ok(each(entry, fate))
+        each(entry, if leaf == entry.leaf { RowFate::Intact } else { RowFate::Altered { found: leaf } })
+    };
+    let mut judge_all = |held: &mut Held<LogEntry>| {
+        let stopped = held.take().any(|(entry, hashed)| judge(entry, hashed) == Visit::Stop);
+        if stopped { Visit::Stop } else { Visit::Continue }
+    };
+    let mut held = Held::new();
+    let mut stopped = false;
+    view.visit_matching(&selection.filter(as_of), &mut |entry, state| {
+        let visit = if held.push(entry, state) { judge_all(&mut held) } else { Visit::Continue };
+        stopped = visit == Visit::Stop;
+        Ok(visit)
     })?;
+    if !stopped {
+        judge_all(&mut held);
+    }
     Ok(set)
 }

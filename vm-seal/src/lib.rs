@@ -2,7 +2,8 @@
 //!
 //! # In scope
 //!
-//! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
+//! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), foreign logs and
+//! `.tlog-proof` files ([`tlog`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
 //! ([`scroll`]), the audit of a whole ledger ([`mod@audit`]), and a ledger in memory ([`memory`]).
 //!
@@ -20,8 +21,10 @@ pub mod error;
 pub mod memory;
 pub mod merkle;
 pub mod proof;
+mod rehash;
 pub mod scroll;
 pub mod seal;
 pub mod selection;
 mod shape;
+pub mod tlog;
 pub mod verify;

@@ -15,6 +15,7 @@ use crate::bundle::SealBundle;
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
 use crate::merkle::{Frontier, TreeSize};
+use crate::rehash::Hashed;
 use crate::scroll::read_lines;
 
 /// A seal that was recomputed from the rows it covers, signed by a pinned key. Made by [`verify_seal`] and the audit
@@ -287,24 +288,21 @@ pub(crate) fn find_fate(entry: &LogEntry, fate: RowFate, report: &mut Report) ->
 fn find_in_log(size: TreeSize, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
     view.visit_log(0, size.as_u64(), &mut |entry, state| {
         if let StoredEntry::Entry(entry) = entry {
-            find_fate(&entry, fate_of(&entry, &state), report);
+            find_fate(&entry, fate_of(&entry, &Hashed::of(state)), report);
         }
         Ok(Visit::Continue)
     })
 }
 
 /// What became of the row that an entry names.
-pub(crate) fn fate_of(entry: &LogEntry, state: &RowState) -> RowFate {
-    match state {
-        RowState::Present(row) => {
+pub(crate) fn fate_of(entry: &LogEntry, hashed: &Hashed) -> RowFate {
+    match (&hashed.state, &hashed.leaf) {
+        (RowState::Present(row), Some(Ok(leaf))) => {
             let same = row.table() == entry.table && row.schema() == entry.schema && row.id() == Ok(entry.row_id);
-            match row.leaf_hash() {
-                Ok(leaf) if leaf == entry.leaf && same => RowFate::Intact,
-                Ok(found) => RowFate::Altered { found },
-                Err(error) => RowFate::Malformed { column: error.code().to_owned() },
-            }
+            if *leaf == entry.leaf && same { RowFate::Intact } else { RowFate::Altered { found: *leaf } }
         }
-        RowState::Malformed { column } => RowFate::Malformed { column: column.clone() },
+        (RowState::Present(_), Some(Err(error))) => RowFate::Malformed { column: error.code().to_owned() },
+        (RowState::Malformed { column }, _) => RowFate::Malformed { column: column.clone() },
         _ => RowFate::Missing,
     }
 }

@@ -2,35 +2,51 @@
 //! building the value. A row is appended once and verified often, so this is the path that is worth its own writer; the
 //! tests hold it to the readable one.
 
+use std::io::Write as _;
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::canonical;
 use crate::error::RecordError;
-use crate::record::{Cell, Column, ROW_FORMAT, StoredRow};
+use crate::record::{Cell, Column, ROW_FORMAT, SCHEMA, StoredRow, Table};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Every integer nearer to zero is a double by itself.
+const EXACT_BELOW: u64 = 1 << 53;
 
-/// Canonical leaf data of a row.
-pub(super) fn write(row: &StoredRow, columns: &[Column]) -> Result<Vec<u8>, RecordError> {
-    let mut cells: Vec<(&str, &Cell)> = columns.iter().map(|column| column.name).zip(&row.cells).collect();
-    // Column names are ASCII, for which RFC 8785's order by UTF-16 units is the order of bytes.
-    cells.sort_unstable_by_key(|(name, _)| *name);
-    let mut out = Vec::with_capacity(capacity(&row.cells));
+/// Columns of the tables in the order in which canonical form has them, by table.
+static SORTED: LazyLock<[Vec<(usize, Column)>; 4]> = LazyLock::new(|| {
+    Table::ALL.map(|table| {
+        let columns = table.columns(SCHEMA).unwrap_or_default();
+        let mut sorted: Vec<(usize, Column)> = columns.iter().copied().enumerate().collect();
+        // Column names are ASCII, for which RFC 8785's order by UTF-16 units is the order of bytes.
+        sorted.sort_unstable_by_key(|(_, column)| column.name);
+        sorted
+    })
+});
+
+/// Appends the canonical leaf data of a row to `out`, which on failure holds a part of it.
+pub(super) fn write(row: &StoredRow, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    // The columns of a table are the same in every schema that has it.
+    let sorted = SORTED.get(usize::from(row.table.number()).saturating_sub(1)).map_or(&[][..], Vec::as_slice);
+    out.reserve(capacity(&row.cells));
     out.extend_from_slice(b"{\"format\":\"");
     out.extend_from_slice(ROW_FORMAT.as_bytes());
     out.extend_from_slice(b"\",\"row\":{");
-    for (at, (name, cell)) in cells.into_iter().enumerate() {
-        out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
-        out.extend_from_slice(name.as_bytes());
+    let mut mark: &[u8] = b"\"";
+    for (at, column) in sorted {
+        out.extend_from_slice(mark);
+        out.extend_from_slice(column.name.as_bytes());
         out.extend_from_slice(b"\":");
-        write_cell(cell, &mut out)?;
+        write_cell(row.cells.get(*at).unwrap_or(&Cell::Null), out)?;
+        mark = b",\"";
     }
     out.extend_from_slice(b"},\"schema\":");
-    out.extend_from_slice(row.schema.to_string().as_bytes());
+    write_integer(i64::from(row.schema.0), out);
     out.extend_from_slice(b",\"table\":\"");
     out.extend_from_slice(row.table.as_str().as_bytes());
     out.extend_from_slice(b"\"}");
-    Ok(out)
+    Ok(())
 }
 
 /// Room for most rows: names and quotes, hexadecimal blobs, texts with a tenth of their bytes escaped.
@@ -46,16 +62,24 @@ fn capacity(cells: &[Cell]) -> usize {
 fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
     match cell {
         Cell::Null => out.extend_from_slice(b"null"),
-        // Numbers keep to the one place that knows their rule.
+        // Numbers of which there is doubt keep to the one place that knows their rule.
         Cell::Integer(integer) => {
-            out.extend_from_slice(&canonical::to_bytes(&Value::from(*integer)).map_err(RecordError::Canonical)?);
+            if integer.unsigned_abs() < EXACT_BELOW {
+                write_integer(*integer, out);
+            } else {
+                out.extend_from_slice(&canonical::to_bytes(&Value::from(*integer)).map_err(RecordError::Canonical)?);
+            }
         }
         Cell::Real(real) => out.extend_from_slice(ryu_js::Buffer::new().format(*real).as_bytes()),
         Cell::Text(text) => write_text(text, out),
         Cell::Blob(bytes) => {
             out.push(b'"');
-            for byte in bytes {
-                out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            let mut digits = [0; 64];
+            for part in bytes.chunks(digits.len() / 2) {
+                digits.iter_mut().zip(part.iter().flat_map(|byte| [byte >> 4, byte & 15])).for_each(|(digit, half)| {
+                    *digit = if half < 10 { b'0' + half } else { b'a' - 10 + half };
+                });
+                out.extend_from_slice(digits.get(..2 * part.len()).unwrap_or_default());
             }
             out.push(b'"');
         }
@@ -63,34 +87,64 @@ fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
     Ok(())
 }
 
+fn write_integer(integer: i64, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "{integer}");
+}
+
 /// A JSON string by RFC 8785, section 3.2.2.2: short escapes where JSON has them, `\u00xx` for the other controls, the
 /// rest as it is.
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut done = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let control;
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            0x08 => b"\\b",
-            0x09 => b"\\t",
-            0x0a => b"\\n",
-            0x0c => b"\\f",
-            0x0d => b"\\r",
-            0x00..=0x1f => {
-                control = [b'\\', b'u', b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-                &control
+    let mut rest = text.as_bytes();
+    while let Some((word, after)) = rest.split_first_chunk() {
+        // Copying all of a word is cheaper than copying what counts of it.
+        out.extend_from_slice(word);
+        let plain = plain_bytes(u64::from_le_bytes(*word));
+        rest = match word.split_at(plain) {
+            (_, []) => after,
+            (_, [stop, put_back @ ..]) => {
+                out.truncate(out.len() - put_back.len() - 1);
+                write_escape(*stop, out);
+                rest.get(plain + 1..).unwrap_or_default()
             }
-            _ => continue,
         };
-        out.extend_from_slice(&bytes[done..at]);
-        out.extend_from_slice(escape);
-        done = at + 1;
     }
-    out.extend_from_slice(&bytes[done..]);
+    for byte in rest {
+        match byte {
+            0x00..=0x1f | b'"' | b'\\' => write_escape(*byte, out),
+            _ => out.push(*byte),
+        }
+    }
     out.push(b'"');
+}
+
+/// How many bytes of `word`, from the lowest, stand before the first that must be escaped; 8 where there is none.
+#[expect(clippy::as_conversions, reason = "a number up to 8; usize::try_from is no const function")]
+const fn plain_bytes(word: u64) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A byte below 0x21 sets its top bit when 0x21 is taken from it; a quotation mark, 0x22, is first made 0x20, and what
+    // was below 0x20 stays so. Bytes above the first one found may be wrong, for what was borrowed from them.
+    let low = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslashes = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    let stops = (low | backslashes) & !word & (ONES * 0x80);
+    (stops.trailing_zeros() / 8) as usize
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        control => {
+            let _ = write!(out, "\\u{control:04x}");
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', letter]);
 }
 
 #[cfg(test)]
@@ -98,7 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{CellKind, SCHEMA, Table};
+    use crate::record::{CellKind, SchemaVersion};
 
     fn cell(column: Column) -> BoxedStrategy<Cell> {
         let value = match column.kind {
@@ -137,6 +191,29 @@ mod tests {
         let mut out = Vec::new();
         write_text(&text, &mut out);
         assert_eq!(out, canonical::to_bytes(&Value::from(text)).unwrap());
+    }
+
+    #[test]
+    fn escapes_at_every_place_of_texts_of_every_length() {
+        for length in 0..50 {
+            for place in 0..length {
+                for stop in ['"', '\\', '\n', '\u{1}', '\u{7f}', 'é'] {
+                    let text: String = (0..length).map(|at| if at == place { stop } else { 'x' }).collect();
+                    let mut out = b"before".to_vec();
+                    write_text(&text, &mut out);
+                    assert_eq!(out[6..], canonical::to_bytes(&Value::from(text)).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_table_are_the_same_in_every_schema_that_has_it() {
+        for table in Table::ALL {
+            for columns in (0..=SCHEMA.number()).filter_map(|schema| table.columns(SchemaVersion::new(schema))) {
+                assert_eq!(columns, table.columns(SCHEMA).unwrap());
+            }
+        }
     }
 
     #[test]

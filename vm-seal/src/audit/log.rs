@@ -11,6 +11,7 @@ use crate::checkpoint::VerifiedCheckpoint;
 use crate::digest::RowFate;
 use crate::merkle::tile::TILE_HEIGHT;
 use crate::merkle::{Frontier, NodeAt, TreeSize};
+use crate::rehash::Hashed;
 use crate::verify::{fate_of, find_fate, row_subject};
 
 /// A pass over the log that keeps two trees where it must: one over the leaves the log holds, one over the leaves the
@@ -49,7 +50,7 @@ impl LogWalk {
     pub(super) fn step(
         &mut self,
         stored: &StoredEntry,
-        state: RowState,
+        hashed: Hashed,
         report: &mut Report,
     ) -> Option<(LogEntry, StoredRow)> {
         let (seq, entry) = match stored {
@@ -62,7 +63,7 @@ impl LogWalk {
             self.broken = true;
             return None;
         };
-        let leaf = match fate_of(entry, &state) {
+        let leaf = match fate_of(entry, &hashed) {
             RowFate::Intact => entry.leaf,
             RowFate::Altered { found } if found != entry.leaf => found,
             other => {
@@ -72,7 +73,7 @@ impl LogWalk {
         };
         self.append(entry, leaf);
         self.compare(report);
-        match state {
+        match hashed.state {
             RowState::Present(row) => Some((*entry, row)),
             _ => None,
         }

@@ -16,13 +16,14 @@ use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::key::{Note, NoteKey};
 use vm_core::record::Genesis;
 use vm_core::verdict::{Code, Finding, Report, Verdict};
-use vm_core::view::{EvidenceView, VaultFiles, ViewError, Visit};
+use vm_core::view::{EvidenceView, StoredEntry, VaultFiles, ViewError, Visit};
 
 use crate::bundle::{SealBundle, ledger_of};
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::digest::ScrollRoot;
 use crate::error::{BundleError, CheckpointError};
 use crate::merkle::TreeSize;
+use crate::rehash::Held;
 use crate::scroll::{VerifiedScroll, verify_scroll};
 use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis};
 
@@ -267,13 +268,23 @@ impl Auditor<'_> {
         let mut rules = RowRules::new(self.view, ledger, genesis);
         let mut artifacts = Artifacts::default();
         let (files, report) = (self.files, &mut self.report);
+        let mut held = Held::new();
+        let mut judge = |held: &mut Held<StoredEntry>| {
+            for (stored, hashed) in held.take() {
+                if let Some((entry, row)) = log.step(&stored, hashed, report) {
+                    rules.check(&entry, &row, report)?;
+                    artifacts.check(&entry, &row, files, report);
+                }
+            }
+            Ok(())
+        };
         self.view.visit_log(0, size.as_u64(), &mut |stored, state| {
-            if let Some((entry, row)) = log.step(&stored, state, report) {
-                rules.check(&entry, &row, report)?;
-                artifacts.check(&entry, &row, files, report);
+            if held.push(stored, state) {
+                judge(&mut held)?;
             }
             Ok(Visit::Continue)
         })?;
+        judge(&mut held)?;
         log.finish(size, report);
         if let Err(error) = rules.finish(report) {
             unreadable("log", error, report);

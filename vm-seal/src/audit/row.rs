@@ -34,10 +34,9 @@ impl<'a> RowRules<'a> {
     }
 
     pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) -> Result<(), ViewError> {
-        let subject = row_subject(entry.table, entry.row_id);
         self.names.push(name(entry));
-        self.check_capability(entry, row, &subject, report);
-        self.check_time(row, &subject, report);
+        self.check_capability(entry, row, report);
+        self.check_time(entry, row, report);
         let references = [
             self.check_corrects(entry, row)?,
             self.check_answers(entry, row)?,
@@ -45,38 +44,38 @@ impl<'a> RowRules<'a> {
             self.check_subject(entry, row)?,
         ];
         for Fault(found) in references.into_iter().flatten() {
-            report.find(Finding::new(Code::TraceInvalid, &subject).found(found));
+            report.find(Finding::new(Code::TraceInvalid, subject(entry)).found(found));
         }
-        self.track_gaps(entry, row, &subject, report);
+        self.track_gaps(entry, row, report);
         Ok(())
     }
 
-    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, subject: &str, report: &mut Report) {
+    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
         let kind = row.text("kind").filter(|_| entry.table == Table::ProofArtifacts);
         if kind == Some(SystemKind::Genesis.as_str()) {
             if entry.seq != 0 {
-                report.find(Finding::new(Code::GenesisInvalid, subject).found("a second genesis"));
+                report.find(Finding::new(Code::GenesisInvalid, subject(entry)).found("a second genesis"));
             }
             return;
         }
         if kind == Some(SystemKind::Capability.as_str())
             && let Err(found) = self.capabilities.issue(row)
         {
-            report.find(Finding::new(Code::CapabilityInvalid, subject).found(found));
+            report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
             return;
         }
         if let Err(found) = self.capabilities.check(row) {
-            report.find(Finding::new(Code::CapabilityInvalid, subject).found(found));
+            report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
         }
     }
 
-    fn check_time(&mut self, row: &StoredRow, subject: &str, report: &mut Report) {
+    fn check_time(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
         let Ok(ts) = row.ts() else {
-            report.find(Finding::new(Code::EvidenceUnreadable, subject).found("a time not in the stored form"));
+            report.find(Finding::new(Code::EvidenceUnreadable, subject(entry)).found("a time not in the stored form"));
             return;
         };
         if let Some(last) = self.last_ts.filter(|last| ts < *last) {
-            report.find(Finding::new(Code::TimeNotMonotonic, subject).expected_found(last, ts));
+            report.find(Finding::new(Code::TimeNotMonotonic, subject(entry)).expected_found(last, ts));
         }
         self.last_ts = Some(ts);
     }
@@ -144,7 +143,7 @@ impl<'a> RowRules<'a> {
         Ok(found.filter(|found| found.entry.seq < entry.seq).map_or(Target::Absent, |row| Target::Row(Box::new(row))))
     }
 
-    fn track_gaps(&mut self, entry: &LogEntry, row: &StoredRow, subject: &str, report: &mut Report) {
+    fn track_gaps(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
         for column in ["answers_id", "intent_id"] {
             if let Ok(Some(id)) = row.row_ref(column) {
                 self.open.remove(&id);
@@ -159,7 +158,7 @@ impl<'a> RowRules<'a> {
             self.open.insert(entry.row_id, entry.table);
         }
         if entry.table == Table::McpCalls && row.text("kind") == Some(McpKind::NoAnswer.as_str()) {
-            report.find(Finding::new(Code::TraceGap, subject).found("the call got no answer"));
+            report.find(Finding::new(Code::TraceGap, subject(entry)).found("the call got no answer"));
         }
     }
 
@@ -183,8 +182,7 @@ impl<'a> RowRules<'a> {
                 && let Some(seen) = twice.get_mut(&name(&entry))
             {
                 if seen.contains(&(entry.table, entry.row_id)) {
-                    let subject = row_subject(entry.table, entry.row_id);
-                    report.find(Finding::new(Code::RowInserted, subject).found("the log names it twice"));
+                    report.find(Finding::new(Code::RowInserted, subject(&entry)).found("the log names it twice"));
                 }
                 seen.push((entry.table, entry.row_id));
             }
@@ -201,6 +199,10 @@ enum Target {
 
 fn fault(found: &str) -> Result<Option<Fault>, ViewError> {
     Ok(Some(Fault(found.to_owned())))
+}
+
+fn subject(entry: &LogEntry) -> String {
+    row_subject(entry.table, entry.row_id)
 }
 
 /// Eight bytes of a hash over table and row id.
