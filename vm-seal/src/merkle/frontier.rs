@@ -2,6 +2,7 @@
 
 use vm_core::digest::{LeafHash, RootHash};
 
+use super::hashing::{Rows, TILE_LEVEL, in_pieces, parent};
 use super::node::fold_right;
 use super::{HashReader, NodeAt, TreeSize};
 use crate::error::{FrontierError, ProveError};
@@ -58,20 +59,48 @@ impl Frontier {
     /// Adds the next leaf and hands over each subtree it completes, from the leaf itself upwards, so that a store of
     /// subtree hashes can keep them. Cost: two calls a leaf on average.
     pub fn append_each(&mut self, leaf: LeafHash, mut completed: impl FnMut(NodeAt, RootHash)) {
-        let mut hash = leaf.to_root();
-        let (mut level, mut index) = (0, self.size);
-        completed(NodeAt::new(level, index), hash);
+        completed(NodeAt::new(0, self.size), leaf.to_root());
+        self.put(0, leaf.to_root(), completed);
+    }
+
+    /// Adds many leaves. Cost: one hash a leaf, in half the time of [`Frontier::append`] for each; memory: 32 KiB.
+    pub fn append_all(&mut self, leaves: &[LeafHash]) {
+        self.append_rows(leaves, |_, _| {});
+    }
+
+    /// Adds many leaves and hands over the subtrees they complete, above the leaves themselves, which the caller has:
+    /// rows of hashes that stand side by side, each row with the place of its first. The rows of each level come from
+    /// left to right, and no hash before those it is made of. Cost as for [`Frontier::append_all`].
+    pub fn append_rows(&mut self, leaves: &[LeafHash], mut completed: impl FnMut(NodeAt, &[RootHash])) {
+        let mut rows = Rows::default();
+        let mut rest = leaves;
+        while let Some(longest) = rest.len().checked_ilog2() {
+            // The largest complete subtree that begins here.
+            let level = self.size.trailing_zeros().min(longest);
+            let level = u8::try_from(level).unwrap_or(TILE_LEVEL).min(TILE_LEVEL);
+            let (now, later) = rest.split_at(1 << level);
+            let first = self.size;
+            let root = rows.complete(now, |level, row| completed(NodeAt::new(level, first >> level), row));
+            self.put(level, root, |node, hash| completed(node, &[hash]));
+            rest = later;
+        }
+    }
+
+    /// Adds a complete subtree of height `level`, which the size is a multiple of, and hands over those above it that it
+    /// completes.
+    fn put(&mut self, level: u8, root: RootHash, mut completed: impl FnMut(NodeAt, RootHash)) {
+        let (mut hash, mut level, mut index) = (root, level, self.size >> level);
+        self.size += 1 << level;
         while index & 1 == 1 {
             let Some(left) = self.subtrees.pop() else {
                 break;
             };
-            hash = RootHash::parent(&left, &hash);
+            hash = parent(&left, &hash);
             level += 1;
             index >>= 1;
             completed(NodeAt::new(level, index), hash);
         }
         self.subtrees.push(hash);
-        self.size += 1;
     }
 
     /// Number of leaves appended.
@@ -95,8 +124,6 @@ impl Frontier {
 
 impl Extend<LeafHash> for Frontier {
     fn extend<T: IntoIterator<Item = LeafHash>>(&mut self, leaves: T) {
-        for leaf in leaves {
-            self.append(leaf);
-        }
+        in_pieces(leaves, |piece| self.append_all(piece));
     }
 }

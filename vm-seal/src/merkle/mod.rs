@@ -8,6 +8,7 @@
 
 mod consistency;
 mod frontier;
+mod hashing;
 mod inclusion;
 mod multi;
 mod node;
@@ -27,25 +28,33 @@ pub use run::LeafRun;
 pub use size::{LeafIndex, TreeSize};
 pub use tree::Tree;
 
+use hashing::parent;
 use vm_core::digest::{LeafHash, RootHash};
 
 /// Most hashes a proof may hold. A tree of fewer than 2^64 leaves never needs more (RFC 9162, section 2.1.3).
 pub const PROOF_HASHES_MAX: usize = 64;
 
-/// Root over `leaves` in order. Cost: one hash a leaf; memory: one hash a level.
+/// Root over `leaves` in order. Cost: one hash a leaf; memory: 64 KiB. Leaves that lie side by side are hashed where they
+/// lie by [`root_of_slice`].
 pub fn root_of(leaves: impl IntoIterator<Item = LeafHash>) -> RootHash {
     let mut frontier = Frontier::new();
-    for leaf in leaves {
-        frontier.append(leaf);
-    }
+    frontier.extend(leaves);
+    frontier.root()
+}
+
+/// Root over `leaves` in order. Cost: one hash a leaf; memory: 32 KiB.
+#[must_use]
+pub fn root_of_slice(leaves: &[LeafHash]) -> RootHash {
+    let mut frontier = Frontier::new();
+    frontier.append_all(leaves);
     frontier.root()
 }
 
 /// Hashes up a proof along the path of `index`: bit i of `index` says on which side the hash at step i stands.
 fn chain_inner(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
     let step = |(seed, bits): (RootHash, u64), hash: &RootHash| {
-        let parent = if bits & 1 == 0 { RootHash::parent(&seed, hash) } else { RootHash::parent(hash, &seed) };
-        (parent, bits >> 1)
+        let above = if bits & 1 == 0 { parent(&seed, hash) } else { parent(hash, &seed) };
+        (above, bits >> 1)
     };
     hashes.iter().fold((seed, index), step).0
 }
@@ -53,15 +62,15 @@ fn chain_inner(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
 /// As [`chain_inner`], taking only the hashes that stand to the left.
 fn chain_inner_left(seed: RootHash, hashes: &[RootHash], index: u64) -> RootHash {
     let step = |(seed, bits): (RootHash, u64), hash: &RootHash| {
-        let parent = if bits & 1 == 0 { seed } else { RootHash::parent(hash, &seed) };
-        (parent, bits >> 1)
+        let above = if bits & 1 == 0 { seed } else { parent(hash, &seed) };
+        (above, bits >> 1)
     };
     hashes.iter().fold((seed, index), step).0
 }
 
 /// Hashes up the right border of a tree, where every sibling stands to the left.
 fn chain_border(seed: RootHash, hashes: &[RootHash]) -> RootHash {
-    hashes.iter().fold(seed, |seed, hash| RootHash::parent(hash, &seed))
+    hashes.iter().fold(seed, |seed, hash| parent(hash, &seed))
 }
 
 /// Lengths of the two parts of an inclusion proof for `index` in a tree of `size`: the levels below the point where

@@ -2,6 +2,7 @@
 
 use vm_core::digest::RootHash;
 
+use super::hashing::parent;
 use super::{TreeSize, split};
 use crate::error::ProveError;
 
@@ -135,5 +136,5 @@ pub(super) fn read_ranges<R: HashReader + ?Sized>(
 
 /// Root over complete subtrees of falling size, left to right.
 pub(super) fn fold_right(subtrees: &[RootHash]) -> RootHash {
-    subtrees.iter().rev().copied().reduce(|right, left| RootHash::parent(&left, &right)).unwrap_or_else(RootHash::empty)
+    subtrees.iter().rev().copied().reduce(|right, left| parent(&left, &right)).unwrap_or_else(RootHash::empty)
 }
