@@ -15,7 +15,6 @@ use core::fmt;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::{Value, json};
 use vm_core::canonical;
 use vm_core::digest::to_hex;
 use vm_core::id::{LedgerId, RowId};
@@ -40,37 +39,40 @@ const OPENINGS_MAX: usize = LEAF_MAX;
 
 /// The secret key of a vault's openings. It lives with the signing keys, outside the vault.
 #[derive(Clone)]
-pub struct OpeningsKey(Zeroizing<[u8; 32]>);
+pub struct OpeningsKey {
+    bytes: Zeroizing<[u8; 32]>,
+    id: [u8; KEY_ID_LEN],
+}
 
 impl OpeningsKey {
     /// Wraps key bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self::new(Zeroizing::new(bytes))
     }
 
     /// Makes a new key from entropy.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(bytes.as_mut_slice());
-        Self(bytes)
+        Self::new(bytes)
+    }
+
+    fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+        let named = BlindKey::from_bytes(*bytes).blind("vm-openings-v0 key id", &[]);
+        let mut id = [0; KEY_ID_LEN];
+        id.copy_from_slice(named.as_bytes().split_at(KEY_ID_LEN).0);
+        Self { bytes, id }
     }
 
     /// The key bytes, for writing the key to its file.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
-    }
-
-    fn id(&self) -> [u8; KEY_ID_LEN] {
-        let named = BlindKey::from_bytes(*self.0).blind("vm-openings-v0 key id", &[]);
-        let mut id = [0; KEY_ID_LEN];
-        id.copy_from_slice(named.as_bytes().split_at(KEY_ID_LEN).0);
-        id
+        self.bytes.clone()
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.0).into())
+        XChaCha20Poly1305::new((&*self.bytes).into())
     }
 }
 
@@ -89,20 +91,31 @@ pub(crate) fn store(
     row: RowId,
     openings: &[Opening],
 ) -> Result<(), LedgerError> {
-    let fault = || LedgerError::Openings { row };
-    let value = serde_json::to_value(openings).map_err(|_| fault())?;
+    let value = serde_json::to_value(openings).map_err(|_| LedgerError::Openings { row })?;
     let plain = Zeroizing::new(canonical::to_bytes(&value).map_err(LedgerError::Canonical)?);
+    store_json(conn, key, entropy, ledger, row, &plain)
+}
+
+/// Encrypts and stores the openings of a row, `plain` in canonical form.
+pub(crate) fn store_json(
+    conn: &Connection,
+    key: &OpeningsKey,
+    entropy: &mut dyn Entropy,
+    ledger: LedgerId,
+    row: RowId,
+    plain: &[u8],
+) -> Result<(), LedgerError> {
     let mut nonce = [0; NONCE_LEN];
     entropy.fill(&mut nonce);
-    let (key_id, aad) = (key.id(), aad(key, ledger, row).map_err(|_| fault())?);
-    let payload = Payload { msg: &plain, aad: &aad };
-    let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| fault())?;
+    let aad = aad(key, ledger, row);
+    let payload = Payload { msg: plain, aad: aad.as_bytes() };
+    let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| LedgerError::Openings { row })?;
     let sql = "INSERT INTO openings (row_id, format, suite, key_id, nonce, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     conn.prepare_cached(sql)?.execute(params![
         row.as_bytes(),
         OPENINGS_FORMAT,
         OPENINGS_SUITE,
-        key_id,
+        key.id,
         nonce,
         ciphertext
     ])?;
@@ -152,27 +165,30 @@ fn decrypt(stored: &Stored, key: &OpeningsKey, ledger: LedgerId, row: RowId) -> 
             return Err(OpeningsError::FormatUnknown { found });
         }
     }
-    if stored.key_id != key.id() {
-        return Err(OpeningsError::OtherKey { expected: to_hex(&stored.key_id), found: to_hex(&key.id()) });
+    if stored.key_id != key.id {
+        return Err(OpeningsError::OtherKey { expected: to_hex(&stored.key_id), found: to_hex(&key.id) });
     }
     let nonce: [u8; NONCE_LEN] = stored.nonce.as_slice().try_into().map_err(|_| OpeningsError::Malformed)?;
-    let aad = aad(key, ledger, row).map_err(|_| OpeningsError::Malformed)?;
-    let payload = Payload { msg: &stored.ciphertext, aad: &aad };
+    let aad = aad(key, ledger, row);
+    let payload = Payload { msg: &stored.ciphertext, aad: aad.as_bytes() };
     let plain = key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| OpeningsError::Unauthentic)?;
     let plain = Zeroizing::new(plain);
     let value = canonical::parse_exact(&plain, OPENINGS_MAX).map_err(|_| OpeningsError::Malformed)?;
     serde_json::from_value(value).map_err(|_| OpeningsError::Malformed)
 }
 
-fn aad(key: &OpeningsKey, ledger: LedgerId, row: RowId) -> Result<Vec<u8>, vm_core::error::CanonicalError> {
-    let bound: Value = json!({
-        "format": OPENINGS_FORMAT, "suite": OPENINGS_SUITE, "key": to_hex(&key.id()), "ledger": ledger, "row": row,
-    });
-    canonical::to_bytes(&bound)
+/// What the tag binds beside the openings: canonical JSON whose members hold nothing that needs an escape.
+fn aad(key: &OpeningsKey, ledger: LedgerId, row: RowId) -> String {
+    let key = to_hex(&key.id);
+    format!(
+        r#"{{"format":"{OPENINGS_FORMAT}","key":"{key}","ledger":"{ledger}","row":"{row}","suite":"{OPENINGS_SUITE}"}}"#
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::migration;
     use vm_core::digest::LeafHash;
@@ -220,7 +236,8 @@ mod tests {
             to_hex(&conn.query_row(&sql, [], |row| row.get::<_, Vec<u8>>(0)).unwrap())
         };
         let plain = canonical::to_text(&serde_json::to_value(openings(row)).unwrap()).unwrap();
-        let bound = String::from_utf8(aad(&key, ledger, row).unwrap()).unwrap();
+        let bound = aad(&key, ledger, row);
+        assert!(canonical::parse_exact(bound.as_bytes(), bound.len()).is_ok());
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/openings.md")).unwrap();
         for sample in [
             format!("key_id      {}\n", blob("key_id")),
