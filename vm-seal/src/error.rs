@@ -23,8 +23,10 @@ macro_rules! stable_codes {
 }
 
 mod merkle;
+mod tlog;
 
 pub use merkle::{FrontierError, ProofError, ProofFileError, ProveError, TileError};
+pub use tlog::{EntryBundleError, TlogError, TlogProofError};
 
 /// A checkpoint that could not be read or believed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]

@@ -10,6 +10,7 @@
 
 use vm_core::digest::{DIGEST_LEN, RootHash};
 
+use super::hashing::Rows;
 use super::{HashReader, NodeAt, TreeSize};
 use crate::error::TileError;
 
@@ -80,9 +81,46 @@ impl TileAt {
         self.width == TILE_WIDTH
     }
 
+    /// All tiles of a tree of `size`: level by level from the leaves up, each from left to right, the last of a level
+    /// partial unless it is just full.
+    pub fn all(size: TreeSize) -> impl Iterator<Item = Self> {
+        let hashes = move |level: u8| size.as_u64().checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0);
+        let width = move |left: u64| u16::try_from(left).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
+        (0..=TILE_LEVEL_MAX).map(move |level| (level, hashes(level))).flat_map(move |(level, hashes)| {
+            let indices = 0..hashes.div_ceil(u64::from(TILE_WIDTH));
+            indices.map(move |index| Self { level, index, width: width(hashes - (index << TILE_HEIGHT)) })
+        })
+    }
+
+    /// The tile of the same place with another width.
+    ///
+    /// # Errors
+    /// [`TileError::Range`] unless `width` is from 1 to 256.
+    pub const fn with_width(self, width: u16) -> Result<Self, TileError> {
+        Self::new(self.level, self.index, width)
+    }
+
+    /// The tile of a tree of `size` that holds the root of this one as a hash. None above the highest level, or where
+    /// this tile is not full in that tree.
+    #[must_use]
+    pub fn parent(self, size: TreeSize) -> Option<Self> {
+        let level = self.level.checked_add(1).filter(|level| *level <= TILE_LEVEL_MAX)?;
+        Self::holding(NodeAt::new(level * TILE_HEIGHT, self.index), size)
+    }
+
     /// Path below the log's directory or address (C2SP tlog-tiles, "Merkle tree").
     #[must_use]
     pub fn path(self) -> String {
+        self.path_below(&self.level.to_string())
+    }
+
+    /// Path of the bundle of the entries whose leaf hashes this tile of level 0 has (C2SP tlog-tiles, "Log entries").
+    #[must_use]
+    pub fn entries_path(self) -> String {
+        self.path_below("entries")
+    }
+
+    fn path_below(self, folder: &str) -> String {
         let mut number = format!("{:03}", self.index % 1_000);
         let mut rest = self.index / 1_000;
         while rest > 0 {
@@ -90,7 +128,7 @@ impl TileAt {
             rest /= 1_000;
         }
         let partial = if self.is_full() { String::new() } else { format!(".p/{}", self.width) };
-        format!("tile/{}/{number}{partial}", self.level)
+        format!("tile/{folder}/{number}{partial}")
     }
 }
 
@@ -161,24 +199,14 @@ impl Tile {
         let first = (node.index() << height) % u64::from(TILE_WIDTH);
         let first = usize::try_from(first).map_err(|_| TileError::Outside)?;
         let hashes = self.hashes.get(first..first + (1 << height)).ok_or(TileError::Outside)?;
-        Ok(complete_root(hashes))
+        Ok(Rows::default().complete(hashes, |_, _| {}))
     }
 
     /// Root of a full tile, which is one hash of the tile above it. None where the tile is not full.
     #[must_use]
     pub fn root(&self) -> Option<RootHash> {
-        self.at.is_full().then(|| complete_root(&self.hashes))
+        self.at.is_full().then(|| Rows::default().complete(&self.hashes, |_, _| {}))
     }
-}
-
-/// Root over a number of hashes that is a power of two.
-fn complete_root(hashes: &[RootHash]) -> RootHash {
-    let mut row = hashes.to_vec();
-    while row.len() > 1 {
-        let pairs = row.as_chunks::<2>().0;
-        row = pairs.iter().map(|[left, right]| RootHash::parent(left, right)).collect();
-    }
-    row.first().copied().unwrap_or_else(RootHash::empty)
 }
 
 /// Gives out tiles of one log.
