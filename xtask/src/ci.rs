@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
-use crate::{deny, tidy};
+use crate::{deny, features, msrv, package, semver, tidy};
 
 /// Installed where no cargo-deny is. Bump it by hand, with a look at its changelog.
 const CARGO_DENY: &str = "0.20.2";
@@ -19,6 +19,10 @@ const STEPS: &[Step] = &[
     ("deny", deny_check),
     ("deny self-test", deny::self_test),
     ("tidy", tidy::run),
+    ("oldest compiler", msrv::check),
+    ("features", features::check),
+    ("packages", packages),
+    ("public interfaces", interfaces),
     ("fuzz targets compile", fuzz),
     ("a crate outside the workspace", outside),
 ];
@@ -69,9 +73,21 @@ fn deny_check(tree: &Tree) -> Result<(), Failure> {
     ))
 }
 
-/// Checks the targets without linking libFuzzer, which would need a C++ compiler.
+fn packages(tree: &Tree) -> Result<(), Failure> {
+    package::run(tree, false)
+}
+
+/// Before the first release there is nothing to compare with, which the step says.
+fn interfaces(tree: &Tree) -> Result<(), Failure> {
+    semver::run(tree, &["--allow-no-tag".to_owned()])
+}
+
+/// Checks the targets without linking libFuzzer, which would need a C++ compiler. What they check is tested with the
+/// workspace: the oracles belong to it.
 fn fuzz(tree: &Tree) -> Result<(), Failure> {
-    run::run(cargo(&tree.root().join("fuzz"), &["check", "--quiet", "--no-default-features", "--bins"]))
+    let mut command = cargo(&tree.root().join("fuzz"), &["check", "--quiet", "--no-default-features", "--bins"]);
+    command.env("CARGO_TARGET_DIR", tree.root().join("target"));
+    run::run(command)
 }
 
 fn outside(tree: &Tree) -> Result<(), Failure> {

@@ -41,6 +41,8 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Found(String),
     #[error("{0}")]
+    Undecided(String),
+    #[error("{0}")]
     Missing(String),
     #[error("{0}")]
     Crash(String),

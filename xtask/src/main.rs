@@ -9,9 +9,13 @@ mod crash;
 mod deny;
 mod docs;
 mod error;
+mod features;
 mod fuzz;
+mod msrv;
 mod mutants;
+mod package;
 mod run;
+mod semver;
 mod tidy;
 mod tree;
 
@@ -27,6 +31,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   docs                            write the generated pages of docs/spec
   deny                            show that deny.toml refuses every forbidden arrow
   fuzz [--seconds N] [TARGET...]  run the fuzz targets, 60 seconds each unless told
+  package [--verify]              pack every crate and check what others would download
+  features                        check every crate with no feature, each alone, and all
+  msrv                            the oldest compiler that is promised is the one that is used
+  semver [--baseline REVISION] [--allow-no-tag]
+                                  compare the public interfaces with the last tag
   mutants [--shard K/N] [GROUP...]
                                   change the code in one place after the other: each time some test must fail
   crash [--long | --seconds N] [--seed N] [PART...]
@@ -45,6 +54,7 @@ fn main() -> ExitCode {
                     eprint!("\n{USAGE}");
                     ExitCode::from(2)
                 }
+                Failure::Undecided(_) => ExitCode::from(3),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -66,8 +76,13 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("crash", rest) => crash::run(&tree, rest),
         ("fuzz", rest) => fuzz::run(&tree, rest),
         ("mutants", rest) => mutants::run(&tree, rest),
+        ("package", []) => package::run(&tree, false),
+        ("package", [verify]) if verify == "--verify" => package::run(&tree, true),
+        ("features", []) => features::check(&tree),
+        ("msrv", []) => msrv::check(&tree),
+        ("semver", rest) => semver::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
-        ("ci" | "tidy" | "docs" | "deny", [surplus, ..]) => {
+        ("ci" | "tidy" | "docs" | "deny" | "package" | "features" | "msrv", [surplus, ..]) => {
             Err(Failure::Usage(format!("`{command}` takes no argument, found `{surplus}`")))
         }
         _ => Err(Failure::Usage(format!("unknown command `{command}`"))),

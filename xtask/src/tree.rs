@@ -23,6 +23,14 @@ pub(crate) struct Member {
     pub(crate) manifest: toml::Table,
 }
 
+impl Member {
+    /// Whether others may depend on it: whatever is not marked otherwise.
+    pub(crate) fn is_published(&self) -> bool {
+        let package = self.manifest.get("package");
+        package.and_then(|package| package.get("publish")).and_then(toml::Value::as_bool) != Some(false)
+    }
+}
+
 impl Tree {
     /// Finds the root from the manifest folder of this program and reads every member's manifest.
     pub(crate) fn open() -> Result<Self, Failure> {
@@ -53,6 +61,14 @@ impl Tree {
 
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// The version that all members share.
+    pub(crate) fn version(&self) -> Result<String, Failure> {
+        let manifest = read_toml(&self.root.join("Cargo.toml"))?;
+        let package = manifest.get("workspace").and_then(|table| table.get("package"));
+        let version = package.and_then(|table| table.get("version")).and_then(toml::Value::as_str);
+        version.map(str::to_owned).ok_or_else(|| Failure::Missing("the workspace has no version".to_owned()))
     }
 
     /// Reads a text file by its path below the root.
