@@ -16,13 +16,16 @@ pub(crate) fn check(tree: &Tree) -> Result<(), Failure> {
     let channel = tree::read_toml(&tree.root().join("rust-toolchain.toml"))?;
     let channel = channel.get("toolchain").and_then(|table| table.get("channel")).and_then(toml::Value::as_str);
     if channel.and_then(version) != version(&promised) {
-        return fault(format!("rust-version is {promised} and rust-toolchain.toml pins {channel:?}: nothing tests the promise"));
+        return fault(format!(
+            "rust-version is {promised} and rust-toolchain.toml pins {channel:?}: nothing tests the promise"
+        ));
     }
     let stated = format!("MSRV {promised}");
     if !tree.read("README.md")?.contains(&stated) {
         return fault(format!("README.md does not state {stated}"));
     }
-    let metadata = run::capture(cargo(tree.root(), &["metadata", "--format-version", "1", "--locked", "--all-features"]))?;
+    let metadata =
+        run::capture(cargo(tree.root(), &["metadata", "--format-version", "1", "--locked", "--all-features"]))?;
     if !metadata.status.success() {
         return fault(String::from_utf8_lossy(&metadata.stderr).trim().to_owned());
     }

@@ -26,6 +26,9 @@ const TIMEOUT_TIMES: &str = "5";
 /// Shortest time that a run of the tests is given, in seconds: the machine may be busy with other things.
 const TIMEOUT_LEAST: &str = "60";
 
+/// Cases of each property, a quarter of the usual: a mutant that only the rest would see is caught by too little.
+const PROPTEST_CASES: &str = "64";
+
 /// One of `of` equal parts of a group, counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Shard {
@@ -114,6 +117,8 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
     // Outside vectors are left out: what the tests of this repository do not see is not tested by it.
     command.env("VAULTMESH_VECTORS", folder.join("none"));
     command.env("CARGO_TARGET_DIR", tree.root().join("target/mutants/build"));
+    // Building is most of the time, and nobody debugs a mutant.
+    command.envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "1"), ("PROPTEST_CASES", PROPTEST_CASES)]);
     let shown = run::shown(&command);
     eprintln!("$ {shown}");
     let status = command.status().map_err(|source| Failure::Start { command: shown.clone(), source })?;

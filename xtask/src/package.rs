@@ -69,7 +69,8 @@ fn check_files(member: &Member, path: &Path) -> Result<(), Failure> {
 fn check_together(tree: &Tree, folder: &Path, unpacked: &[(&str, PathBuf)]) -> Result<(), Failure> {
     let names = |(_, path): &(&str, PathBuf)| path.file_name().map(|name| format!("{:?}", name.to_string_lossy()));
     let members: Vec<String> = unpacked.iter().filter_map(names).collect();
-    let mut manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n\n[patch.crates-io]\n", members.join(", "));
+    let mut manifest =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n\n[patch.crates-io]\n", members.join(", "));
     for (name, path) in unpacked {
         manifest.push_str(&format!("{name} = {{ path = {:?} }}\n", path.display().to_string()));
     }

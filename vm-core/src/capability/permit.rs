@@ -290,7 +290,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::capability::Grant;
+    use crate::capability::{CHAIN_MAX, Grant};
     use crate::digest::{LeafHash, Sha256Digest};
 
     fn key(seed: u8) -> SigningIdentity {
@@ -567,6 +567,29 @@ mod tests {
                 assert!(!accepted, "byte {at} bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn long_tokens_are_read_to_the_limit_and_long_chains_are_refused() {
+        let name = |number: usize| format!("{}{number:04}", "e".repeat(60)).parse::<EngineName>().unwrap();
+        let engines = |count: usize| Engines::Only((0..count).map(name).collect());
+        // 67 bytes a name in the text, and 64 KiB for a token.
+        let long = Chain::root(&key(1), Grant { engines: engines(950), ..grant(&key(2)) }).unwrap();
+        let bytes = long.to_bytes().unwrap();
+        assert_eq!(Chain::parse(&bytes), Ok(long));
+        let longer = Chain::root(&key(1), Grant { engines: engines(1_000), ..grant(&key(2)) }).unwrap();
+        assert!(matches!(longer.to_bytes(), Err(CapabilityError::Canonical(_))));
+        let mut chain = Chain::root(&key(1), grant(&key(1))).unwrap();
+        for _ in 1..CHAIN_MAX {
+            chain = chain.narrow(&key(1), grant(&key(1))).unwrap();
+        }
+        assert_eq!(chain.narrow(&key(1), grant(&key(1))), Err(CapabilityError::TooLong { limit: CHAIN_MAX }));
+        let bytes = chain.to_bytes().unwrap();
+        assert_eq!(Chain::parse(&bytes), Ok(chain));
+        let token = &bytes[1..bytes.len() - 1];
+        let nine = [b"[", token, b",", token, b"]"].concat();
+        assert_eq!(Chain::parse(&nine), Err(CapabilityError::TooLong { limit: CHAIN_MAX }));
+        assert_eq!(Chain::parse(b"[]"), Err(CapabilityError::Shape));
     }
 
     #[test]
