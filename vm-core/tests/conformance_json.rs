@@ -1,13 +1,15 @@
 //! Canonical JSON against vectors from outside: the test data of RFC 8785's authors (`jcs`) and JSONTestSuite.
 //!
-//! `VAULTMESH_VECTORS` names the folder that holds both.
+//! Both paths run: the reader and writer of values with their twin, and the one that never builds a value.
+//! `VAULTMESH_VECTORS` names the folder that holds both suites.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vm_core::canonical::{BYTES_MAX, parse, parse_exact, to_bytes, to_text};
+use vm_core::canonical::{BYTES_MAX, Canonicalizer, check_exact, parse, parse_exact, to_bytes, to_text, twin};
+use vm_core::error::CanonicalError;
 
 /// The folder of a suite, or `None` after saying that it did not run.
 fn suite(name: &str) -> Option<PathBuf> {
@@ -32,15 +34,26 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     named.collect()
 }
 
+/// The canonical bytes of a text, by all paths, which must agree.
+fn canonical(canonicalizer: &mut Canonicalizer, text: &[u8]) -> Result<Vec<u8>, CanonicalError> {
+    let fast = canonicalizer.canonicalize(text, BYTES_MAX).map(<[u8]>::to_vec);
+    assert_eq!(fast, twin::canonicalize(text, BYTES_MAX));
+    assert_eq!(fast, parse(text, BYTES_MAX).and_then(|value| to_bytes(&value)));
+    fast
+}
+
 #[test]
 fn jcs_pairs_are_byte_exact() {
     let Some(folder) = suite("jcs") else { return };
     let inputs = files(&folder.join("input"));
     assert!(inputs.len() >= 6, "found {} inputs", inputs.len());
+    let mut canonicalizer = Canonicalizer::new();
     for (name, input) in inputs {
         let expected = fs::read(folder.join("output").join(&name)).unwrap();
         let value = parse(&input, BYTES_MAX).unwrap();
-        let bytes = to_bytes(&value).unwrap();
+        let bytes = canonical(&mut canonicalizer, &input).unwrap();
+        assert_eq!(canonical(&mut canonicalizer, &expected).as_ref(), Ok(&bytes), "{name}");
+        assert_eq!(check_exact(&expected, BYTES_MAX), Ok(()), "{name}");
         assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected), "{name}");
         assert_eq!(parse_exact(&expected, BYTES_MAX).as_ref(), Ok(&value), "{name}");
 
@@ -55,10 +68,16 @@ fn jcs_numbers_are_written_and_read_exactly() {
     let Some(folder) = suite("jcs") else { return };
     let lines = fs::read_to_string(folder.join("es6_first10000.txt")).unwrap();
     assert_eq!(lines.lines().count(), 10_000);
+    let mut canonicalizer = Canonicalizer::new();
     for line in lines.lines() {
         let (bits, text) = line.split_once(',').unwrap();
         let double = f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
         assert_eq!(to_text(&double.into()).as_deref(), Ok(text), "{line}");
+        // Every spelling of the double leads to the same text; only the shortest is canonical itself.
+        for spelling in [String::from(text), format!("{double:e}"), format!("{double:?}"), format!("{double:.20e}")] {
+            let bytes = canonical(&mut canonicalizer, spelling.as_bytes());
+            assert_eq!(bytes.as_deref(), Ok(text.as_bytes()), "{line}: {spelling}");
+        }
         let read = parse_exact(text.as_bytes(), BYTES_MAX).unwrap();
         assert!(read.as_f64() == Some(double), "{line}");
     }
@@ -127,11 +146,10 @@ const DEPTH: &str = "500 levels are more than the 128 that are read";
 const BOM: &str = "RFC 8259 section 8.1 forbids writing one, and two spellings of one text serve nobody";
 
 /// `accepted`, or the code of the refusal. What is accepted must survive the round trip.
-fn outcome(bytes: &[u8]) -> &'static str {
-    match parse(bytes, BYTES_MAX) {
-        Ok(value) => {
-            let canonical = to_bytes(&value).unwrap();
-            assert_eq!(parse_exact(&canonical, BYTES_MAX), Ok(value));
+fn outcome(canonicalizer: &mut Canonicalizer, bytes: &[u8]) -> &'static str {
+    match canonical(canonicalizer, bytes) {
+        Ok(canonical) => {
+            assert_eq!(parse_exact(&canonical, BYTES_MAX), parse(bytes, BYTES_MAX));
             "accepted"
         }
         Err(error) => error.code(),
@@ -145,8 +163,9 @@ fn jsontestsuite_has_the_written_outcomes() {
     assert!(files.len() >= 318, "found {} files", files.len());
     let mut faults = Vec::new();
     let mut used = BTreeSet::new();
+    let mut canonicalizer = Canonicalizer::new();
     for (name, bytes) in &files {
-        let found = outcome(bytes);
+        let found = outcome(&mut canonicalizer, bytes);
         let deviation = DEVIATIONS.iter().find(|(file, ..)| file == name);
         let open = OPEN.iter().find(|(file, ..)| file == name);
         let right = match name.split_once('_') {

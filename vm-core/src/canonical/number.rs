@@ -20,6 +20,11 @@ const SAFE_END: f64 = 9_007_199_254_740_992.0;
 
 /// The number that `token` stands for; the caller has checked the grammar of RFC 8259. The pointer in an error is empty.
 pub(super) fn from_token(token: &str) -> Result<Number, CanonicalError> {
+    from_double(double(token)?).ok_or_else(not_finite)
+}
+
+/// The double that `token` stands for, as in [`from_token`].
+pub(super) fn double(token: &str) -> Result<f64, CanonicalError> {
     // Rust reads every token of the grammar as the nearest double, in time linear in its length. Were it to refuse
     // one, refusing is right for us too.
     let double: f64 = token.parse().map_err(|_| not_finite())?;
@@ -29,7 +34,7 @@ pub(super) fn from_token(token: &str) -> Result<Number, CanonicalError> {
     if !token.contains(['.', 'e', 'E']) {
         check_integer(token, double)?;
     }
-    from_double(double).ok_or_else(not_finite)
+    Ok(double)
 }
 
 /// Whether a number of a value may be written. The pointer in an error is empty.

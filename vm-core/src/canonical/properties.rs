@@ -42,7 +42,7 @@ fn number() -> impl Strategy<Value = Number> {
 }
 
 /// Values that the gate lets through.
-fn value() -> impl Strategy<Value = Value> {
+pub(super) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -58,7 +58,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Text that is often JSON and always near it.
-fn soup() -> impl Strategy<Value = String> {
+pub(super) fn soup() -> impl Strategy<Value = String> {
     let tokens = vec![
         "{",
         "}",
@@ -101,7 +101,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 /// Spells `value` in one of the many ways that JSON allows; `seed` picks.
-fn spell(value: &Value, seed: &mut u64, text: &mut String) {
+pub(super) fn spell(value: &Value, seed: &mut u64, text: &mut String) {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let pick = *seed >> 60;
     text.push_str(["", " ", "\n", "\t\r"][usize::try_from(pick % 4).unwrap()]);
