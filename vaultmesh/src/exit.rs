@@ -10,6 +10,9 @@ use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
 const BACKUP_REMEDY: &str = "Check that this is the vault you meant; if it is, restore it from a backup.";
 const DISK_REMEDY: &str = "Look at the disk, its space and the right to write there; what was acknowledged stands.";
+const ADOPT_REMEDY: &str =
+    "Look at the last lines, which a crash may have left unsigned, and sign them with `vaultmesh scroll adopt`.";
+const SCROLL_REMEDY: &str = "See `vaultmesh scroll verify`: sign what a crash left unsigned with `vaultmesh scroll adopt`, else restore a backup.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "client")]
@@ -168,12 +171,12 @@ impl VaultError {
             Self::Capability(_) => "Use a capability that grants it.",
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
-            Self::ScrollUnsound { .. } => {
-                "Verify the scroll with `vaultmesh scroll verify`, and restore it from a backup."
-            }
+            Self::ScrollUnsound { .. } => SCROLL_REMEDY,
             Self::VaultFile(error) if error.is_machine() => DISK_REMEDY,
             Self::Path(_) | Self::VaultFile(_) => FILE_REMEDY,
             Self::Scroll(ScrollError::Locked { .. }) => LOCK_REMEDY,
+            Self::Scroll(ScrollError::UnsignedTail { .. }) => ADOPT_REMEDY,
+            Self::Scroll(error) if error.is_machine() => DISK_REMEDY,
             Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
             Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",

@@ -14,6 +14,7 @@ pub mod export;
 pub mod keys;
 mod line;
 pub mod mcp;
+pub mod outside;
 pub mod read;
 pub mod system;
 pub mod trust;

@@ -76,7 +76,7 @@ fn every_command_of_the_grammar_is_there() {
     for (name, inner) in [
         ("record", &["tool", "mcp", "artifact", "deploy", "shadow"][..]),
         ("rune", &["put", "show"]),
-        ("scroll", &["append", "verify"]),
+        ("scroll", &["append", "adopt", "verify"]),
         ("seal", &["create", "verify"]),
         ("anchor", &["add", "verify"]),
     ] {

@@ -38,14 +38,18 @@ impl Exports {
     }
 
     fn vault(&self) -> Vec<u8> {
-        export_vault(&self.reader(), &self.path("vault.vmb")).unwrap();
-        fs::read(self.path("vault.vmb")).unwrap()
+        let path = self.path("vault.vmb");
+        let _gone = fs::remove_file(&path);
+        export_vault(&self.reader(), &path).unwrap();
+        fs::read(path).unwrap()
     }
 
     /// The seal over everything.
     fn seal(&self) -> Vec<u8> {
-        export_seal(&self.reader(), self.scene.seals[1].seal_id, &self.path("seal.vmb")).unwrap();
-        fs::read(self.path("seal.vmb")).unwrap()
+        let path = self.path("seal.vmb");
+        let _gone = fs::remove_file(&path);
+        export_seal(&self.reader(), self.scene.seals[1].seal_id, &path).unwrap();
+        fs::read(path).unwrap()
     }
 
     fn verify(&self, archive: &[u8]) -> Result<Verification, VaultError> {
@@ -397,6 +401,8 @@ fn an_export_of_a_vault_that_was_tampered_with_is_refused_or_contradicted() {
     assert!(import(&place, &out).is_err());
     // A file that is gone is named when it is exported, and missed when that is verified.
     let copy = scene.copy();
+    assert_eq!(export_vault(&copy.reader(), &out).unwrap_err().code(), "file", "an export takes no other's place");
+    fs::remove_file(&out).unwrap();
     fs::remove_dir_all(copy.path("anchors")).unwrap();
     let exported = export_vault(&copy.reader(), &out).unwrap();
     assert_eq!(exported.missing.len(), 2);

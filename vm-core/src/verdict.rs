@@ -195,7 +195,7 @@ codes! {
         "Keep a head outside the vault with `vaultmesh head` and give it with `--head`."
     ScrollUnsignedTail "scroll-unsigned-tail" Undecided
         "A scroll holds full lines beyond its signed root."
-        "Append to the scroll, which signs it again, or compare the lines with what their author wrote."
+        "If a crash left them, sign them with `vaultmesh scroll adopt`; else compare them with what their author wrote."
     HorizonUnclosed "horizon-unclosed" Undecided
         "A decision horizon was opened and has no outcome."
         "Close it with its outcome."

@@ -137,6 +137,21 @@ impl VaultDir {
         Ok(artifact)
     }
 
+    /// Copies bytes from `source` to a path of the caller's choice, in place of whatever regular file has it. Durable when
+    /// this returns.
+    ///
+    /// # Errors
+    /// As [`VaultDir::import`].
+    pub fn place(&self, path: &VaultPath, source: &mut dyn Read) -> Result<(), FileError> {
+        let (folder, name) = self.folder_of(path)?;
+        let (temporary, mut file) = create_temporary(&folder, path.as_str())?;
+        let guard = Temporary::new(&folder, &temporary);
+        let fault = |source| FileError::io(path.as_str(), source);
+        pump(source, path.as_str(), |piece| file.write_all(piece).map_err(fault))?;
+        file.sync_all().map_err(fault)?;
+        guard.rename_to(&folder, name, path.as_str())
+    }
+
     /// Writes a new file. Where one with the same content is there already, as after a crash between file and row,
     /// that is as good. Durable when this returns.
     ///
@@ -166,11 +181,7 @@ impl VaultDir {
     /// Writes a file in place of whatever regular file has its name. Durable when this returns; until then the old
     /// one stands.
     pub(crate) fn replace(&self, path: &VaultPath, bytes: &[u8]) -> Result<(), FileError> {
-        let (folder, name) = self.folder_of(path)?;
-        let (temporary, mut file) = create_temporary(&folder, path.as_str())?;
-        let guard = Temporary::new(&folder, &temporary);
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|source| FileError::io(path.as_str(), source))?;
-        guard.rename_to(&folder, name, path.as_str())
+        self.place(path, &mut &*bytes)
     }
 
     /// Whole content of a small file.

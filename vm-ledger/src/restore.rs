@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use vm_core::digest::{LeafHash, RootHash};
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{Note, NoteKey, PublicKey};
 use vm_core::record::{SCHEMA, StoredRow};
 use vm_core::source::Entropy;
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
@@ -15,6 +15,7 @@ use vm_seal::error::CheckpointError;
 
 use crate::append::Batch;
 use crate::error::{Cause, LedgerError};
+use crate::files::VaultDir;
 use crate::ledger::{begin, sync_vault};
 use crate::lock::{Lock, Patience};
 use crate::lookup::genesis_of;
@@ -30,12 +31,15 @@ pub struct Restored {
     pub size: u64,
     /// Root over them, which a given checkpoint signs.
     pub root: RootHash,
+    /// Key that signs its checkpoints, as the genesis names it.
+    pub log_key: PublicKey,
 }
 
 /// Rebuilds a ledger in the empty folder `path` from leaf data in log order, the genesis first. Every checkpoint given
 /// must be signed by the log key that the genesis names and be true of the leaves, and the last must cover them all;
-/// they are stored as they are. Openings, idempotency keys and spent uses are no evidence and are not restored. Nothing
-/// is committed before all of it holds. Cost: one pass; memory does not grow with the number of leaves.
+/// they are stored as they are. Openings, idempotency keys and spent uses are no evidence and are not restored.
+/// `beside` is called once all of it holds and puts the files that rows name into the vault. Nothing is committed before, so
+/// that a crash never leaves rows without their files. Cost: one pass; memory does not grow with the number of leaves.
 ///
 /// # Errors
 /// [`LedgerError::NotEmpty`], [`LedgerError::Leaf`], [`LedgerError::Genesis`], [`LedgerError::Checkpoint`],
@@ -44,6 +48,7 @@ pub fn restore<E: Into<Cause>>(
     path: &Path,
     leaves: impl IntoIterator<Item = Result<Vec<u8>, E>>,
     checkpoints: impl IntoIterator<Item = Note>,
+    beside: impl FnOnce(&VaultDir, &Restored) -> Result<(), Cause>,
     patience: &Patience,
     now: Instant,
 ) -> Result<Restored, LedgerError> {
@@ -52,6 +57,7 @@ pub fn restore<E: Into<Cause>>(
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migration::apply(&tx, 0, SCHEMA.number())?;
     let restored = fill(&tx, leaves, checkpoints)?;
+    beside(&dir, &restored).map_err(LedgerError::Source)?;
     tx.commit()?;
     sync_vault(&dir)?;
     Ok(restored)
@@ -66,7 +72,8 @@ fn fill<E: Into<Cause>>(
     let first = leaves.next().ok_or(LedgerError::Genesis(None))?;
     let (row, leaf) = read_leaf(0, first)?;
     let ledger = LedgerId::from_genesis(leaf);
-    let signed = verify_all(checkpoints, ledger, &row)?;
+    let log_key = genesis_of(&row)?.log_key();
+    let signed = verify_all(checkpoints, ledger, log_key)?;
     let mut unused = NoEntropy;
     let mut batch = Batch::new(conn, ledger, Edge::default(), None, &mut unused);
     batch.insert(&row, leaf)?;
@@ -87,7 +94,7 @@ fn fill<E: Into<Cause>>(
     let root = batch.root();
     batch.finish()?;
     store_checkpoints(conn, &signed)?;
-    Ok(Restored { ledger, size, root })
+    Ok(Restored { ledger, size, root, log_key })
 }
 
 /// A checkpoint with the note it came in.
@@ -96,10 +103,9 @@ type Signed = BTreeMap<u64, (VerifiedCheckpoint, String)>;
 fn verify_all(
     checkpoints: impl IntoIterator<Item = Note>,
     ledger: LedgerId,
-    genesis: &StoredRow,
+    log_key: PublicKey,
 ) -> Result<Signed, LedgerError> {
     let fault = |error| LedgerError::Checkpoint(CheckpointError::Note(error));
-    let log_key = genesis_of(genesis)?.log_key();
     let key = NoteKey::new(ledger.origin(), log_key);
     let key = key.map_err(|error| fault(vm_core::error::NoteError::Key(error)))?;
     let mut signed = Signed::new();

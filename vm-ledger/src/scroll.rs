@@ -59,7 +59,7 @@ pub struct TornTail {
 /// What a write to a scroll came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScrollState {
-    /// Place of the first event that was written, from 0.
+    /// Place of the first event that was written or adopted, from 0.
     pub first_seq: u64,
     /// Lines in the scroll, all of them signed.
     pub size: u64,
@@ -130,7 +130,7 @@ impl<'a> ScrollWriter<'a> {
     ) -> Result<ScrollState, ScrollError> {
         self.check(permit, epoch, now)?;
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
-        let (mut frontier, torn) = self.take_up(false)?;
+        let Found { mut frontier, torn, .. } = self.take_up(Unsigned::Refuse, Torn::Cut)?;
         let first_seq = frontier.size().as_u64();
         let mut lines = Vec::new();
         for event in events {
@@ -148,6 +148,26 @@ impl<'a> ScrollWriter<'a> {
         Ok(self.state(first_seq, &frontier, torn))
     }
 
+    /// Keeps what a crash left after the last newline in a file of its own, where that was not done yet, and cuts nothing:
+    /// [`ScrollWriter::append`] and [`ScrollWriter::adopt`] do, once whoever has the ledger has it on record. Durable when
+    /// this returns. Cost: one byte read, and one pass over a file that is torn.
+    ///
+    /// # Errors
+    /// As [`ScrollWriter::append`], but for unsigned lines.
+    pub fn keep_torn(
+        &mut self,
+        permit: &Permit<act::Record>,
+        epoch: Epoch,
+        now: Instant,
+    ) -> Result<Option<TornTail>, ScrollError> {
+        self.check(permit, epoch, now)?;
+        let _lock = Lock::acquire(self.dir, &self.patience, now)?;
+        if self.ends_whole()? {
+            return Ok(None);
+        }
+        Ok(self.take_up(Unsigned::Adopt, Torn::Keep)?.torn)
+    }
+
     /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written.
     ///
     /// # Errors
@@ -160,12 +180,11 @@ impl<'a> ScrollWriter<'a> {
     ) -> Result<ScrollState, ScrollError> {
         self.check(permit, epoch, now)?;
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
-        let (frontier, torn) = self.take_up(true)?;
-        let first_seq = frontier.size().as_u64();
-        if first_seq > 0 {
+        let Found { signed, frontier, torn } = self.take_up(Unsigned::Adopt, Torn::Cut)?;
+        if frontier.size().as_u64() > signed {
             self.sign(&frontier)?;
         }
-        Ok(self.state(first_seq, &frontier, torn))
+        Ok(self.state(signed, &frontier, torn))
     }
 
     fn check(&self, permit: &Permit<act::Record>, epoch: Epoch, now: Instant) -> Result<(), ScrollError> {
@@ -214,16 +233,15 @@ impl<'a> ScrollWriter<'a> {
         Ok(())
     }
 
-    /// The scroll as it stands, checked against its root, what is torn set aside. Lines beyond the root are taken up
-    /// only where `adopting`. Cost: nothing where this writer was the last, else one pass over the file.
-    fn take_up(&mut self, adopting: bool) -> Result<(Frontier, Option<TornTail>), ScrollError> {
+    /// The scroll as it stands, checked against its root. Cost: nothing where this writer was the last, else one pass over the file.
+    fn take_up(&mut self, unsigned: Unsigned, torn: Torn) -> Result<Found, ScrollError> {
         let note = self.read_note()?;
         let length = self.length()?;
         if let Some((known_length, known_note, frontier)) = &self.known
             && *known_length == length
             && note.as_deref() == Some(known_note.as_str())
         {
-            return Ok((frontier.clone(), None));
+            return Ok(Found { signed: frontier.size().as_u64(), frontier: frontier.clone(), torn: None });
         }
         self.known = None;
         let signed = match &note {
@@ -248,13 +266,17 @@ impl<'a> ScrollWriter<'a> {
                 Some(_) => {}
             }
         }
-        if found > signed_size.as_u64() && !adopting {
+        if found > signed_size.as_u64() && unsigned == Unsigned::Refuse {
             let signed = signed_size.as_u64();
             return Err(ScrollError::UnsignedTail { engine, signed, found });
         }
         match scan.lines.first_fault() {
             Some(line) => Err(ScrollError::Line { engine, line }),
-            None => Ok((scan.lines.frontier().clone(), self.set_aside(&scan)?)),
+            None => Ok(Found {
+                signed: signed_size.as_u64(),
+                frontier: scan.lines.frontier().clone(),
+                torn: self.set_aside(&scan, torn)?,
+            }),
         }
     }
 
@@ -296,8 +318,8 @@ impl<'a> ScrollWriter<'a> {
         }
     }
 
-    /// Moves bytes after the last newline to a file of their own, then cuts them off.
-    fn set_aside(&self, scan: &Scan) -> Result<Option<TornTail>, ScrollError> {
+    /// Copies bytes after the last newline to a file of their own, then cuts them off, if they are to be.
+    fn set_aside(&self, scan: &Scan, torn: Torn) -> Result<Option<TornTail>, ScrollError> {
         if scan.whole == scan.length {
             return Ok(None);
         }
@@ -307,8 +329,21 @@ impl<'a> ScrollWriter<'a> {
         file.seek(SeekFrom::Start(scan.whole)).map_err(fault)?;
         file.read_to_end(&mut bytes).map_err(fault)?;
         let kept = self.write_torn(&bytes)?;
-        file.set_len(scan.whole).and_then(|()| file.sync_all()).map_err(fault)?;
+        if torn == Torn::Cut {
+            file.set_len(scan.whole).and_then(|()| file.sync_all()).map_err(fault)?;
+        }
         Ok(Some(TornTail { engine: self.engine.clone(), kept_lines: scan.lines.size().as_u64(), file: kept }))
+    }
+
+    /// Whether the file is absent, empty, or ends with a newline.
+    fn ends_whole(&self) -> Result<bool, ScrollError> {
+        let mut last = [b'\n'];
+        if self.length()? > 0 {
+            let mut file = self.dir.open_file(&self.events)?;
+            let read = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
+            read.map_err(|source| FileError::io(self.events.as_str(), source))?;
+        }
+        Ok(last == [b'\n'])
     }
 
     fn write_torn(&self, bytes: &[u8]) -> Result<ArtifactFile, ScrollError> {
@@ -322,6 +357,29 @@ impl<'a> ScrollWriter<'a> {
             }
         }
     }
+}
+
+/// What becomes of full lines beyond the root.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsigned {
+    Refuse,
+    Adopt,
+}
+
+/// What becomes of bytes after the last newline, once they are kept apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Torn {
+    Keep,
+    Cut,
+}
+
+/// A scroll as a writer takes it up.
+struct Found {
+    /// Lines under the root.
+    signed: u64,
+    /// Over all full lines.
+    frontier: Frontier,
+    torn: Option<TornTail>,
 }
 
 /// A scroll's file as read.

@@ -145,7 +145,8 @@ impl Ledger {
         self.record(permit, &draft)
     }
 
-    /// Records what was cut from a scroll after a crash, and where it is kept.
+    /// Records what is cut from a scroll after a crash, and where it is kept. The same cut recorded again, as after a crash
+    /// between row and cut, is answered with the row that stands.
     ///
     /// # Errors
     /// [`LedgerError::Permit`], [`LedgerError::Store`].
@@ -163,7 +164,17 @@ impl Ledger {
         });
         let draft = draft(header, SystemKind::ScrollRecovery, Some(torn.file.clone()), None, &meta)?;
         let _lock = self.lock(now)?;
-        self.record(permit, &draft)
+        let sql = "SELECT id FROM proof_artifacts WHERE kind = ?1 AND path = ?2 AND sha256_hex = ?3 AND meta_json = ?4";
+        let meta = canonical::to_bytes(&meta).map_err(LedgerError::Canonical)?;
+        let meta = String::from_utf8_lossy(&meta);
+        let (kind, path, sha256) =
+            (SystemKind::ScrollRecovery.as_str(), torn.file.path.as_str(), torn.file.sha256.to_hex());
+        let stands =
+            self.conn.prepare_cached(sql)?.query_row(params![kind, path, sha256, meta], |row| row.get::<_, Vec<u8>>(0));
+        match stands.optional()?.and_then(|id| RowId::from_slice(&id).ok()) {
+            Some(id) => self.standing(id),
+            None => self.record(permit, &draft),
+        }
     }
 
     fn check_record(&self, permit: &Permit<act::Record>, now: Instant) -> Result<(), LedgerError> {

@@ -33,7 +33,7 @@ fn export(ledger: &Ledger) -> (Vec<Vec<u8>>, Vec<Note>) {
 
 fn restored(path: &Path, leaves: &[Vec<u8>], notes: &[Note]) -> Result<Restored, LedgerError> {
     let leaves = leaves.iter().cloned().map(Ok::<_, Infallible>);
-    restore(path, leaves, notes.iter().cloned(), &Patience::default(), now())
+    restore(path, leaves, notes.iter().cloned(), |_, _| Ok(()), &Patience::default(), now())
 }
 
 fn sample() -> Fixture {
@@ -124,6 +124,6 @@ fn anything_but_what_was_signed_is_refused_and_leaves_no_ledger() {
     }
     let broken = leaves.iter().take(3).cloned().map(Ok).chain([Err("the pipe broke")]);
     let path = fixture.dir.path().join("pipe");
-    let error = restore(&path, broken, notes.iter().cloned(), &Patience::default(), now()).unwrap_err();
+    let error = restore(&path, broken, notes.iter().cloned(), |_, _| Ok(()), &Patience::default(), now()).unwrap_err();
     assert_eq!((error.code(), error.is_machine()), ("import-source", true));
 }

@@ -1,19 +1,14 @@
 //! Files that commands write outside the vault.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use super::error::CliError;
 
-/// Writes a new file, durably. An existing one is never overwritten: it may be the only memory of something.
+/// Writes a new file, durably and whole: temporary file, sync, name, sync of the folder. An existing one is never
+/// overwritten: it may be the only memory of something.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        // Half a file would stand in the way of the next attempt.
-        file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| drop(fs::remove_file(path)))
-    };
-    write().map_err(|source| match source.kind() {
+    vaultmesh::outside::write_new(path, bytes).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => CliError::Exists { path: path.to_owned() },
         _ => CliError::file(path, source),
     })

@@ -1,4 +1,4 @@
-//! `scroll append|verify`: an engine's own signed events.
+//! `scroll append|adopt|verify`: an engine's own signed events.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ use vm_core::id::{EngineName, LedgerId, TraceId};
 use vm_core::key::NoteKey;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::VaultFiles as _;
+use vm_ledger::ScrollState;
 use vm_ledger::files::VaultDir;
 use vm_seal::scroll::{VerifiedScroll, verify_scroll};
 
@@ -25,9 +26,10 @@ use crate::render::{Human, Output, Page, Style};
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh scroll append planner --event '{\"format\":\"plan\",\"step\":1}'
+  vaultmesh scroll adopt planner
   vaultmesh scroll verify planner --key KEY";
 
-/// Append to and verify scrolls: an engine's own events, signed line by line
+/// Append to, adopt and verify scrolls: an engine's own events, signed line by line
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Scroll {
@@ -38,6 +40,7 @@ pub(super) struct Scroll {
 #[derive(Subcommand)]
 enum What {
     Append(Append),
+    Adopt(Adopt),
     Verify(Verify),
 }
 
@@ -63,6 +66,21 @@ struct Append {
     trace: Option<TraceId>,
 }
 
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  vaultmesh scroll adopt planner
+
+A crash can leave lines that are whole but not signed yet. Look at them first: who adopts them vouches for them. Bytes
+after the last newline are set aside in a file beside the scroll, and that is recorded.";
+
+/// Sign the lines of a scroll that a crash left unsigned
+#[derive(Args)]
+#[command(after_help = ADOPT_EXAMPLES)]
+struct Adopt {
+    /// Engine
+    engine: EngineName,
+}
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   vaultmesh scroll verify --key KEY
@@ -84,6 +102,7 @@ impl Scroll {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         match self.what {
             What::Append(command) => command.run(context),
+            What::Adopt(command) => command.run(context),
             What::Verify(command) => command.run(context),
         }
     }
@@ -102,6 +121,20 @@ struct Appended {
     torn: Option<String>,
 }
 
+impl Appended {
+    fn new(engine: EngineName, state: &ScrollState) -> Self {
+        let torn = state.torn.as_ref().map(|torn| torn.file.path.to_string());
+        Self { engine, events: state.size.saturating_sub(state.first_seq), lines: state.size, root: state.root, torn }
+    }
+}
+
+impl Adopt {
+    fn run(self, context: &Context) -> Result<Output, CliError> {
+        let state = context.open()?.adopt_scroll(&self.engine)?;
+        Ok(Output::done(Appended::new(self.engine, &state)))
+    }
+}
+
 impl Append {
     fn run(self, context: &Context) -> Result<Output, CliError> {
         let events = match &self.jsonl {
@@ -110,9 +143,7 @@ impl Append {
         };
         let common = Common { trace_id: self.trace, ..Common::default() };
         let state = context.open()?.scroll(&self.engine, &events, &common)?;
-        let events = u64::try_from(events.len()).unwrap_or(u64::MAX);
-        let torn = state.torn.as_ref().map(|torn| torn.file.path.to_string());
-        Ok(Output::done(Appended { engine: self.engine, events, lines: state.size, root: state.root, torn }))
+        Ok(Output::done(Appended::new(self.engine, &state)))
     }
 }
 
@@ -186,8 +217,8 @@ fn ledger_of(key: &NoteKey) -> Result<LedgerId, CliError> {
 
 impl Human for Appended {
     fn human(&self, page: &mut Page) {
-        page.write(Style::Strong, "appended");
-        page.line(&format!(" {} events to {}", self.events, self.engine));
+        page.write(Style::Strong, "signed");
+        page.line(&format!(" {} events of {}", self.events, self.engine));
         page.field("lines", self.lines);
         page.field("root", self.root);
         page.field_if("torn", self.torn.as_ref());

@@ -15,6 +15,7 @@ use zip::{CompressionMethod, DateTime};
 
 use crate::error::VaultError;
 use crate::export::{SUMS, exact};
+use crate::outside::NewFile;
 use crate::system::SystemEntropy;
 
 /// Most files in an archive: as many seals, anchors and artifacts as a vault of a million rows may have.
@@ -39,21 +40,12 @@ pub(super) fn options() -> SimpleFileOptions {
         .large_file(true)
 }
 
-/// An archive being written: a temporary file beside its place, renamed when it is whole.
+/// An archive being written: a new file, which gets its name when it is whole.
 pub(super) struct Packer {
     zip: ZipWriter<Target>,
     sums: BTreeMap<String, Sha256Digest>,
     out: PathBuf,
-    temporary: Temporary,
-}
-
-/// A file that goes when this does; renaming it away takes it out of reach.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    new: NewFile,
 }
 
 /// The file below the zip writer. Once a write failed it takes the rest and drops it: the zip writer finishes the archive
@@ -113,13 +105,9 @@ impl Seek for Target {
 
 impl Packer {
     pub(super) fn create(out: &Path) -> Result<Self, VaultError> {
-        let mut name = out.file_name().unwrap_or_default().to_owned();
-        name.push(".tmp");
-        let path = out.with_file_name(name);
-        let file = File::create(&path).map_err(|source| VaultError::File { path: path.clone(), source })?;
+        let (new, file) = NewFile::create(out).map_err(|source| VaultError::File { path: out.to_owned(), source })?;
         let target = Target { file: BufWriter::new(file), at: 0, fault: None };
-        let temporary = Temporary(path);
-        Ok(Self { zip: ZipWriter::new(target), sums: BTreeMap::new(), out: out.to_owned(), temporary })
+        Ok(Self { zip: ZipWriter::new(target), sums: BTreeMap::new(), out: out.to_owned(), new })
     }
 
     /// Adds an entry whose content `write` hands over piece by piece.
@@ -154,8 +142,8 @@ impl Packer {
         self.add_bytes(SUMS, sums.as_bytes())?;
         let fault = |source| VaultError::File { path: self.out.clone(), source };
         self.zip.finish().map_err(io::Error::from).and_then(Target::finish).map_err(fault)?;
-        let (digest, size) = hash_file(&self.temporary.0).map_err(fault)?;
-        fs::rename(&self.temporary.0, &self.out).map_err(fault)?;
+        let (digest, size) = hash_file(self.new.temporary()).map_err(fault)?;
+        self.new.finish().map_err(fault)?;
         Ok((digest, size))
     }
 }

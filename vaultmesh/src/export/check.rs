@@ -15,7 +15,7 @@ use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_ledger::files::DATABASE_FILE;
-use vm_ledger::{LOCK_FILE, Ledger, LedgerError, Patience, Restored, restore};
+use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, VaultDir, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
@@ -91,16 +91,23 @@ fn rebuild(unpacked: &Unpacked, manifest: &Manifest, vault: &Path) -> Result<(Re
     }
     let notes = notes.into_iter().map(|(_, note)| note);
     let patience = Patience { command: "import".to_owned(), ..Patience::default() };
-    let restored = restore(vault, rows, notes, &patience, SystemClock.now())?;
-    check_manifest(manifest, &restored, vault)?;
-    copy_files(unpacked, &files, vault)?;
+    let mut fault = None;
+    let beside = |dir: &VaultDir, restored: &Restored| {
+        let done = check_manifest(manifest, restored).and_then(|()| copy_files(unpacked, &files, dir));
+        // What failed is told by the import itself.
+        done.map_err(|error| fault.insert(error).to_string().into())
+    };
+    let restored = restore(vault, rows, notes, beside, &patience, SystemClock.now());
+    let restored = match fault {
+        Some(fault) => return Err(fault),
+        None => restored?,
+    };
     Ok((restored, u64::try_from(files.len()).unwrap_or(u64::MAX)))
 }
 
 /// The manifest is signed by nobody: whatever it says must be what the vault says.
-fn check_manifest(manifest: &Manifest, restored: &Restored, vault: &Path) -> Result<(), VaultError> {
-    let log_key = Ledger::open_read(vault)?.genesis()?.log_key();
-    let key = NoteKey::new(restored.ledger.origin(), log_key).map_err(VaultError::Key)?;
+fn check_manifest(manifest: &Manifest, restored: &Restored) -> Result<(), VaultError> {
+    let key = NoteKey::new(restored.ledger.origin(), restored.log_key).map_err(VaultError::Key)?;
     let found = match manifest {
         Manifest { ledger, .. } if *ledger != restored.ledger => "names another ledger",
         Manifest { key: claimed, .. } if *claimed != key => "names another key",
@@ -143,19 +150,12 @@ fn is_scroll(name: &str) -> bool {
     paths.into_iter().flatten().any(|path| path.as_str() == name)
 }
 
-/// Copies files into the vault, each synced. The database stands already; a file that is missing after a crash is found
-/// by verification, and the import is begun again in another folder.
-fn copy_files(unpacked: &Unpacked, names: &[String], vault: &Path) -> Result<(), VaultError> {
+/// Copies files into the vault, each durable before the rows that name it are.
+fn copy_files(unpacked: &Unpacked, names: &[String], vault: &VaultDir) -> Result<(), VaultError> {
     for name in names {
-        let (from, to) = (unpacked.path(name), vault.join(name));
-        let copy = || -> std::io::Result<()> {
-            if let Some(parent) = to.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            std::fs::copy(&from, &to)?;
-            File::open(&to)?.sync_all()
-        };
-        copy().map_err(|source| VaultError::File { path: to.clone(), source })?;
+        let path = unpacked.path(name);
+        let mut file = File::open(&path).map_err(|source| VaultError::File { path, source })?;
+        vault.place(&name.parse().map_err(VaultError::Path)?, &mut file).map_err(VaultError::VaultFile)?;
     }
     Ok(())
 }

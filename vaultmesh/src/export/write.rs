@@ -33,10 +33,10 @@ pub struct Exported {
 
 const VERIFY_TEXT: &str = include_str!("VERIFY.txt");
 
-/// Exports the whole vault to `out`. The openings of commitments stay behind: they are secret.
+/// Exports the whole vault to the new file `out`, durably. The openings of commitments stay behind: they are secret.
 ///
 /// # Errors
-/// [`VaultError`]; a row that cannot be read is not left out silently.
+/// [`VaultError`]; a row that cannot be read is not left out silently, and a file that is there stays.
 pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError> {
     let view = reader.view();
     let size = view.size().map_err(VaultError::View)?;

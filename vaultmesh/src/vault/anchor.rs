@@ -11,10 +11,10 @@ use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
-use vm_core::record::{RowHeader, SystemKind};
+use vm_core::record::{Appended, RowHeader, SystemKind};
 use vm_core::verdict::{Report, Verdict};
 use vm_core::view::{RowState, Visit};
-use vm_ledger::AnchorEvidence;
+use vm_ledger::{AnchorEvidence, FileError, LedgerError};
 
 use crate::error::VaultError;
 use crate::read::Reader;
@@ -105,6 +105,37 @@ impl Vault {
         self.record_token(&target, &token, report, verified.as_ref())
     }
 
+    /// Records the token as the `number`th of its seal.
+    fn record_as(
+        &mut self,
+        target: &Target,
+        number: usize,
+        token: &[u8],
+        verified: Option<&VerifiedAnchor>,
+    ) -> Result<(VaultPath, Appended), VaultError> {
+        let file_name = format!("{number}.tst");
+        let path: VaultPath = format!("anchors/{}/{file_name}", target.seal_id).parse().map_err(VaultError::Path)?;
+        let meta = match verified {
+            Some(verified) => {
+                let record = AnchorRecord::in_file(target.seal_id, verified, token, path.as_str());
+                record.and_then(|record| record.to_value()).map_err(VaultError::Evidence)?
+            }
+            None => Value::Null,
+        };
+        let evidence = AnchorEvidence {
+            seal: target.seal_id,
+            imprint: target.digest,
+            rail: Rail::Rfc3161.as_str(),
+            file_name: &file_name,
+            bytes: token,
+            meta,
+        };
+        let trace = self.mint_trace();
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let (permit, now) = (self.permit::<act::Anchor>()?, self.now());
+        Ok((path, self.ledger.record_anchor(&permit, header, &evidence, now)?))
+    }
+
     /// What a verifier of this vault may believe to begin with: its key, and the local authority.
     ///
     /// # Errors
@@ -139,27 +170,14 @@ impl Vault {
         if report.verdict() == Verdict::Contradicted || report.checks().is_empty() {
             return Err(VaultError::AnchorRefused { report: Box::new(report) });
         }
-        let file_name = format!("{}.tst", target.anchors);
-        let path: VaultPath = format!("anchors/{}/{file_name}", target.seal_id).parse().map_err(VaultError::Path)?;
-        let meta = match verified {
-            Some(verified) => {
-                let record = AnchorRecord::in_file(target.seal_id, verified, token, path.as_str());
-                record.and_then(|record| record.to_value()).map_err(VaultError::Evidence)?
+        // A writer that died before the row, or one at work beside us, may have taken the next name.
+        let mut number = target.anchors;
+        let (path, appended) = loop {
+            match self.record_as(target, number, token, verified) {
+                Err(VaultError::Ledger(LedgerError::File(FileError::Exists { .. }))) => number += 1,
+                other => break other?,
             }
-            None => Value::Null,
         };
-        let evidence = AnchorEvidence {
-            seal: target.seal_id,
-            imprint: target.digest,
-            rail: Rail::Rfc3161.as_str(),
-            file_name: &file_name,
-            bytes: token,
-            meta,
-        };
-        let trace = self.mint_trace();
-        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
-        let (permit, now) = (self.permit::<act::Anchor>()?, self.now());
-        let appended = self.ledger.record_anchor(&permit, header, &evidence, now)?;
         Ok(Anchored {
             seal_id: target.seal_id,
             path,

@@ -1,10 +1,12 @@
 //! Scrolls: an engine's own events, signed line by line.
 
 use serde_json::Value;
-use vm_core::capability::act;
-use vm_core::id::{EngineName, RowId};
+use vm_core::capability::{Permit, act};
+use vm_core::id::{EngineName, RowId, TraceId};
+use vm_core::instant::Instant;
+use vm_core::key::SigningIdentity;
 use vm_core::record::{RowHeader, Table};
-use vm_ledger::{ScrollEvent, ScrollState, ScrollWriter};
+use vm_ledger::{ScrollError, ScrollEvent, ScrollState, ScrollWriter, TornTail};
 
 use crate::error::VaultError;
 use crate::keys::Role;
@@ -12,7 +14,7 @@ use crate::vault::{Common, Vault};
 
 impl Vault {
     /// Appends `events` to the scroll of `engine` and signs its new root. Events pass the redaction policy like any
-    /// payload. What a crash had left torn is set aside first, and that is recorded.
+    /// payload. What a crash had left torn is recorded and set aside first.
     ///
     /// # Errors
     /// [`VaultError`]: a scroll that is shorter than its root, or holds lines nobody signed, is not written to.
@@ -34,16 +36,62 @@ impl Vault {
             self.ledger.keep_openings(id, redaction.openings(), now)?;
             lines.push(ScrollEvent { id, event });
         }
+        let epoch = self.ledger.epoch();
+        let append = |writer: &mut ScrollWriter<'_>| writer.append(&permit, &lines, trace, epoch, now);
+        self.write_scroll(engine, &permit, trace, now, append)
+    }
+
+    /// Signs lines of a scroll that nobody signed, as a crash between lines and root leaves them: whoever calls this
+    /// vouches for them. Where there are none, nothing is written.
+    ///
+    /// # Errors
+    /// As [`Vault::scroll`], but for unsigned lines.
+    pub fn adopt_scroll(&mut self, engine: &EngineName) -> Result<ScrollState, VaultError> {
+        let permit = self.permit::<act::Record>()?;
+        let (trace, now, epoch) = (self.mint_trace(), self.now(), self.ledger.epoch());
+        self.write_scroll(engine, &permit, trace, now, |writer| writer.adopt(&permit, epoch, now))
+    }
+
+    /// Writes to a scroll. What a crash had left torn is kept apart and on record before it is cut off.
+    fn write_scroll(
+        &mut self,
+        engine: &EngineName,
+        permit: &Permit<act::Record>,
+        trace: TraceId,
+        now: Instant,
+        write: impl FnOnce(&mut ScrollWriter<'_>) -> Result<ScrollState, ScrollError>,
+    ) -> Result<ScrollState, VaultError> {
         let signer = self.keys.identity(Role::Log)?;
-        let patience = self.sources.patience.clone();
-        let (ledger, epoch) = (self.ledger.id(), self.ledger.epoch());
-        let mut writer = ScrollWriter::new(self.ledger.files(), ledger, engine.clone(), &signer, patience)
-            .map_err(VaultError::Scroll)?;
-        let state = writer.append(&permit, &lines, trace, epoch, now).map_err(VaultError::Scroll)?;
+        let torn = self.scroll_writer(engine, &signer)?.keep_torn(permit, self.ledger.epoch(), now);
+        if let Some(torn) = torn.map_err(VaultError::Scroll)? {
+            self.record_torn(permit, &torn, trace, now)?;
+        }
+        let state = write(&mut self.scroll_writer(engine, &signer)?).map_err(VaultError::Scroll)?;
         if let Some(torn) = &state.torn {
-            let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
-            self.ledger.record_recovery(&permit, header, torn, now)?;
+            // Another writer may have died since.
+            self.record_torn(permit, torn, trace, now)?;
         }
         Ok(state)
+    }
+
+    fn scroll_writer<'a>(
+        &'a self,
+        engine: &EngineName,
+        signer: &'a SigningIdentity,
+    ) -> Result<ScrollWriter<'a>, VaultError> {
+        let (files, ledger, patience) = (self.ledger.files(), self.ledger.id(), self.sources.patience.clone());
+        ScrollWriter::new(files, ledger, engine.clone(), signer, patience).map_err(VaultError::Scroll)
+    }
+
+    fn record_torn(
+        &mut self,
+        permit: &Permit<act::Record>,
+        torn: &TornTail,
+        trace: TraceId,
+        now: Instant,
+    ) -> Result<(), VaultError> {
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        self.ledger.record_recovery(permit, header, torn, now)?;
+        Ok(())
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::crash::random::Random;
@@ -210,7 +212,8 @@ impl Disk {
         random: &mut Random,
         contents: &mut BTreeMap<usize, Vec<u8>>,
     ) -> Result<(), Failure> {
-        fs::create_dir_all(dir).map_err(Failure::io(dir))?;
+        // Modes are not modelled; keys must be closed to others.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Failure::io(dir))?;
         let Some(Node::Folder { names }) = self.nodes.get(at) else { return Ok(()) };
         for (name, stood) in names {
             let chosen = match fate {
@@ -224,7 +227,9 @@ impl Disk {
                 Some(Node::File { synced, since }) => {
                     // A file with two names has one content.
                     let data = contents.entry(node).or_insert_with(|| survive(synced, since, fate, random));
-                    fs::write(&path, data).map_err(Failure::io(&path))?;
+                    let mut options = fs::OpenOptions::new();
+                    let file = options.write(true).create_new(true).mode(0o600).open(&path);
+                    file.and_then(|mut file| file.write_all(data)).map_err(Failure::io(&path))?;
                 }
                 _ => self.write_folder(node, &path, fate, random, contents)?,
             }

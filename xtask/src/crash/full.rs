@@ -82,6 +82,8 @@ fn one(part: &mut Part, site: &Site, memory: &mut Memory) -> Result<bool, Failur
         return Err(site.wrong(&format!("`{}` {told}", args.join(" "))));
     }
     site.check(memory, true)?;
+    // An export is no part of the vault, and would fill the disk.
+    let _ = fs::remove_file(site.dir().join(&out));
     let mut again = site.run(args, None)?;
     if again.error() == "scroll-unsigned-tail" {
         site.must(&["scroll", "adopt", "planner"], None)?;
@@ -91,7 +93,6 @@ fn one(part: &mut Part, site: &Site, memory: &mut Memory) -> Result<bool, Failur
         return Err(site.wrong(&format!("`{}` does not go on: {}", args.join(" "), again.told())));
     }
     memory.hear(&again.out);
-    // An export is no part of the vault, and would fill the disk.
     let _ = fs::remove_file(site.dir().join(&out));
     site.check(memory, false)?;
     Ok(refused)

@@ -17,7 +17,7 @@ const USUAL: [&str; 5] = ["rollback-not-excluded", "seal-missing", "seal-unancho
 /// What it may say as well of a vault whose last command was cut off: lines of a scroll that nobody signed.
 const CUT: &str = "scroll-unsigned-tail";
 /// What every command may say of a vault whose `init` or `import` did not come to an end.
-const NO_VAULT: [&str; 3] = ["vault-absent", "not-a-ledger", "genesis"];
+const NO_VAULT: [&str; 2] = ["vault-absent", "ledger-not-a-ledger"];
 
 /// A folder with a vault, its keys, and files beside them.
 #[derive(Clone, Debug)]
