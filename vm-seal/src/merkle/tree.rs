@@ -107,18 +107,15 @@ impl Tree {
     /// Siblings on the path from the leaf at `index` up to the root of the whole tree.
     fn path(&self, index: usize) -> Vec<RootHash> {
         let border = self.border.get_or_init(|| self.right_border());
-        let mut path = Vec::with_capacity(border.len());
-        if let Some(sibling) = self.leaves.get(index ^ 1) {
-            path.push(sibling.to_root());
-        }
-        // Above the leaves; `border` is as long as the tree is high, so what lies beyond the rows is on the border.
-        for (above, last) in border.iter().enumerate() {
-            let sibling = (index >> (above + 1)) ^ 1;
-            let row = self.rows.get(above).map_or(&[][..], Vec::as_slice);
-            match row.get(sibling) {
-                Some(hash) => path.push(*hash),
+        let mut path = Vec::with_capacity(border.len() + 1);
+        path.extend(self.leaves.get(index ^ 1).copied().map(LeafHash::to_root));
+        let mut index = index;
+        for (row, last) in self.rows.iter().zip(border) {
+            index >>= 1;
+            match row.get(index ^ 1) {
+                Some(sibling) => path.push(*sibling),
                 // The border stands behind the last complete subtree of its row.
-                None if sibling == row.len() => path.extend(*last),
+                None if index ^ 1 == row.len() => path.extend(*last),
                 None => {}
             }
         }
