@@ -25,6 +25,7 @@ mod write;
 
 pub use fast::Canonicalizer;
 pub use serde_json::Value;
+pub(crate) use write::write_string;
 pub use write::write_value;
 
 use crate::error::CanonicalError;

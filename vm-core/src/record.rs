@@ -26,8 +26,6 @@ use crate::error::RecordError;
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
 
-pub(crate) use leaf::write_text;
-
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
 pub use system::{ArtifactKind, Genesis, SystemKind};
 pub use typed::{

@@ -17,7 +17,6 @@ mod policy;
 mod readable;
 mod redactor;
 mod tree;
-mod write;
 
 use core::fmt;
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::canonical;
+use crate::canonical::{self, write_string};
 use crate::error::RecordError;
 use crate::record::{Cell, Column, ROW_FORMAT, SCHEMA, StoredRow, Table};
 
@@ -71,7 +71,7 @@ fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
             }
         }
         Cell::Real(real) => out.extend_from_slice(ryu_js::Buffer::new().format(*real).as_bytes()),
-        Cell::Text(text) => write_text(text, out),
+        Cell::Text(text) => write_string(text, out),
         Cell::Blob(bytes) => {
             out.push(b'"');
             let mut digits = [0; 64];
@@ -90,61 +90,6 @@ fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
 fn write_integer(integer: i64, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = write!(out, "{integer}");
-}
-
-/// A JSON string by RFC 8785, section 3.2.2.2: short escapes where JSON has them, `\u00xx` for the other controls, the
-/// rest as it is.
-pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some((word, after)) = rest.split_first_chunk() {
-        // Copying all of a word is cheaper than copying what counts of it.
-        out.extend_from_slice(word);
-        let plain = plain_bytes(u64::from_le_bytes(*word));
-        rest = match word.split_at(plain) {
-            (_, []) => after,
-            (_, [stop, put_back @ ..]) => {
-                out.truncate(out.len() - put_back.len() - 1);
-                write_escape(*stop, out);
-                rest.get(plain + 1..).unwrap_or_default()
-            }
-        };
-    }
-    for byte in rest {
-        match byte {
-            0x00..=0x1f | b'"' | b'\\' => write_escape(*byte, out),
-            _ => out.push(*byte),
-        }
-    }
-    out.push(b'"');
-}
-
-/// How many bytes of `word`, from the lowest, stand before the first that must be escaped; 8 where there is none.
-#[expect(clippy::as_conversions, reason = "a number up to 8; usize::try_from is no const function")]
-const fn plain_bytes(word: u64) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // A byte below 0x21 sets its top bit when 0x21 is taken from it; a quotation mark, 0x22, is first made 0x20, and what
-    // was below 0x20 stays so. Bytes above the first one found may be wrong, for what was borrowed from them.
-    let low = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-    let backslashes = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-    let stops = (low | backslashes) & !word & (ONES * 0x80);
-    (stops.trailing_zeros() / 8) as usize
-}
-
-fn write_escape(byte: u8, out: &mut Vec<u8>) {
-    let letter = match byte {
-        b'"' | b'\\' => byte,
-        0x08 => b'b',
-        0x09 => b't',
-        0x0a => b'n',
-        0x0c => b'f',
-        0x0d => b'r',
-        control => {
-            let _ = write!(out, "\\u{control:04x}");
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', letter]);
 }
 
 #[cfg(test)]
@@ -189,7 +134,7 @@ mod tests {
         let text: String =
             (0..=0x300).filter_map(char::from_u32).chain(['\u{2028}', '\u{ffff}', '\u{1f600}']).collect();
         let mut out = Vec::new();
-        write_text(&text, &mut out);
+        write_string(&text, &mut out);
         assert_eq!(out, canonical::to_bytes(&Value::from(text)).unwrap());
     }
 
@@ -200,7 +145,7 @@ mod tests {
                 for stop in ['"', '\\', '\n', '\u{1}', '\u{7f}', 'é'] {
                     let text: String = (0..length).map(|at| if at == place { stop } else { 'x' }).collect();
                     let mut out = b"before".to_vec();
-                    write_text(&text, &mut out);
+                    write_string(&text, &mut out);
                     assert_eq!(out[6..], canonical::to_bytes(&Value::from(text)).unwrap());
                 }
             }

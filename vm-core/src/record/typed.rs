@@ -308,14 +308,8 @@ impl ProofArtifact {
             }
             (None, None) => return Err(RecordError::Phase),
         };
-        let own = vec![
-            word(self.kind.as_str()),
-            path,
-            count(size),
-            Cell::Text(sha256.to_hex()),
-            blake3,
-            row(self.subject),
-        ];
+        let own =
+            vec![word(self.kind.as_str()), path, count(size), Cell::Text(sha256.to_hex()), blake3, row(self.subject)];
         let meta = meta(self.meta);
         Ok(RowDraft::new(Table::ProofArtifacts, self.header, own, meta, redaction, self.kind.is_reserved()))
     }

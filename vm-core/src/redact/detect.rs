@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn every_token_is_found_wherever_it_stands() {
-        for (mark, prefix, len) in PREFIXES.iter().flat_map(|(mark, known)| known.iter().map(|(p, l)| (*mark, *p, *l))) {
+        for (mark, prefix, len) in PREFIXES.iter().flat_map(|(mark, known)| known.iter().map(|(p, l)| (*mark, *p, *l)))
+        {
             assert!(prefix.as_bytes().contains(&mark) && len >= SHORTEST, "{prefix}");
             let token = format!("{prefix}{}", "a".repeat(len - prefix.len()));
             for before in 0..70 {

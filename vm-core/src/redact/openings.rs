@@ -19,7 +19,7 @@ use crate::canonical;
 use crate::digest::{Commitment, hex_of};
 use crate::error::CanonicalError;
 use crate::id::RowId;
-use crate::redact::{COMMITMENT_FORMAT, Salt, commit, write};
+use crate::redact::{COMMITMENT_FORMAT, Salt, commit};
 
 /// What opens one commitment: its place, its salt and, unless whoever checks brings it along, its value.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -112,17 +112,23 @@ impl Openings {
             commit(row, pointer, &salt, value)?;
             self.deep = true;
         }
-        self.text.extend_from_slice(if self.text.is_empty() { b"[{\"pointer\":" } else { b",{\"pointer\":" });
-        let pointer = self.piece(|text| write::string(pointer, text));
+        let start = self.text.len();
+        self.text.extend_from_slice(if start == 0 { b"[{\"pointer\":" } else { b",{\"pointer\":" });
+        let pointer = self.piece(|text| canonical::write_string(pointer, text));
         self.text.extend_from_slice(b",\"salt\":\"");
         let digits = self.piece(|text| text.extend_from_slice(&hex_of(&salt.0)));
         self.text.push(b'"');
         let end = self.text.len();
         self.text.extend_from_slice(b",\"value\":");
+        let mut written = Ok(());
         let value = self.piece(|text| match content {
-            Content::Json { value, .. } => write::value(value, text),
-            Content::Text(string) => write::string(string, text),
+            Content::Json { value, .. } => written = canonical::write_value(value, text),
+            Content::Text(string) => canonical::write_string(string, text),
         });
+        if let Err(error) = written {
+            self.text.truncate(start);
+            return Err(error);
+        }
         let commitment = self.digest(row, &pointer, &digits, &value);
         if !keep {
             // It was only written to be hashed.

@@ -9,8 +9,8 @@ use crate::error::CanonicalError;
 use crate::id::RowId;
 use crate::record::Table;
 use crate::redact::{
-    Handling, KnownSecrets, Pattern, Policy, Redacted, RedactedText, Redactor, Rule, SEALED, Salt,
-    SecretDetector, commit,
+    Handling, KnownSecrets, Pattern, Policy, Redacted, RedactedText, Redactor, Rule, SEALED, Salt, SecretDetector,
+    commit,
 };
 use crate::source::Entropy;
 use crate::source::hazmat::CountingEntropy;
@@ -138,7 +138,6 @@ impl Readable<'_> {
     }
 }
 
-
 fn holds_sealed(value: &Value) -> bool {
     match value {
         Value::Object(members) => members.contains_key(SEALED) || members.values().any(holds_sealed),
@@ -149,11 +148,31 @@ fn holds_sealed(value: &Value) -> bool {
 
 const ROW: RowId = RowId::from_bytes([7; 16]);
 const NAMES: &[&str] = &[
-    "a", "b", "c", "", "*", "0", "a/b", "x~1", "é", "\u{1f602}", "\u{fb33}", "token", "PIN", SEALED, "\"q\"\n",
+    "a",
+    "b",
+    "c",
+    "",
+    "*",
+    "0",
+    "a/b",
+    "x~1",
+    "é",
+    "\u{1f602}",
+    "\u{fb33}",
+    "token",
+    "PIN",
+    SEALED,
+    "\"q\"\n",
     "ghp_0123456789abcdefghijABCDEFGHIJ012345",
 ];
 const TEXTS: &[&str] = &[
-    "", "plain", "\u{0}\"\\ é\u{1f600}", "sk-0123456789abcdefghij", "Bearer abcdefghijklmnop", "$sealed", "AKIAIOSFODNN7EXAMPLE",
+    "",
+    "plain",
+    "\u{0}\"\\ é\u{1f600}",
+    "sk-0123456789abcdefghij",
+    "Bearer abcdefghijklmnop",
+    "$sealed",
+    "AKIAIOSFODNN7EXAMPLE",
 ];
 
 /// What is asked of a redactor, in order.

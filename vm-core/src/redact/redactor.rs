@@ -11,7 +11,7 @@ use crate::id::RowId;
 use crate::record::Table;
 use crate::redact::openings::{Content, Openings};
 use crate::redact::tree::{Place, Tree};
-use crate::redact::{Handling, Policy, Redacted, RedactedText, Redaction, SEALED, Salt, SecretDetector, write};
+use crate::redact::{Handling, Policy, Redacted, RedactedText, Redaction, SEALED, Salt, SecretDetector};
 use crate::source::Entropy;
 
 /// Redacts the payloads of one row.
@@ -196,13 +196,10 @@ impl<'a> Redactor<'a> {
                 Ok(())
             }
             Value::String(text) if kept && !self.note_secret(key, text) => {
-                write::string(text, out);
+                canonical::write_string(text, out);
                 Ok(())
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) if kept => {
-                write::value(value, out);
-                Ok(())
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) if kept => canonical::write_value(value, out),
             Value::String(text) if kept => self.seal(Content::Text(text), out),
             _ => self.seal_noted(key, value, plain, out),
         }
@@ -215,14 +212,14 @@ impl<'a> Redactor<'a> {
         plain: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), CanonicalError> {
-        if !write::in_order(members) {
+        if !in_order(members) {
             return self.unordered(spot, members, plain, out);
         }
         let mut separator = b'{';
         for (name, member) in members {
             out.push(separator);
             separator = b',';
-            write::string(name, out);
+            canonical::write_string(name, out);
             out.push(b':');
             self.below(spot, |pointer| push_token(pointer, name), Some(name), member, plain, out)?;
         }
@@ -241,7 +238,7 @@ impl<'a> Redactor<'a> {
         let mut written = Vec::with_capacity(members.len());
         for (name, member) in members {
             let mut text = Vec::new();
-            write::string(name, &mut text);
+            canonical::write_string(name, &mut text);
             text.push(b':');
             self.below(spot, |pointer| push_token(pointer, name), Some(name), member, plain, &mut text)?;
             written.push((name, text));
@@ -366,6 +363,12 @@ impl Survey {
             }
         }
     }
+}
+
+/// Whether the members of a map stand in canonical order: it holds them by code point, the canonical form by UTF-16 unit,
+/// and the two differ only where a name reaches beyond U+FFFF.
+fn in_order(members: &Map<String, Value>) -> bool {
+    members.keys().all(|name| name.bytes().all(|byte| byte < 0xf0))
 }
 
 /// Appends one reference token (RFC 6901, section 3).

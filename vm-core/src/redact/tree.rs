@@ -140,8 +140,7 @@ mod tests {
     #[test]
     fn patterns_of_odd_forms_mean_what_they_mean_alone() {
         for odd in ["", "/", "a", "a/b", "//", "/a/"] {
-            let rule =
-                Rule { table: Table::McpCalls, name: None, keep: vec![Pattern::new(odd)], shape: Vec::new() };
+            let rule = Rule { table: Table::McpCalls, name: None, keep: vec![Pattern::new(odd)], shape: Vec::new() };
             let (tree, policy) = (Tree::new(&rule), Policy::new(vec![rule]).unwrap());
             for pointer in ["/", "/a", "/b", "//", "/a/", "/a/b"] {
                 assert_eq!(handling(&tree, pointer), policy.handling(Table::McpCalls, "x", pointer), "{odd} {pointer}");
