@@ -139,6 +139,12 @@ impl TsaEntry {
         self.independent
     }
 
+    /// Path of its root certificate below the vault, where it is a file.
+    #[must_use]
+    pub fn root_path(&self) -> Option<VaultPath> {
+        self.root.as_deref().and_then(|root| root.parse().ok())
+    }
+
     /// Its root certificate, PEM: inline, or from the file below `vault`.
     ///
     /// # Errors

@@ -36,6 +36,12 @@ impl TomlFault {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// A backup could not be made.
+    #[error("backup")]
+    Backup(#[source] vm_ledger::BackupError),
+    /// A seal over no row is most often a selection that was mistyped.
+    #[error("no row is selected")]
+    SealEmpty,
     /// The operating system gives no random bytes.
     #[error("the operating system gives no random bytes")]
     Entropy(#[source] getrandom::Error),

@@ -3,7 +3,7 @@
 use std::io;
 
 use vm_core::view::FileFault;
-use vm_ledger::error::{LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
+use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 
 use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 
@@ -58,6 +58,8 @@ impl VaultError {
             Self::VaultFile(error) => error.code(),
             Self::Scroll(error) => error.code(),
             Self::Openings(error) => error.code(),
+            Self::Backup(error) => error.code(),
+            Self::SealEmpty => "seal-empty",
             Self::Proof(error) => error.code(),
             Self::Selection(error) => error.code(),
             Self::Capture(error) => error.code(),
@@ -96,6 +98,7 @@ impl VaultError {
             Self::Line { source, .. } => return source.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
             Self::VaultFile(error) => error.is_machine(),
+            Self::Backup(error) => error.is_machine(),
             Self::Scroll(error) => error.is_machine(),
             Self::Proof(error) => matches!(error, ProofFault::Store(_)),
             Self::Capture(error) => error.is_machine(),
@@ -120,6 +123,7 @@ impl VaultError {
             | Self::Config(_)
             | Self::Path(_)
             | Self::Openings(_)
+            | Self::SealEmpty
             | Self::Selection(_)
             | Self::Session(_)
             | Self::ScrollUnsound { .. }
@@ -178,6 +182,11 @@ impl VaultError {
             Self::Scroll(ScrollError::UnsignedTail { .. }) => ADOPT_REMEDY,
             Self::Scroll(error) if error.is_machine() => DISK_REMEDY,
             Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
+            Self::Backup(BackupError::Exists { .. }) => "Choose another name, or move what is there away.",
+            Self::Backup(BackupError::Ledger(error)) => ledger_remedy(error),
+            Self::Backup(BackupError::File(error)) if !error.is_machine() => FILE_REMEDY,
+            Self::Backup(_) => DISK_REMEDY,
+            Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
             Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
             Self::Selection(_) => "Correct what is to be sealed; nothing was.",

@@ -5,6 +5,7 @@
 //!
 //! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`).
 
+pub mod backup;
 pub mod chain;
 pub mod config;
 pub mod demo;

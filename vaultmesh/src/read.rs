@@ -12,7 +12,7 @@ use vm_core::record::{Cell, Genesis, StoredRow, Table};
 use vm_core::view::{
     EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, ViewError, Visit,
 };
-use vm_ledger::{Ledger, Snapshot, VaultDir};
+use vm_ledger::{Ledger, Snapshot, StillFiles};
 
 use crate::error::VaultError;
 use crate::vault::Place;
@@ -86,7 +86,7 @@ impl Reader {
 
     /// The files.
     #[must_use]
-    pub const fn files(&self) -> &VaultDir {
+    pub const fn files(&self) -> &StillFiles {
         self.snapshot.files()
     }
 

@@ -243,3 +243,20 @@ fn an_authority_that_cannot_be_reached_is_the_machines_fault() {
     assert_eq!(json["error"]["code"], "anchor-refused");
     assert_eq!(home.log_size(), size);
 }
+
+#[test]
+fn a_seal_over_no_row_is_made_only_where_it_is_asked_for() {
+    let home = Home::with_vault();
+    let size = home.log_size();
+    let nothing = ["seal", "create", "--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00Z"];
+    let ran = home.json(&nothing).expect(2);
+    assert_eq!(ran.json()["error"]["code"], "seal-empty");
+    assert!(ran.json()["error"]["remedy"].as_str().unwrap().contains("--allow-empty"));
+    let unknown = ["seal", "create", "--trace", "01900000-0000-7000-8000-0000000000ff"];
+    assert_eq!(home.json(&unknown).expect(2).json()["error"]["code"], "seal-empty");
+    assert_eq!(home.log_size(), size, "nothing was recorded");
+    assert!(!home.path("vault/seals").exists());
+    let ran = home.json(&[&nothing[..], &["--allow-empty"]].concat()).expect(0);
+    assert_eq!(ran.json()["result"]["leaves"], 0);
+    assert_eq!(home.log_size(), size + 1);
+}

@@ -119,6 +119,18 @@ fn harden(conn: &Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Says that the file of `dir` ends within a page, which SQLite would read as zeros from there on. While a write-ahead log
+/// stands beside it, the end may be one that a checkpoint is about to write.
+pub(crate) fn torn_end(conn: &Connection, dir: &VaultDir) -> Result<Option<String>, LedgerError> {
+    let path = dir.path().join(DATABASE_FILE);
+    let page: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page = u64::try_from(page).unwrap_or(1).max(1);
+    let length = || std::fs::metadata(&path).map_or(0, |file| file.len());
+    // Asked again after the log was looked for: it may have been written back and removed between.
+    let torn = length() % page != 0 && !has_wal(&path) && length() % page != 0;
+    Ok(torn.then(|| format!("{DATABASE_FILE} ends within a page: {} bytes, {page} a page", length())))
+}
+
 fn has_wal(path: &Path) -> bool {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");

@@ -3,6 +3,7 @@
 //! `is_machine` says whether the machine failed (exit 4: nothing acknowledged was lost, a retry may help) or whether
 //! what was asked for, or found, is at fault (exit 2: nothing was written).
 
+mod backup;
 mod file;
 mod group;
 mod openings;
@@ -22,6 +23,7 @@ use vm_seal::error::CheckpointError;
 
 use crate::lock::LockHolder;
 
+pub use backup::BackupError;
 pub use file::FileError;
 pub use group::GroupFailure;
 pub use openings::OpeningsError;

@@ -25,7 +25,9 @@ use crate::error::FileError;
 use crate::lock::LOCK_FILE;
 
 use handle::{Temporary, check_regular, create_temporary, fault, names, open_folder, open_regular, private, sync};
-use hash::{artifact, artifact_of, digests, hash, pump};
+use hash::{artifact, artifact_of, digests, hash};
+
+pub(crate) use hash::pump;
 
 /// Name of the database below the vault.
 pub const DATABASE_FILE: &str = "ledger.db";
@@ -176,6 +178,28 @@ impl VaultDir {
         }
         self.replace(path, bytes)?;
         Ok(written)
+    }
+
+    /// Writes a new file of what `pour` hands over, which is none where it fails. Durable when this returns. Gives
+    /// SHA-256 and length.
+    pub(crate) fn write_streamed(
+        &self,
+        path: &VaultPath,
+        pour: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<(), FileError>) -> Result<(), FileError>,
+    ) -> Result<(Sha256Digest, u64), FileError> {
+        let (folder, name) = self.folder_of(path)?;
+        let (temporary, mut file) = create_temporary(&folder, path.as_str())?;
+        let guard = Temporary::new(&folder, &temporary);
+        let fault = |source| FileError::io(path.as_str(), source);
+        let mut hasher = StreamHasher::new();
+        pour(&mut |piece| {
+            hasher.update(piece);
+            file.write_all(piece).map_err(fault)
+        })?;
+        file.sync_all().map_err(fault)?;
+        guard.rename_to(&folder, name, path.as_str())?;
+        let (sha256, _, size) = hasher.finish();
+        Ok((sha256, size))
     }
 
     /// Writes a file in place of whatever regular file has its name. Durable when this returns; until then the old

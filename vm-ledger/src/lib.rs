@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod append;
+mod backup;
 mod connection;
 pub mod error;
 mod feed;
@@ -21,11 +22,13 @@ mod rows;
 mod schema;
 pub mod scroll;
 mod snapshot;
+mod still;
 mod system;
 mod tiles;
 mod unlogged;
 
-pub use error::{FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
+pub use backup::{BackedUp, Plan, backup};
+pub use error::{BackupError, FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;
 pub use group::{GROUP_ROWS, LINE_MAX, SharedLedger};
 pub use journal::ClockedJournal;
@@ -35,4 +38,5 @@ pub use openings::OpeningsKey;
 pub use restore::{Restored, restore};
 pub use scroll::{ScrollEvent, ScrollState, ScrollWriter, TornTail};
 pub use snapshot::Snapshot;
+pub use still::StillFiles;
 pub use system::{ANCHOR_FORMAT, AnchorEvidence, RECOVERY_FORMAT};

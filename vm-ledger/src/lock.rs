@@ -125,6 +125,18 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Waits until no writer is at work, and keeps others out for as long as what it gives lives. None where a writer
+    /// takes longer, or there is no lock file: then nobody ever wrote, or nobody can.
+    pub(crate) fn settled(dir: &VaultDir, timeout: Duration) -> Option<File> {
+        let until = Tick::now() + timeout;
+        let file = dir.open_file(&LOCK_FILE.parse().ok()?).ok()?;
+        let head = dir.line().ok()?;
+        let had = wait(|| head.try_lock(), until).unwrap_or(true) && wait(|| file.try_lock_shared(), until).ok()?;
+        had.then_some(file)
+    }
+}
+
 /// Tries until it is had, or until `until`; whether it was had. Never fewer than one try.
 fn wait(mut attempt: impl FnMut() -> Result<(), TryLockError>, until: Tick) -> std::io::Result<bool> {
     let mut pause = PAUSE.0;

@@ -12,13 +12,13 @@ use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, S
 use crate::connection;
 use crate::error::{LedgerError, OpeningsError, StoreError};
 use crate::feed::Feed;
-use crate::files::VaultDir;
 use crate::lookup;
 use crate::matching;
 use crate::migration;
 use crate::openings::{self, OpeningsKey};
 use crate::rows::{self, LOG_COLUMNS};
 use crate::schema;
+use crate::still::StillFiles;
 use crate::tiles;
 use crate::unlogged;
 
@@ -30,7 +30,7 @@ const COMPLAINTS_MAX: u32 = 100;
 #[derive(Debug)]
 pub struct Snapshot {
     conn: Connection,
-    dir: VaultDir,
+    files: StillFiles,
     schema: SchemaVersion,
     faults: Vec<String>,
     size: u64,
@@ -72,7 +72,8 @@ impl Snapshot {
         for (slot, table) in tables.iter_mut().zip(Table::ALL) {
             *slot = readable(&conn, table, version)?;
         }
-        Ok(Self { conn, dir, schema: version, faults, size, tables })
+        let files = StillFiles::new(dir);
+        Ok(Self { conn, files, schema: version, faults, size, tables })
     }
 
     /// Differences between the file's tables, triggers, indexes and views and those that its migrations make, each by
@@ -82,10 +83,10 @@ impl Snapshot {
         &self.faults
     }
 
-    /// Files of the same vault.
+    /// Files of the same vault. Scrolls are as they stood when the first of them was read, never half written.
     #[must_use]
-    pub const fn files(&self) -> &VaultDir {
-        &self.dir
+    pub const fn files(&self) -> &StillFiles {
+        &self.files
     }
 
     /// What SQLite's own check of the file complains about: pages, indexes, constraints; and entries of the log at places
@@ -97,6 +98,7 @@ impl Snapshot {
         let mut statement = self.conn.prepare(&format!("PRAGMA integrity_check({COMPLAINTS_MAX})"))?;
         let lines: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut complaints: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
+        complaints.extend(connection::torn_end(&self.conn, self.files.dir())?);
         // No pass over the log comes across these, and SQLite's check was seen not to name them.
         let sql = "SELECT count(*) FROM log WHERE seq < 0";
         let before: i64 = self.conn.query_row(sql, [], |row| row.get(0))?;

@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to stdout, everything else to stderr.
 
 mod anchor;
+mod backup;
 mod completions;
 mod context;
 mod demo;
@@ -82,6 +83,7 @@ enum Command {
     Prove(prove::Prove),
     Export(export::Export),
     Import(import::Import),
+    Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -112,6 +114,7 @@ impl Command {
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Import(command) => command.run(context),
+            Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Demo(command) => command.run(context),

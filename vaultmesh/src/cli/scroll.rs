@@ -14,7 +14,7 @@ use vm_core::key::NoteKey;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::VaultFiles as _;
 use vm_ledger::ScrollState;
-use vm_ledger::files::VaultDir;
+use vm_ledger::StillFiles;
 use vm_seal::scroll::{VerifiedScroll, verify_scroll};
 
 use super::context::Context;
@@ -193,7 +193,7 @@ impl Verify {
             return Ok(Output::checked(checked, &report));
         };
         let ledger = ledger_of(&key)?;
-        let files = VaultDir::open(&context.vault()?.value).map_err(VaultError::VaultFile)?;
+        let files = StillFiles::open(&context.vault()?.value).map_err(VaultError::VaultFile)?;
         let engines = match self.engine {
             Some(engine) => vec![engine],
             None => files.engines().map_err(VaultError::Files)?,

@@ -71,6 +71,9 @@ struct Create {
     /// Only rows of these tables [default: all]
     #[arg(long, value_name = "TABLE", num_args = 1.., value_parser = tables())]
     kind: Vec<Table>,
+    /// Seal also a selection that holds no row, as proof that there was none
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -111,7 +114,8 @@ impl Create {
         } else {
             Selection::traces(self.trace, &kinds)
         };
-        let sealed = context.open()?.seal(selection.map_err(VaultError::Selection)?)?;
+        let (mut vault, selection) = (context.open()?, selection.map_err(VaultError::Selection)?);
+        let sealed = if self.allow_empty { vault.seal_even_empty(selection) } else { vault.seal(selection) }?;
         Ok(Output::done(Made(sealed)))
     }
 }

@@ -5,8 +5,10 @@ use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
 use vm_core::path::VaultPath;
 use vm_core::record::RowHeader;
+use vm_ledger::StillFiles;
 use vm_seal::bundle::SealInputs;
 use vm_seal::digest::ScrollRoot;
+use vm_seal::merkle::TreeSize;
 use vm_seal::seal::{SealRequest, seal};
 use vm_seal::selection::Selection;
 
@@ -42,11 +44,24 @@ impl Vault {
     /// Seals the rows of `selection`, with every scroll at its signed size, and records the bundle.
     ///
     /// # Errors
-    /// [`VaultError`]: evidence that is not as it was logged is not sealed.
+    /// [`VaultError`]: evidence that is not as it was logged is not sealed. [`VaultError::SealEmpty`] where no row is
+    /// selected.
     pub fn seal(&mut self, selection: Selection) -> Result<Sealed, VaultError> {
+        self.seal_as(selection, false)
+    }
+
+    /// As [`Vault::seal`], but a selection may be empty: sealed is then that there was no row.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub fn seal_even_empty(&mut self, selection: Selection) -> Result<Sealed, VaultError> {
+        self.seal_as(selection, true)
+    }
+
+    fn seal_as(&mut self, selection: Selection, even_empty: bool) -> Result<Sealed, VaultError> {
         let permit = self.permit::<act::Seal>()?;
-        let scrolls = self.scroll_roots()?;
         let snapshot = self.ledger.snapshot()?;
+        let scrolls = self.scroll_roots(snapshot.files())?;
         let absent = || VaultError::NotFound { what: "checkpoint", name: self.ledger.id().to_string() };
         let checkpoint = snapshot.checkpoint()?.ok_or_else(absent)?;
         let inputs = SealInputs {
@@ -57,6 +72,9 @@ impl Vault {
         let signer = self.keys.identity(Role::Log)?;
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
+        if bundle.digest().leaves() == TreeSize::ZERO && !even_empty {
+            return Err(VaultError::SealEmpty);
+        }
         let trace = self.mint_trace();
         let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
         let now = self.now();
@@ -73,8 +91,7 @@ impl Vault {
     }
 
     /// Every scroll's engine, size and root, each verified against its signature first.
-    fn scroll_roots(&self) -> Result<Vec<ScrollRoot>, VaultError> {
-        let files = self.ledger.files();
+    fn scroll_roots(&self, files: &StillFiles) -> Result<Vec<ScrollRoot>, VaultError> {
         let (ledger, log_key) = (self.ledger_id(), self.ledger.genesis().log_key());
         let mut roots = Vec::new();
         for engine in vm_core::view::VaultFiles::engines(files).map_err(VaultError::Files)? {

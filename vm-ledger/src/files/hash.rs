@@ -46,7 +46,7 @@ pub(super) fn hash(
 }
 
 /// Reads to the end, at most [`FILE_MAX`] bytes, and hands each piece on.
-pub(super) fn pump(
+pub(crate) fn pump(
     source: &mut dyn Read,
     path: &str,
     mut each: impl FnMut(&[u8]) -> Result<(), FileError>,
