@@ -1,6 +1,10 @@
 //! Canonical JSON.
 
-use vm_core::canonical::{BYTES_MAX, Value, parse, parse_exact, to_bytes, to_text};
+use std::cell::RefCell;
+
+use vm_core::canonical::{
+    BYTES_MAX, Canonicalizer, Value, canonicalize, parse, parse_exact, to_bytes, to_text, twin, write_value,
+};
 use vm_core::error::CanonicalError;
 
 /// What is read survives the round trip, and `serde_json` reads the same value; what is refused, `serde_json` refuses
@@ -18,6 +22,37 @@ pub fn canonical_json(data: &[u8]) {
         }
         Err(CanonicalError::DuplicateKey { .. } | CanonicalError::UnsafeInteger { .. }) => {}
         Err(error) => assert!(theirs.is_err(), "refused: {error}"),
+    }
+}
+
+thread_local! {
+    /// Keeps its buffers from one input to the next, as a recorder does: what an earlier text left in them must not show.
+    static REUSED: RefCell<Canonicalizer> = const { RefCell::new(Canonicalizer::new()) };
+}
+
+/// The paths that build no value answer as the readable twin does, and so `serde_jcs` behind the gate: with the same bytes,
+/// or with the same error. The buffers stay within their bound.
+pub fn canonical_twin(data: &[u8]) {
+    let expected = twin::canonicalize(data, BYTES_MAX);
+    assert_eq!(canonicalize(data, BYTES_MAX), expected, "new buffers");
+    REUSED.with_borrow_mut(|reused| {
+        assert_eq!(reused.canonicalize(data, BYTES_MAX).map(<[u8]>::to_vec), expected, "used buffers");
+        let exact = reused.check_exact(data, BYTES_MAX);
+        assert_eq!(exact, parse_exact(data, BYTES_MAX).map(drop), "whether it is canonical already");
+        if let Ok(canonical) = &expected {
+            assert_eq!(reused.check_exact(canonical, canonical.len()), Ok(()), "what was written is canonical");
+        }
+    });
+    let mut alone = Canonicalizer::new();
+    let _ = alone.canonicalize(data, BYTES_MAX);
+    assert!(alone.capacity() <= Canonicalizer::BYTES_A_BYTE * data.len() + 16 * 1024, "{} held", alone.capacity());
+    // The values of another reader hold what ours would not let in.
+    if let Ok(value) = serde_json::from_slice::<Value>(data) {
+        let mut out = b"before".to_vec();
+        let written = write_value(&value, &mut out);
+        let expected = twin::to_bytes(&value);
+        assert_eq!(written, expected.as_ref().map(drop).map_err(Clone::clone));
+        assert_eq!(out.strip_prefix(b"before"), Some(expected.unwrap_or_default().as_slice()));
     }
 }
 

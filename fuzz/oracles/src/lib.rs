@@ -19,6 +19,7 @@ mod input;
 pub mod mcp;
 pub mod merkle;
 pub mod note;
+pub mod proof;
 pub mod record;
 pub mod redact;
 pub mod scroll;
@@ -33,15 +34,19 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("anchor_record", anchor::anchor_record),
     ("canonical_json", canonical::canonical_json),
+    ("canonical_twin", canonical::canonical_twin),
     ("capability_chain", capability::capability_chain),
     ("checkpoint", note::checkpoint),
     ("config_toml", files::config_toml),
+    ("entry_bundle", proof::entry_bundle),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),
     ("genesis", record::genesis),
     ("mcp_capture", mcp::mcp_capture),
     ("merkle_consistency", merkle::merkle_consistency),
     ("merkle_inclusion", merkle::merkle_inclusion),
+    ("merkle_multi", proof::merkle_multi),
+    ("merkle_range", proof::merkle_range),
     ("openings", redact::openings),
     ("proof_rune", record::proof_rune),
     ("record_input", record::record_input),
@@ -58,7 +63,9 @@ pub const TARGETS: &[Target] = &[
     ("shadow_receipt", shadow::shadow_receipt),
     ("signed_note", note::signed_note),
     ("small_texts", text::small_texts),
+    ("stored_proof", proof::stored_proof),
     ("tile", merkle::tile),
+    ("tlog_proof", proof::tlog_proof),
     ("trust_toml", files::trust_toml),
     ("vkey", note::vkey),
 ];
