@@ -4,6 +4,7 @@
 //! read in bounded memory; a visitor ends a visit early with [`Visit::Stop`].
 
 use crate::capability::{Permit, act};
+use crate::error::RecordError;
 use crate::id::{EngineName, LedgerId, RowId, TraceId};
 use crate::instant::Instant;
 use crate::path::VaultPath;
@@ -143,6 +144,22 @@ pub trait EvidenceView {
         filter: &RowFilter,
         visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
     ) -> Result<(), ViewError>;
+
+    /// Entries of the rows that match, ordered by table, then row id, each with the time of its row: what can be told
+    /// without the rest of the row. A row that cannot be read is an error.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_leaves(
+        &self,
+        filter: &RowFilter,
+        visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        self.visit_matching(filter, &mut |entry, state| match state {
+            RowState::Present(row) => visit(entry, row.ts().map_err(ViewError::store)?),
+            _ => Err(ViewError::store(RecordError::Cell { table: entry.table, column: "ts" })),
+        })
+    }
 
     /// The row with this id.
     ///

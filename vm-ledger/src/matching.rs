@@ -1,17 +1,27 @@
 //! Rows of one table that a filter selects, ordered by id.
 
-use rusqlite::{Connection, Params, Statement, params};
+use rusqlite::{Connection, Params, Row, Statement, params};
 use vm_core::digest::to_hex;
+use vm_core::error::RecordError;
+use vm_core::id::RowId;
+use vm_core::instant::Instant;
 use vm_core::record::{LogEntry, SCHEMA, Table};
 use vm_core::view::{RowFilter, RowScope, RowState, StoredEntry, ViewError, Visit};
 
 use crate::error::LedgerError;
-use crate::rows;
+use crate::feed::Feed;
+use crate::rows::{self, LOG_COLUMNS};
 use crate::snapshot::{Readable, Snapshot, store};
 
 /// Number of log columns that stand before those of the row.
 const LOG_WIDTH: usize = 5;
 
+/// Picks out one row by its id.
+const BY_ID: &str = "l.seq < ?1 AND t.id = ?2";
+/// Neither bound.
+const EVERYTHING: RowScope = RowScope::Window { since: None, until: None };
+
+type RowVisitor<'a> = dyn FnMut(&Row<'_>) -> Result<Visit, ViewError> + 'a;
 type Visitor<'a> = dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError> + 'a;
 
 /// Visits the rows of `table` that `filter` selects.
@@ -21,49 +31,147 @@ pub(crate) fn visit_table(
     filter: &RowFilter,
     visit: &mut Visitor<'_>,
 ) -> Result<Visit, ViewError> {
+    if !is_readable(snapshot, table)? {
+        return Ok(Visit::Continue);
+    }
+    let (conn, as_of) = (snapshot.conn(), bound(filter));
+    if filter.scope == EVERYTHING
+        && let Some(feed) = snapshot.feed(table)
+        && is_logged_by_id(conn, table, as_of).map_err(store)?
+    {
+        return visit_logged(conn, table, as_of, feed, visit);
+    }
+    let columns = table.columns(SCHEMA).unwrap_or_default();
+    let columns: Vec<String> = columns.iter().map(|column| format!("t.\"{}\"", column.name)).collect();
+    visit_joined(conn, &columns.join(", "), table, filter, &mut |row| {
+        let entry = well_formed(rows::read_entry(row, 0).map_err(store)?)?;
+        let state = match table.columns(entry.schema) {
+            Some(columns) => rows::read_row(row, LOG_WIDTH, table, entry.schema, columns).map_err(store)?,
+            None => rows::malformed("schema"),
+        };
+        visit(entry, state)
+    })
+}
+
+/// Visits the entries of the rows of `table` that `filter` selects, with the times of the rows.
+pub(crate) fn visit_leaves(
+    snapshot: &Snapshot,
+    table: Table,
+    filter: &RowFilter,
+    visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
+) -> Result<Visit, ViewError> {
+    if !is_readable(snapshot, table)? {
+        return Ok(Visit::Continue);
+    }
+    visit_joined(snapshot.conn(), "t.ts", table, filter, &mut |row| {
+        let entry = well_formed(rows::read_entry(row, 0).map_err(store)?)?;
+        let ts = row.get_ref(LOG_WIDTH).map_err(store)?.as_str().ok().and_then(|ts| ts.parse().ok());
+        visit(entry, ts.ok_or_else(|| ViewError::store(RecordError::Cell { table, column: "ts" }))?)
+    })
+}
+
+/// Whether there is such a table; an error where it cannot be read.
+fn is_readable(snapshot: &Snapshot, table: Table) -> Result<bool, ViewError> {
     match snapshot.readable(table) {
-        Readable::NotYet => return Ok(Visit::Continue),
-        Readable::Yes(_) => {}
+        Readable::NotYet => Ok(false),
+        Readable::Yes(_) => Ok(true),
         Readable::Gone | Readable::Lacks(_) => {
             let faults = snapshot.schema_faults().to_vec();
-            return Err(ViewError::store(LedgerError::SchemaAltered { faults }));
+            Err(ViewError::store(LedgerError::SchemaAltered { faults }))
         }
     }
-    let conn = snapshot.conn();
-    let as_of = i64::try_from(filter.as_of).unwrap_or(i64::MAX);
+}
+
+fn bound(filter: &RowFilter) -> i64 {
+    i64::try_from(filter.as_of).unwrap_or(i64::MAX)
+}
+
+/// Visits the log's columns and `columns` of each row that `filter` selects, ordered by id.
+fn visit_joined(
+    conn: &Connection,
+    columns: &str,
+    table: Table,
+    filter: &RowFilter,
+    visit: &mut RowVisitor<'_>,
+) -> Result<Visit, ViewError> {
     match &filter.scope {
         RowScope::Window { since: None, until: None } => {
-            let sql = joined(table, "l.seq < ?1 ORDER BY t.id");
-            let mut statement = conn.prepare_cached(&sql).map_err(store)?;
-            visit_rows(&mut statement, [as_of], table, visit)
+            let mut statement =
+                conn.prepare_cached(&joined(table, columns, "l.seq < ?1 ORDER BY t.id")).map_err(store)?;
+            visit_rows(&mut statement, [bound(filter)], visit)
         }
         RowScope::Window { since, until } => {
             // Stored times have one length and form, so they sort as text.
             let from = if since.is_some() { "ts >= ?1" } else { "?1 IS NULL" };
             let to = if until.is_some() { "ts < ?2" } else { "?2 IS NULL" };
-            let sql = format!("SELECT id FROM {table} WHERE {from} AND {to} ORDER BY id");
+            let ids = format!("SELECT id FROM {table} WHERE {from} AND {to} ORDER BY id");
             let bounds = params![since.map(|at| at.to_string()), until.map(|at| at.to_string())];
-            visit_ids(conn, &sql, bounds, table, as_of, visit)
+            visit_ids(conn, &ids, bounds, &joined(table, columns, BY_ID), filter, visit)
         }
         RowScope::Traces(traces) => {
-            let sql = format!(
+            let ids = format!(
                 "SELECT id FROM {table} WHERE trace_id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY id"
             );
             let list: Vec<String> = traces.iter().map(|trace| to_hex(trace.as_bytes())).collect();
             let list = serde_json::Value::from(list).to_string();
-            visit_ids(conn, &sql, [list], table, as_of, visit)
+            visit_ids(conn, &ids, [list], &joined(table, columns, BY_ID), filter, visit)
         }
     }
 }
 
-/// Columns of the log and of the row, joined by id; the row's table leads.
-fn joined(table: Table, condition: &str) -> String {
-    let columns = table.columns(SCHEMA).unwrap_or_default();
-    let columns: Vec<String> = columns.iter().map(|column| format!("t.\"{}\"", column.name)).collect();
+/// Whether the log names the rows of `table` in the order of their ids, as it does where one writer after the other mints
+/// them. Cost: one pass over the log.
+fn is_logged_by_id(conn: &Connection, table: Table, as_of: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT row_id FROM log WHERE tbl = ?1 AND seq >= 0 AND seq < ?2 ORDER BY seq";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params![table.number(), as_of])?;
+    let mut last: Option<RowId> = None;
+    while let Some(row) = found.next()? {
+        match row.get_ref(0)?.as_blob().ok().and_then(|id| RowId::from_slice(id).ok()) {
+            Some(id) if last.is_none_or(|last| last < id) => last = Some(id),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Visits every row of `table` that the log names, in the log's order. A row that is gone is told as missing.
+fn visit_logged(
+    conn: &Connection,
+    table: Table,
+    as_of: i64,
+    mut feed: Feed<'_>,
+    visit: &mut Visitor<'_>,
+) -> Result<Visit, ViewError> {
+    let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE tbl = ?1 AND seq >= 0 AND seq < ?2 ORDER BY seq");
+    let mut statement = conn.prepare_cached(&sql).map_err(store)?;
+    let mut found = statement.query(params![table.number(), as_of]).map_err(store)?;
+    while let Some(row) = found.next().map_err(store)? {
+        let entry = well_formed(rows::read_entry(row, 0).map_err(store)?)?;
+        let state = feed.take(&entry).map_err(store)?;
+        if visit(entry, state)? == Visit::Stop {
+            return Ok(Visit::Stop);
+        }
+    }
+    Ok(Visit::Continue)
+}
+
+/// The entry, where it is one. Which rows the log names is unknown otherwise, so no answer is right.
+fn well_formed(stored: StoredEntry) -> Result<LogEntry, ViewError> {
+    match stored {
+        StoredEntry::Entry(entry) => Ok(entry),
+        StoredEntry::Malformed { seq } => {
+            let faults = vec![format!("log entry {seq} is malformed")];
+            Err(ViewError::store(LedgerError::SchemaAltered { faults }))
+        }
+    }
+}
+
+/// The statement that reads the log's columns and `columns` of the rows of `table`, joined by id; the row's table leads.
+fn joined(table: Table, columns: &str, condition: &str) -> String {
     format!(
-        "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf, {} FROM {table} AS t \
+        "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf, {columns} FROM {table} AS t \
          CROSS JOIN log AS l ON l.row_id = t.id AND l.tbl = {} AND l.seq >= 0 WHERE {condition}",
-        columns.join(", "),
         table.number()
     )
 }
@@ -73,16 +181,16 @@ fn visit_ids(
     conn: &Connection,
     ids: &str,
     bounds: impl Params,
-    table: Table,
-    as_of: i64,
-    visit: &mut Visitor<'_>,
+    one: &str,
+    filter: &RowFilter,
+    visit: &mut RowVisitor<'_>,
 ) -> Result<Visit, ViewError> {
     let mut ids = conn.prepare_cached(ids).map_err(store)?;
-    let mut one = conn.prepare_cached(&joined(table, "l.seq < ?1 AND t.id = ?2")).map_err(store)?;
+    let mut one = conn.prepare_cached(one).map_err(store)?;
     let mut found = ids.query(bounds).map_err(store)?;
     while let Some(row) = found.next().map_err(store)? {
         let id = row.get_ref(0).map_err(store)?.as_bytes().unwrap_or_default();
-        if visit_rows(&mut one, params![as_of, id], table, visit)? == Visit::Stop {
+        if visit_rows(&mut one, params![bound(filter), id], visit)? == Visit::Stop {
             return Ok(Visit::Stop);
         }
     }
@@ -92,24 +200,11 @@ fn visit_ids(
 fn visit_rows(
     statement: &mut Statement<'_>,
     bounds: impl Params,
-    table: Table,
-    visit: &mut Visitor<'_>,
+    visit: &mut RowVisitor<'_>,
 ) -> Result<Visit, ViewError> {
     let mut found = statement.query(bounds).map_err(store)?;
     while let Some(row) = found.next().map_err(store)? {
-        let entry = match rows::read_entry(row, 0).map_err(store)? {
-            StoredEntry::Entry(entry) => entry,
-            // Which rows the log names is then unknown, so no answer is right.
-            StoredEntry::Malformed { seq } => {
-                let faults = vec![format!("log entry {seq} is malformed")];
-                return Err(ViewError::store(LedgerError::SchemaAltered { faults }));
-            }
-        };
-        let state = match table.columns(entry.schema) {
-            Some(columns) => rows::read_row(row, LOG_WIDTH, table, entry.schema, columns).map_err(store)?,
-            None => rows::malformed("schema"),
-        };
-        if visit(entry, state)? == Visit::Stop {
+        if visit(row)? == Visit::Stop {
             return Ok(Visit::Stop);
         }
     }

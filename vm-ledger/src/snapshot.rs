@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use vm_core::id::{LedgerId, RowId};
+use vm_core::instant::Instant;
 use vm_core::key::Note;
 use vm_core::record::{Genesis, LogEntry, SCHEMA, SchemaVersion, Table};
 use vm_core::redact::Opening;
@@ -178,7 +179,7 @@ impl Snapshot {
     }
 
     /// The rows of a table in the order they were stored, where it can be read so.
-    fn feed(&self, table: Table) -> Option<Feed<'_>> {
+    pub(crate) fn feed(&self, table: Table) -> Option<Feed<'_>> {
         match self.readable(table) {
             Readable::Yes(_) => Feed::new(&self.conn, table, SCHEMA),
             _ => None,
@@ -274,6 +275,19 @@ impl EvidenceView for Snapshot {
     ) -> Result<(), ViewError> {
         for table in &filter.tables {
             if matching::visit_table(self, *table, filter, visit)? == Visit::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_leaves(
+        &self,
+        filter: &RowFilter,
+        visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        for table in &filter.tables {
+            if matching::visit_leaves(self, *table, filter, visit)? == Visit::Stop {
                 break;
             }
         }

@@ -29,6 +29,9 @@ pub const DIGEST_FORMAT: &str = "vm-seal-digest-v0";
 /// Most scrolls in one seal. An engine a scroll; a thousand is far beyond any vault seen.
 pub const SCROLLS_MAX: usize = 1_024;
 
+/// Leaf hashes gathered before they are hashed into the tree: what is hashed side by side there.
+const LEAVES_AT_ONCE: usize = 1_024;
+
 /// Times of the first and last selected row, by time; none where no row was selected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Bounds {
@@ -121,12 +124,7 @@ impl SealDigest {
         mut scrolls: Vec<ScrollRoot>,
         as_of: TreeSize,
     ) -> Result<Self, SealError> {
-        scrolls.sort_unstable_by(|one, next| one.engine.cmp(&next.engine));
-        check_scrolls(&scrolls).map_err(SealError::Scrolls)?;
-        let held = TreeSize::new(view.size().map_err(SealError::View)?);
-        if as_of > held {
-            return Err(SealError::AsOf { as_of, held });
-        }
+        prepare(view, &mut scrolls, as_of)?;
         let mut fault = None;
         let set = walk_selected(view, selection, as_of, |entry, fate| match fate {
             RowFate::Intact => Visit::Continue,
@@ -142,6 +140,44 @@ impl SealDigest {
                 _ => SealError::RowAltered { table, row },
             });
         }
+        Self::of(selection.clone(), &set, scrolls).map_err(SealError::Canonical)
+    }
+
+    /// As [`SealDigest::compute`], but over the leaf hashes that the log holds: no row is read beyond its time, so a row that
+    /// was altered since it was logged is not noticed here. Whoever verifies the seal hashes every row. Cost: one scan of
+    /// the index and of the log.
+    ///
+    /// # Errors
+    /// [`SealError`]: the view fails, or the log is shorter than `as_of`.
+    pub fn compute_trusting_leaves(
+        view: &dyn EvidenceView,
+        selection: &Selection,
+        mut scrolls: Vec<ScrollRoot>,
+        as_of: TreeSize,
+    ) -> Result<Self, SealError> {
+        prepare(view, &mut scrolls, as_of)?;
+        let (mut leaves, mut set) = (Vec::with_capacity(LEAVES_AT_ONCE), RowSet::default());
+        let mut last: Option<(Table, RowId)> = None;
+        let mut misplaced = None;
+        let visited = view.visit_leaves(&selection.filter(as_of), &mut |entry, ts| {
+            let place = (entry.table, entry.row_id);
+            if last.is_some_and(|last| last >= place) || entry.seq >= as_of.as_u64() {
+                misplaced = Some(place);
+                return Ok(Visit::Stop);
+            }
+            last = Some(place);
+            leaves.push(entry.leaf);
+            set.bounds.include(ts);
+            if leaves.len() == LEAVES_AT_ONCE {
+                set.frontier.extend(leaves.drain(..));
+            }
+            Ok(Visit::Continue)
+        });
+        visited.map_err(SealError::View)?;
+        if let Some((table, row)) = misplaced {
+            return Err(SealError::ViewOrder { table, row });
+        }
+        set.frontier.extend(leaves);
         Self::of(selection.clone(), &set, scrolls).map_err(SealError::Canonical)
     }
 
@@ -202,6 +238,14 @@ impl SealDigest {
     pub const fn hash(&self) -> Sha256Digest {
         self.hash
     }
+}
+
+/// Sorts and checks the scrolls, and refuses a size that the log does not have.
+fn prepare(view: &dyn EvidenceView, scrolls: &mut [ScrollRoot], as_of: TreeSize) -> Result<(), SealError> {
+    scrolls.sort_unstable_by(|one, next| one.engine.cmp(&next.engine));
+    check_scrolls(scrolls).map_err(SealError::Scrolls)?;
+    let held = TreeSize::new(view.size().map_err(SealError::View)?);
+    if as_of > held { Err(SealError::AsOf { as_of, held }) } else { Ok(()) }
 }
 
 /// Selected rows on their way into a digest.

@@ -11,6 +11,7 @@ use crate::bundle::{BUNDLE_MAX, BundleBody, SealBundle, SealInputs, SignError};
 use crate::checkpoint::Checkpoint;
 use crate::digest::{ScrollRoot, SealDigest};
 use crate::error::SealError;
+use crate::merkle::TreeSize;
 use crate::selection::Selection;
 
 /// Resource that a permit must cover to seal.
@@ -37,6 +38,9 @@ impl<'a> SealRequest<'a> {
     }
 }
 
+/// How a digest is made of a selection.
+type Compute = fn(&dyn EvidenceView, &Selection, Vec<ScrollRoot>, TreeSize) -> Result<SealDigest, SealError>;
+
 /// Seals `request` out of `view` under `permit`, signed by the ledger's log key. Nothing is stored: recording the
 /// bundle is for whoever keeps the ledger. Cost: as [`SealDigest::compute`], and one signature.
 ///
@@ -44,6 +48,34 @@ impl<'a> SealRequest<'a> {
 /// [`SealError`]: the permit is not for this ledger now, the checkpoint is not this log's by this signer, the evidence
 /// is not as it was logged, or the bundle would be too long.
 pub fn seal(
+    view: &dyn EvidenceView,
+    request: SealRequest<'_>,
+    signer: &SigningIdentity,
+    permit: &Permit<act::Seal>,
+    clock: &dyn Clock,
+    entropy: &mut dyn Entropy,
+) -> Result<SealBundle, SealError> {
+    seal_by(SealDigest::compute, view, request, signer, permit, clock, entropy)
+}
+
+/// As [`seal`], but rows are not hashed again: see [`SealDigest::compute_trusting_leaves`]. The bundle is the same where no
+/// row was altered.
+///
+/// # Errors
+/// As [`seal`], but that altered rows are not noticed.
+pub fn seal_trusting_leaves(
+    view: &dyn EvidenceView,
+    request: SealRequest<'_>,
+    signer: &SigningIdentity,
+    permit: &Permit<act::Seal>,
+    clock: &dyn Clock,
+    entropy: &mut dyn Entropy,
+) -> Result<SealBundle, SealError> {
+    seal_by(SealDigest::compute_trusting_leaves, view, request, signer, permit, clock, entropy)
+}
+
+fn seal_by(
+    compute: Compute,
     view: &dyn EvidenceView,
     request: SealRequest<'_>,
     signer: &SigningIdentity,
@@ -59,7 +91,7 @@ pub fn seal(
     let key = NoteKey::new(ledger.origin(), signer.public()).map_err(|error| SealError::Note(NoteError::Key(error)))?;
     let checkpoint = Checkpoint::verify(request.checkpoint, &key).map_err(SealError::Checkpoint)?;
     let as_of = checkpoint.size();
-    let digest = SealDigest::compute(view, &request.selection, request.scrolls, as_of)?;
+    let digest = compute(view, &request.selection, request.scrolls, as_of)?;
     let (schema_version, schema_last_migration) = view.schema().map_err(SealError::View)?;
     let body = BundleBody {
         schema_version,
