@@ -211,11 +211,20 @@ fn a_million_leaves_stream_through() {
     let proof = prove_range(&whole, million, n).unwrap();
     assert!(proof.left().len() + proof.right().len() <= 128);
     let mut verifier = proof.verifier(million, n).unwrap();
+    let mut at_once = verifier.clone();
     for n in 77..77 + MILLION {
         verifier.push(leaf(n)).unwrap();
     }
     assert_eq!(verifier.clone().push(leaf(0)).unwrap_err().code(), "proof-leaves");
+    assert_eq!(verifier.clone().push_all(&[leaf(0)]).unwrap_err().code(), "proof-leaves");
     assert_eq!(verifier.finish(whole.root()).unwrap().run(), million);
+    // In pieces of any length it is the same.
+    let all: Vec<LeafHash> = (77..77 + MILLION).map(leaf).collect();
+    let (some, rest) = all.split_at(12_345);
+    at_once.push_all(some).unwrap();
+    assert_eq!(at_once.push_all(&all).unwrap_err().code(), "proof-leaves");
+    at_once.push_all(rest).unwrap();
+    assert_eq!(at_once.finish(whole.root()).unwrap().run(), million);
 }
 
 #[test]

@@ -18,6 +18,7 @@
 use vm_core::digest::{LeafHash, RootHash};
 
 use super::consistency::{check_count, check_length};
+use super::hashing::TILE_LEAVES;
 use super::node::{Range, read_ranges};
 use super::{Frontier, HashReader, LeafRun, TreeSize};
 use crate::error::{FrontierError, ProofError, ProveError};
@@ -37,7 +38,7 @@ pub struct VerifiedRange {
     root: RootHash,
 }
 
-/// Takes the leaves of a run one after the other and keeps none of them: at most 128 hashes.
+/// Takes the leaves of a run one after the other and keeps none of them: memory for 128 hashes.
 #[derive(Clone, Debug)]
 pub struct RangeVerifier {
     /// Subtrees before the run, and whatever the leaves so far complete.
@@ -104,7 +105,7 @@ impl RangeProof {
 
     /// Checks that `leaves` are the whole `run` of the tree of `size` leaves with this `root`. Leaf hashes must have
     /// been computed from leaf data by whoever asks, and size and root must come from one signed place. Cost: about a
-    /// hash a leaf; memory: at most 128 hashes.
+    /// hash a leaf; memory: 64 KiB, however long the run.
     ///
     /// # Errors
     /// As [`RangeProof::verifier`] and [`RangeVerifier::finish`].
@@ -115,11 +116,16 @@ impl RangeProof {
         size: TreeSize,
         root: RootHash,
     ) -> Result<VerifiedRange, ProofError> {
-        let mut verifier = self.verifier(run, size)?;
-        for leaf in leaves {
-            verifier.push(leaf)?;
+        let (mut verifier, mut leaves) = (self.verifier(run, size)?, leaves.into_iter());
+        let mut piece = Vec::new();
+        loop {
+            piece.extend(leaves.by_ref().take(TILE_LEAVES));
+            if piece.is_empty() {
+                return verifier.finish(root);
+            }
+            verifier.push_all(&piece)?;
+            piece.clear();
         }
-        verifier.finish(root)
     }
 
     /// Begins a check of `run` in a tree of `size` leaves.
@@ -151,6 +157,19 @@ impl RangeVerifier {
         Ok(())
     }
 
+    /// Takes the next leaves of the run. Cost: one hash a leaf, in half the time of [`RangeVerifier::push`] for each.
+    ///
+    /// # Errors
+    /// [`ProofError::Leaves`] where they go beyond the end of the run; none of them is taken.
+    pub fn push_all(&mut self, leaves: &[LeafHash]) -> Result<(), ProofError> {
+        let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        if count > self.run.count() - self.found() {
+            return Err(self.miscounted(count));
+        }
+        self.frontier.append_all(leaves);
+        Ok(())
+    }
+
     /// Ends the check: all leaves of the run were taken, and they lead to `root`.
     ///
     /// # Errors
@@ -177,7 +196,7 @@ impl RangeVerifier {
     }
 
     const fn miscounted(&self, surplus: u64) -> ProofError {
-        ProofError::Leaves { expected: self.run.count(), found: self.found() + surplus }
+        ProofError::Leaves { expected: self.run.count(), found: self.found().saturating_add(surplus) }
     }
 }
 
