@@ -44,13 +44,36 @@ pub struct Row {
     against: &'static str,
     times: Times,
     reach: Reach,
+    unit: Unit,
+}
+
+/// What the figures of a row count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unit {
+    Nanoseconds,
+    Bytes,
 }
 
 impl Row {
     /// A row about `path`, measured against a peer.
     #[must_use]
     pub const fn new(path: &'static str, against: &'static str, times: Times, reach: Reach) -> Self {
-        Self { path, against, times, reach }
+        Self { path, against, times, reach, unit: Unit::Nanoseconds }
+    }
+
+    /// The same row about one thing, where a call of each side did `count` of them.
+    #[must_use]
+    pub fn per(mut self, count: usize) -> Self {
+        let count = u32::try_from(count).map_or(f64::NAN, f64::from);
+        self.times = Times { ours: self.times.ours / count, other: self.times.other / count };
+        self
+    }
+
+    /// The same row, whose figures are bytes and no times.
+    #[must_use]
+    pub const fn in_bytes(mut self) -> Self {
+        self.unit = Unit::Bytes;
+        self
     }
 
     /// The ratio, in the sense of the row's [`Reach`].
@@ -71,7 +94,7 @@ impl Row {
         }
     }
 
-    /// The row as one JSON object; times in nanoseconds a call.
+    /// The row as one JSON object; times in nanoseconds a call, or bytes, as its unit says.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let (bound, reach) = match self.reach {
@@ -81,7 +104,7 @@ impl Row {
         serde_json::json!({
             "path": self.path,
             "against": self.against,
-            "unit": "ns",
+            "unit": if self.unit == Unit::Bytes { "bytes" } else { "ns" },
             "ours": self.times.ours,
             "other": self.times.other,
             "ratio": self.ratio(),
@@ -103,8 +126,8 @@ impl fmt::Display for Row {
             "| {} | {} | {} | {} | {:.2} | {bound} {reach} | {} |",
             self.path,
             self.against,
-            human(self.times.ours),
-            human(self.times.other),
+            self.unit.human(self.times.ours),
+            self.unit.human(self.times.other),
             self.ratio(),
             if self.reached() { "reached" } else { "missed" },
         )
@@ -207,10 +230,15 @@ fn median(mut times: Vec<f64>) -> f64 {
     f64::midpoint(lower, upper)
 }
 
-fn human(nanoseconds: f64) -> String {
-    let steps = [(1e9, "s"), (1e6, "ms"), (1e3, "us")];
-    let step = steps.iter().find(|(size, _)| nanoseconds >= *size);
-    step.map_or_else(|| format!("{nanoseconds:.0} ns"), |(size, unit)| format!("{:.2} {unit}", nanoseconds / size))
+impl Unit {
+    fn human(self, figure: f64) -> String {
+        if self == Self::Bytes {
+            return format!("{figure:.1} bytes");
+        }
+        let steps = [(1e9, "s"), (1e6, "ms"), (1e3, "us")];
+        let step = steps.iter().find(|(size, _)| figure >= *size);
+        step.map_or_else(|| format!("{figure:.0} ns"), |(size, unit)| format!("{:.2} {unit}", figure / size))
+    }
 }
 
 #[cfg(test)]
