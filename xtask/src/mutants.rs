@@ -113,7 +113,7 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
     }
     command.args(["--shard", &format!("{}/{}", shard.at, shard.of)]);
     command.args(["--timeout-multiplier", TIMEOUT_TIMES, "--minimum-test-timeout", TIMEOUT_LEAST]);
-    command.arg("--output").arg(&out).args(["--", "--lib", "--tests"]);
+    command.arg("--output").arg(&out).arg("--").args(&group.tests);
     // Outside vectors are left out: what the tests of this repository do not see is not tested by it.
     command.env("VAULTMESH_VECTORS", folder.join("none"));
     command.env("CARGO_TARGET_DIR", tree.root().join("target/mutants/build"));

@@ -18,6 +18,7 @@ use vaultmesh::vault::{CaptureOptions, Common, Place, RecordInput, ShadowInput, 
 use vaultmesh_oracles::anchor::{NONCE, at, stamped};
 use vaultmesh_oracles::capability::ledger;
 use vaultmesh_oracles::note::ORIGIN;
+use vaultmesh_oracles::proof::known_tlog_proof;
 use vaultmesh_oracles::redact::known_opening;
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::{Request, Response};
@@ -35,8 +36,10 @@ use vm_core::rune::ProofRune;
 use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_seal::checkpoint::Checkpoint;
-use vm_seal::merkle::TreeSize;
+use vm_seal::merkle::{LeafIndex, LeafRun, Tree, TreeSize, prove_multi, prove_range};
+use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 use vm_seal::selection::Selection;
+use vm_seal::tlog::TlogProof;
 use vm_shadow::counterfactual::Counterfactual;
 use vm_shadow::receipt::{Observation, observe};
 
@@ -288,9 +291,36 @@ fn structured() {
     seed("tile", "part", tile(0, 5, 5));
     seed("tile", "short", tile(1, 5, 4));
     seed("tile", "above", tile(7, 2, 2));
+    seed("merkle_multi", "three", [&big(700)[..], &[2], &big(3), &big(99), &big(698), &[0, 0]].concat());
+    seed(
+        "merkle_multi",
+        "all_wrong",
+        [&big(8)[..], &[1], &big(5), &big(2), &[255, 1, 0, 0, 1, 0, 9, 1, 0, 3]].concat(),
+    );
+    seed("merkle_range", "middle", [&big(700)[..], &big(3), &big(99), &[0, 0]].concat());
+    seed("merkle_range", "short", [&big(64)[..], &big(0), &big(63), &[0, 0, 0, 0, 1]].concat());
+    seed("merkle_range", "cut", [&big(512)[..], &big(100), &big(300), &[1, 0, 0, 0, 2]].concat());
+    stored();
     let lines = b"\x07\x02{\"a\":1}\n{\"b\":[2]}\n{\"b\": 2}\n\ntorn";
     seed("scroll_lines", "faulty", lines);
     seed("scroll_lines", "sound", b"\x00\x03{\"a\":1}\n{}\n{\"b\":2}\n");
+}
+
+fn stored() {
+    let mut tree = Tree::new();
+    (0..8_u8).for_each(|entry| tree.append(LeafHash::of(&[entry])));
+    let (size, indices) = (TreeSize::new(8), [2, 5].map(LeafIndex::new));
+    let proof = prove_multi(&tree, &indices, size).unwrap();
+    seed("stored_proof", "multi", StoredMultiProof::new(indices.to_vec(), size, proof).unwrap().to_bytes().unwrap());
+    let run = LeafRun::new(LeafIndex::new(3), LeafIndex::new(5)).unwrap();
+    let proof = prove_range(&tree, run, size).unwrap();
+    seed("stored_proof", "range", StoredRangeProof::new(run, size, proof).unwrap().to_bytes().unwrap());
+    let known = known_tlog_proof();
+    seed("tlog_proof", "extra", known.to_string());
+    let bare = TlogProof::new(known.index(), known.path().clone(), known.note().clone(), None).unwrap();
+    seed("tlog_proof", "bare", bare.to_string());
+    seed("entry_bundle", "three", b"\x02\0\x05hello\0\0\0\x03abc");
+    seed("entry_bundle", "cut", b"\x01\0\x05hello\0\x05hell");
 }
 
 fn captures() {

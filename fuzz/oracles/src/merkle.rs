@@ -10,24 +10,24 @@ use crate::input::Input;
 
 /// Leaves of the tree that proofs are taken from: three full tiles and a part of one, so that sizes on both sides of
 /// every power of two up to 512 occur.
-const LEAVES: u64 = 777;
+pub(crate) const LEAVES: u64 = 777;
 
-static TREE: LazyLock<Tree> = LazyLock::new(|| {
+pub(crate) static TREE: LazyLock<Tree> = LazyLock::new(|| {
     let mut tree = Tree::new();
     (0..LEAVES).map(leaf).for_each(|leaf| tree.append(leaf));
     tree
 });
 
-fn leaf(index: u64) -> LeafHash {
+pub(crate) fn leaf(index: u64) -> LeafHash {
     LeafHash::of(&index.to_be_bytes())
 }
 
-fn root(size: TreeSize) -> RootHash {
+pub(crate) fn root(size: TreeSize) -> RootHash {
     TREE.root_at(size).expect("a size below that of the tree")
 }
 
 /// Changes the hashes of a proof as the input says: none, one or some edits.
-fn edit(input: &mut Input<'_>, mut hashes: Vec<RootHash>) -> Vec<RootHash> {
+pub(crate) fn edit(input: &mut Input<'_>, mut hashes: Vec<RootHash>) -> Vec<RootHash> {
     for _ in 0..input.byte() % 4 {
         let count = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
         let at = usize::try_from(input.below(count + 1)).unwrap_or(usize::MAX);

@@ -10,6 +10,8 @@ pub(super) struct Group {
     pub(super) package: String,
     /// Globs below the root.
     pub(super) files: Vec<String>,
+    /// Which tests of the package must notice, as arguments of `cargo test`.
+    pub(super) tests: Vec<String>,
 }
 
 /// A mutant that no test can tell from the code, with the reason.
@@ -38,14 +40,17 @@ const REASON_LEAST: usize = 20;
 pub(super) fn read(tree: &Tree) -> Result<Vec<Group>, Failure> {
     let path = "mutants/groups.toml";
     let table = tree::read_toml(&tree.root().join(path))?;
-    let fault = || Failure::Missing(format!("{path}: a group has a name, a package and files"));
+    let fault = || Failure::Missing(format!("{path}: a group has a name, a package, files and tests"));
     let list = table.get("group").and_then(toml::Value::as_array).ok_or_else(fault)?;
     let group = |entry: &toml::Value| {
-        let files = entry.get("files")?.as_array()?.iter().map(|file| Some(file.as_str()?.to_owned()));
+        let texts = |name: &str| -> Option<Vec<String>> {
+            entry.get(name)?.as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
+        };
         Some(Group {
             name: entry.get("name")?.as_str()?.to_owned(),
             package: entry.get("package")?.as_str()?.to_owned(),
-            files: files.collect::<Option<_>>()?,
+            files: texts("files")?,
+            tests: texts("tests")?,
         })
     };
     list.iter().map(|entry| group(entry).ok_or_else(fault)).collect()
@@ -120,7 +125,8 @@ mod tests {
     #[test]
     fn strangers_are_named() {
         let entries = survivors_of(&format!("{GOOD}{GOOD}").parse().unwrap()).unwrap();
-        let group = |name: &str| Group { name: name.to_owned(), package: String::new(), files: Vec::new() };
+        let group =
+            |name: &str| Group { name: name.to_owned(), package: String::new(), files: Vec::new(), tests: Vec::new() };
         assert_eq!(strangers(&[group("a")], &entries).len(), 1);
         assert_eq!(strangers(&[group("b")], &entries[..1]).len(), 1);
         assert!(strangers(&[group("a")], &entries[..1]).is_empty());

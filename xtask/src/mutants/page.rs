@@ -22,8 +22,8 @@ $ cargo xtask mutants capability             # one group
 $ cargo xtask mutants --shard 0/4 audit      # a quarter of one: each shard on another machine or evening
 ```
 
-What is mutated stands in `mutants/groups.toml`. A run clones the commit that is checked out, runs the unit and integration
-tests of the group's package on each mutant without any outside vectors, and writes list, commit, tool and wall time to
+What is mutated stands in `mutants/groups.toml`, with the tests that must notice. A run clones the commit that is checked out,
+runs those tests on each mutant without any outside vectors, and writes list, commit, tool and wall time to
 `mutants/GROUP.txt` once all shards of that commit ran. A survivor without a written reason in `mutants/survivors.toml` fails
 the run and `cargo xtask tidy`, and so does a reason whose mutant no longer survives. A mutant that makes the tests run for
 ever counts as caught; one that does not compile counts for nothing.
