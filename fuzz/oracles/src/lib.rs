@@ -15,6 +15,7 @@ pub mod canonical;
 pub mod capability;
 pub mod export;
 pub mod files;
+pub mod hash;
 mod input;
 pub mod mcp;
 pub mod merkle;
@@ -60,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     ("seal_bundle", seal::seal_bundle),
     ("secret_key", files::secret_key),
     ("selection", seal::selection),
+    ("sha256_lanes", hash::sha256_lanes),
     ("shadow_receipt", shadow::shadow_receipt),
     ("signed_note", note::signed_note),
     ("small_texts", text::small_texts),

@@ -111,8 +111,12 @@ pub fn merkle_consistency(data: &[u8]) {
     let proof = ConsistencyProof::from_hashes(hashes).expect("no edit makes it that long");
     let believed = proof.verify(old, old_root, new, new_root).is_ok();
     let is_proof = TREE.prove_consistency(old, new).as_ref() == Ok(&proof);
-    // Any tree begins with the empty one, so that the root of the newer is another's to check.
-    let roots_hold = old_root == root(old) && (new_root == root(new) || (old == TreeSize::ZERO && new != old));
+    // Any tree begins with the empty one and with itself, whatever its root: that is another's to check.
+    let roots_hold = match old {
+        _ if old == new && old != TreeSize::ZERO => old_root == new_root,
+        TreeSize::ZERO => old_root == root(old) && (new != old || new_root == old_root),
+        _ => old_root == root(old) && new_root == root(new),
+    };
     assert_eq!(believed, is_proof && roots_hold, "{old:?} to {new:?}");
 }
 
