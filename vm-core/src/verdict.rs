@@ -215,7 +215,7 @@ codes! {
         "An anchor binds its certificate with SHA-1 (ESSCertID version 1) beside a strong signature."
         "Nothing is wrong; prefer an authority that uses ESSCertID version 2."
     TimeNotMonotonic "time-not-monotonic" Remark
-        "A row's time lies before that of the row logged before it."
+        "A row's time lies more than ten seconds before that of a row logged before it."
         "Order is by the log; look at the clock of the machine that recorded it."
     TraceGap "trace-gap" Remark
         "A call has no recorded answer, or an intent no recorded outcome."

@@ -362,13 +362,21 @@ fn gaps_are_remarked() {
 fn a_clock_that_goes_back_is_remarked() {
     let mut world = World::full();
     let trace = world.trace();
-    world.clock = vm_core::source::hazmat::SteppingClock::new(fixture::instant("2026-01-02T03:04:05.1Z"));
+    world.clock = vm_core::source::hazmat::SteppingClock::new(fixture::instant("2026-01-02T05:04:05.1Z"));
     let late = world.now();
     world.event(trace, None);
-    world.clock = vm_core::source::hazmat::SteppingClock::new(late.saturating_add_micros(-50_000));
-    world.event(trace, None);
+    let mut at = |seconds: i64| {
+        world.clock = vm_core::source::hazmat::SteppingClock::new(late.saturating_add_micros(seconds * 1_000_000));
+        world.event(trace, None);
+        codes(&check(&world).report).len()
+    };
+    // As rows of writers that waited for their turn.
+    assert_eq!([at(-1), at(-9), at(0), at(-9)], [0; 4]);
+    // Small steps add up, and each step is remarked once.
+    assert_eq!([at(-11), at(-12), at(-20)], [1; 3]);
+    assert_eq!([at(-22), at(60), at(60), at(-3_600)], [2, 2, 2, 3]);
     let report = check(&world).report;
-    assert_eq!(codes(&report), [Code::TimeNotMonotonic]);
+    assert_eq!(codes(&report), [Code::TimeNotMonotonic; 3]);
     assert_eq!(report.verdict(), Verdict::Verified);
 }
 

@@ -13,13 +13,18 @@ use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, ViewError, Visit};
 use super::capability::Capabilities;
 use crate::verify::row_subject;
 
+/// How far a row's time may lie before that of an earlier row without remark, in microseconds: ten seconds. A row bears
+/// the time it was made at, and writers that make theirs at once then wait for their turn, by default for up to five.
+const TURN_MICROS: i64 = 10 * 1_000_000;
+
 /// Rules that look at one row after the other.
 pub(super) struct RowRules<'a> {
     view: &'a dyn EvidenceView,
     capabilities: Capabilities,
     /// Requests without answer and intents without outcome so far.
     open: BTreeMap<RowId, Table>,
-    last_ts: Option<Instant>,
+    /// The latest time so far, since the clock was last seen to go back.
+    latest: Option<Instant>,
     /// Eight bytes of each row's name: enough to notice that one might stand twice.
     names: Vec<u64>,
 }
@@ -30,7 +35,7 @@ struct Fault(String);
 impl<'a> RowRules<'a> {
     pub(super) fn new(view: &'a dyn EvidenceView, ledger: LedgerId, genesis: Option<Genesis>) -> Self {
         let capabilities = Capabilities::new(ledger, genesis);
-        Self { view, capabilities, open: BTreeMap::new(), last_ts: None, names: Vec::new() }
+        Self { view, capabilities, open: BTreeMap::new(), latest: None, names: Vec::new() }
     }
 
     pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) -> Result<(), ViewError> {
@@ -74,10 +79,13 @@ impl<'a> RowRules<'a> {
             report.find(Finding::new(Code::EvidenceUnreadable, subject(entry)).found("a time not in the stored form"));
             return;
         };
-        if let Some(last) = self.last_ts.filter(|last| ts < *last) {
-            report.find(Finding::new(Code::TimeNotMonotonic, subject(entry)).expected_found(last, ts));
+        let latest = self.latest.filter(|latest| ts < *latest);
+        let back = latest.filter(|latest| ts.saturating_add_micros(TURN_MICROS) < *latest);
+        if let Some(latest) = back {
+            report.find(Finding::new(Code::TimeNotMonotonic, subject(entry)).expected_found(latest, ts));
         }
-        self.last_ts = Some(ts);
+        // Many small steps back add up; one that was remarked is where time goes on from.
+        self.latest = Some(latest.filter(|_| back.is_none()).unwrap_or(ts));
     }
 
     fn check_corrects(&self, entry: &LogEntry, row: &StoredRow) -> Result<Option<Fault>, ViewError> {
