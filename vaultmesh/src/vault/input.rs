@@ -182,12 +182,28 @@ impl RecordInput {
         };
         let common = take_common(&mut members)?;
         Ok(match kind {
-            InputKind::Tool => Self::Tool(ToolInput { common, ..read(members)? }),
-            InputKind::Artifact => Self::Artifact(ArtifactInput { common, ..read(members)? }),
+            InputKind::Tool => {
+                let [input, output, meta] = ["input", "output", "meta"].map(|name| lift(&mut members, name));
+                Self::Tool(ToolInput { common, input, output, meta, ..read(members)? })
+            }
+            InputKind::Artifact => {
+                let meta = lift(&mut members, "meta");
+                Self::Artifact(ArtifactInput { common, meta, ..read(members)? })
+            }
             InputKind::Deploy => Self::Deploy(DeployInput { common, ..read(members)? }),
-            InputKind::Shadow => Self::Shadow(ShadowInput { common, ..read(members)? }),
+            InputKind::Shadow => {
+                let [counterfactual, meta] = ["counterfactual", "meta"].map(|name| lift(&mut members, name));
+                let counterfactual = counterfactual.unwrap_or_default();
+                Self::Shadow(ShadowInput { common, counterfactual, meta, ..read(members)? })
+            }
         })
     }
+}
+
+/// Takes the value out of a member that may be any JSON and leaves null in its place, so that the deserialiser sees the
+/// member and does not build its value anew.
+fn lift(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    members.get_mut(name).map(Value::take).filter(|value| !value.is_null())
 }
 
 fn take_common(members: &mut Map<String, Value>) -> Result<Common, VaultError> {
@@ -239,6 +255,7 @@ mod tests {
             (r#"{"tool":"x","duration_us":"hunter2"}"#, "a member is of the wrong type"),
             (r#"{"tool":"x","ts":"yesterday hunter2"}"#, "a member is of the wrong type"),
             (r#"["hunter2"]"#, "not a JSON object"),
+            (r#"{"tool":"x","input":{"a":1},"meta":[],"outputs":1}"#, "unknown member \"outputs\""),
         ] {
             let Err(VaultError::Input { reason }) = RecordInput::parse(InputKind::Tool, bad.as_bytes()) else {
                 panic!("{bad} was accepted");

@@ -10,9 +10,12 @@ use vm_core::redact::KnownSecrets;
 use vm_core::verdict::Finding;
 
 use crate::error::VaultError;
-use crate::mcp::{Capture, FrameSink, Session};
-use crate::vault::Vault;
-use crate::vault::record::BATCH;
+use crate::mcp::{Capture, CapturedFrame, FrameSink, Session};
+use crate::vault::drafter::Drafter;
+use crate::vault::jsonl::{BATCH, BATCH_BYTES, Batch};
+use crate::vault::pipeline::{self, Piece};
+use crate::vault::record::Recorded;
+use crate::vault::{Own, Vault};
 
 /// How a capture is recorded.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -54,20 +57,34 @@ impl Vault {
     ) -> Result<CaptureRecorded, VaultError> {
         let mut session = self.session(options);
         let mut outcome = CaptureRecorded::begin(&session, options);
-        let mut batch = Vec::new();
+        let mut frames = Capture::new(lines);
         // While rows of an earlier try may stand, each frame must know the row that its request really has.
         let mut settling = options.idempotency_key.is_some();
-        for frame in Capture::new(lines) {
-            let frame = frame.map_err(VaultError::Capture)?;
+        while settling && let Some(frame) = frames.next().transpose().map_err(VaultError::Capture)? {
             let draft = self.draft_frame(&mut session, frame.direction(), frame.as_bytes())?;
-            batch.push(draft);
-            if settling || batch.len() == BATCH {
-                settling &= self.flush(&mut session, &mut batch, &mut outcome)?;
-            }
+            settling = self.flush(&mut session, &mut vec![draft], &mut outcome)?;
         }
-        self.flush(&mut session, &mut batch, &mut outcome)?;
+        self.record_frames(&mut frames, &mut session, &mut outcome)?;
+        outcome.frames = session.frames();
         self.finish_session(&mut session, &mut outcome)?;
         Ok(outcome)
+    }
+
+    /// Records frames of which none was recorded before: while some are appended, the next are parsed and redacted on a
+    /// thread of their own.
+    fn record_frames(
+        &mut self,
+        frames: &mut Capture<&mut dyn BufRead>,
+        session: &mut Session,
+        outcome: &mut CaptureRecorded,
+    ) -> Result<(), VaultError> {
+        let (mut drafter, mut appender) = self.split();
+        let read = || Frames::read(frames).map(|input| Piece { input, flush: false });
+        let write = |(drafts, moments)| {
+            outcome.add(appender.append(drafts, moments)?);
+            Ok(())
+        };
+        pipeline::run(read, vec![|frames| drafter.frames(session, frames)], write)
     }
 
     fn session(&mut self, options: &CaptureOptions) -> Session {
@@ -88,8 +105,7 @@ impl Vault {
         direction: Direction,
         frame: &[u8],
     ) -> Result<RowDraft, VaultError> {
-        let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
-        session.frame(direction, frame, clock, entropy).map_err(VaultError::Session)
+        self.split().0.frame(session, direction, frame)
     }
 
     /// Appends what is pending; whether any of it had been there before.
@@ -101,18 +117,13 @@ impl Vault {
     ) -> Result<bool, VaultError> {
         let minted: Vec<_> = batch.iter().map(|draft| draft.header().id).collect();
         let recorded = self.append(std::mem::take(batch))?;
-        let mut replayed = false;
-        for (minted, row) in minted.into_iter().zip(recorded) {
-            outcome.rows += 1;
-            outcome.findings.extend(row.findings);
-            if row.replayed {
-                session.settle(minted, row.id);
-                outcome.replayed += 1;
-                replayed = true;
-            }
+        let before = outcome.replayed;
+        for (minted, row) in minted.into_iter().zip(&recorded).filter(|(_, row)| row.replayed) {
+            session.settle(minted, row.id);
         }
+        outcome.add(recorded);
         outcome.frames = session.frames();
-        Ok(replayed)
+        Ok(outcome.replayed > before)
     }
 
     fn finish_session(&mut self, session: &mut Session, outcome: &mut CaptureRecorded) -> Result<(), VaultError> {
@@ -121,6 +132,46 @@ impl Vault {
         outcome.unanswered = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.flush(session, &mut batch, outcome)?;
         Ok(())
+    }
+}
+
+/// Frames that are recorded in one transaction.
+#[derive(Default)]
+struct Frames {
+    frames: Vec<CapturedFrame>,
+    /// What kept the next from being read.
+    fault: Option<VaultError>,
+}
+
+impl Frames {
+    /// Reads the next batch; none at the end.
+    fn read(from: &mut Capture<&mut dyn BufRead>) -> Option<Self> {
+        let (mut batch, mut bytes) = (Self::default(), 0);
+        while batch.frames.len() < BATCH && bytes < BATCH_BYTES && batch.fault.is_none() {
+            match from.next() {
+                Some(Ok(frame)) => {
+                    bytes += frame.as_bytes().len();
+                    batch.frames.push(frame);
+                }
+                Some(Err(fault)) => batch.fault = Some(VaultError::Capture(fault)),
+                None => break,
+            }
+        }
+        (!batch.frames.is_empty() || batch.fault.is_some()).then_some(batch)
+    }
+}
+
+impl Drafter<'_> {
+    fn frame(&mut self, session: &mut Session, direction: Direction, frame: &[u8]) -> Result<RowDraft, VaultError> {
+        let Own { clock, entropy, .. } = &mut *self.sources;
+        session.frame(direction, frame, &**clock, &mut **entropy).map_err(VaultError::Session)
+    }
+
+    fn frames(&mut self, session: &mut Session, frames: Frames) -> Result<Batch, VaultError> {
+        let draft = |frame: &CapturedFrame| self.frame(session, frame.direction(), frame.as_bytes());
+        let drafts = frames.frames.iter().map(draft).collect::<Result<Vec<_>, _>>()?;
+        frames.fault.map_or(Ok(()), Err)?;
+        Ok((drafts, self.moments()))
     }
 }
 
@@ -134,6 +185,14 @@ impl CaptureRecorded {
             unanswered: 0,
             replayed: 0,
             findings: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, rows: Vec<Recorded>) {
+        for row in rows {
+            self.rows += 1;
+            self.replayed += u64::from(row.replayed);
+            self.findings.extend(row.findings);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The vault: a folder that holds one ledger with its scrolls, seals, anchors and artifacts.
 
 mod anchor;
+mod drafter;
 mod init;
 mod input;
+mod jsonl;
 mod mcp;
+mod pipeline;
 mod record;
 mod scroll;
 mod seal;
@@ -16,6 +19,7 @@ use vm_core::epoch::Epoch;
 use vm_core::id::{LedgerId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{BlindKey, NoteKey};
+use vm_core::record::RowDraft;
 use vm_core::redact::Policy;
 use vm_core::source::{Clock, Entropy};
 use vm_core::view::EvidenceView as _;
@@ -24,13 +28,15 @@ use vm_ledger::{Access, Ledger, Patience};
 use crate::error::VaultError;
 use crate::keys::{KeyStore, Role};
 use crate::system::{SystemClock, SystemEntropy};
+use drafter::Drafter;
 
 pub use anchor::Anchored;
 pub use init::Initialized;
 pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
+pub use jsonl::{LINE_MAX, check_jsonl, read_line};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
-pub use record::{LINE_MAX, Recorded, RunePut, read_line};
+pub use record::{Recorded, RunePut};
 pub use seal::Sealed;
 
 /// How long a writer waits for another before it gives up and names it.
@@ -186,15 +192,43 @@ impl Vault {
 
     /// Leave for one kind of act, from the operator's token.
     fn permit<A: Act>(&self) -> Result<Permit<A>, VaultError> {
-        let (epoch, now) = (self.ledger.epoch(), self.now());
-        let invocation = self.holder.invoke::<A>(epoch, now, None).map_err(VaultError::Capability)?;
-        let authority = Authority {
-            ledger: self.ledger.id(),
-            root: self.ledger.genesis().root_key(),
-            epoch,
-            now,
-            revoked: &|_| false,
-        };
-        authority.permit(self.holder.chain(), &invocation).map_err(VaultError::Capability)
+        permit(&self.ledger, &self.holder, self.now())
     }
+
+    /// What drafts, and what appends.
+    fn split(&mut self) -> (Drafter<'_>, Appender<'_>) {
+        let Self { place, ledger, keys, holder, blind, policy, sources, .. } = self;
+        let (vault, id) = (place.vault.as_path(), ledger.id());
+        (Drafter { vault, ledger: id, keys, blind, policy, sources, files: None }, Appender { ledger, holder })
+    }
+}
+
+/// When a permit is asked for, and when what is appended under it.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    permit: Instant,
+    append: Instant,
+}
+
+/// Appends drafts under the operator's permit.
+struct Appender<'a> {
+    ledger: &'a mut Ledger,
+    holder: &'a Holder,
+}
+
+impl Appender<'_> {
+    fn append(&mut self, drafts: Vec<RowDraft>, moments: Moments) -> Result<Vec<Recorded>, VaultError> {
+        let notes: Vec<Vec<String>> = drafts.iter().map(|draft| draft.secrets().to_vec()).collect();
+        let permit = permit(self.ledger, self.holder, moments.permit)?;
+        let appended = self.ledger.append(&permit, drafts, moments.append)?;
+        Ok(appended.into_iter().zip(notes).map(|(row, secrets)| record::recorded(row, &secrets)).collect())
+    }
+}
+
+fn permit<A: Act>(ledger: &Ledger, holder: &Holder, now: Instant) -> Result<Permit<A>, VaultError> {
+    let epoch = ledger.epoch();
+    let invocation = holder.invoke::<A>(epoch, now, None).map_err(VaultError::Capability)?;
+    let authority =
+        Authority { ledger: ledger.id(), root: ledger.genesis().root_key(), epoch, now, revoked: &|_| false };
+    authority.permit(holder.chain(), &invocation).map_err(VaultError::Capability)
 }

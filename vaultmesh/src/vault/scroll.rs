@@ -29,7 +29,8 @@ impl Vault {
         let mut lines = Vec::with_capacity(events.len());
         for event in events {
             let id = RowId::mint(&*self.sources.clock, &mut *self.sources.entropy);
-            let mut redactor = self.redactor(Table::ProofArtifacts, engine.as_str(), id);
+            let (mut drafter, _) = self.split();
+            let mut redactor = drafter.redactor(Table::ProofArtifacts, engine.as_str(), id);
             let event = redactor.json("event", event).map_err(VaultError::Canonical)?;
             // Openings first: a line that stands without its opening could never be opened again.
             let redaction = redactor.finish();

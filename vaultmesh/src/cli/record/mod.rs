@@ -6,13 +6,12 @@ mod mcp;
 mod shadow;
 mod tool;
 
-use std::io::BufRead;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::error::VaultError;
-use vaultmesh::vault::{InputKind, RecordInput, Recorded, read_line};
+use vaultmesh::vault::{InputKind, RecordInput, Recorded, check_jsonl};
 
 use super::context::Context;
 use super::error::CliError;
@@ -94,26 +93,13 @@ fn one(context: &Context, input: RecordInput) -> Result<Output, CliError> {
 fn many(context: &Context, kind: InputKind, path: &Path) -> Result<Output, CliError> {
     let mut lines = Lines::open(path)?;
     if lines.can_rewind() {
-        check(kind, lines.reader())?;
+        check_jsonl(kind, lines.reader())?;
         lines.rewind().map_err(|source| CliError::file(path, source))?;
     }
     let mut vault = context.open()?;
     let mut tally = Tally::new(context);
     let total = vault.record_jsonl(kind, lines.reader(), &mut |rows| tally.add(rows));
     tally.finish(total)
-}
-
-/// Reads every line and records none.
-fn check(kind: InputKind, lines: &mut dyn BufRead) -> Result<(), VaultError> {
-    let (mut line, mut number) = (Vec::new(), 1);
-    while read_line(lines, &mut line, number)? {
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            let at = |source| VaultError::Line { line: number, source: Box::new(source) };
-            RecordInput::parse(kind, &line).map_err(at)?;
-        }
-        number += 1;
-    }
-    Ok(())
 }
 
 /// What is told of many rows, in bounded memory: in `jsonl` each row is written as soon as it is durable.
