@@ -26,6 +26,16 @@ pub(crate) fn root(size: TreeSize) -> RootHash {
     TREE.root_at(size).expect("a size below that of the tree")
 }
 
+/// The root of `size`, or one that no tree has. The root of another size is left out: a proof does not bind the size by
+/// itself, so size and root must come from one signed place.
+pub(crate) fn claimed_root(input: &mut Input<'_>, size: TreeSize) -> RootHash {
+    let mut bytes = *root(size).as_bytes();
+    if input.byte() & 3 == 3 {
+        bytes[0] ^= 1 << (input.byte() & 7);
+    }
+    RootHash::from_bytes(bytes)
+}
+
 /// Changes the hashes of a proof as the input says: none, one or some edits.
 pub(crate) fn edit(input: &mut Input<'_>, mut hashes: Vec<RootHash>) -> Vec<RootHash> {
     for _ in 0..input.byte() % 4 {
@@ -69,8 +79,7 @@ pub fn merkle_inclusion(data: &[u8]) {
     let claimed_size = if input.byte() & 1 == 0 { size } else { TreeSize::new(input.below(LEAVES + 1)) };
     let claimed_index = if input.byte() & 1 == 0 { index } else { LeafIndex::new(input.below(LEAVES + 1)) };
     let claimed_leaf = if input.byte() & 1 == 0 { claimed_index.as_u64() } else { input.below(LEAVES) };
-    let claimed_root =
-        if input.byte() & 3 == 3 { root(TreeSize::new(input.below(LEAVES + 1))) } else { root(claimed_size) };
+    let claimed_root = claimed_root(&mut input, claimed_size);
     let Ok(proof) = InclusionProof::from_hashes(hashes) else {
         panic!("no edit makes a proof longer than {PROOF_HASHES_MAX} hashes");
     };
@@ -106,8 +115,8 @@ pub fn merkle_consistency(data: &[u8]) {
     let hashes = edit(&mut input, true_proof.hashes().to_vec());
     let old = if input.byte() & 1 == 0 { old } else { any(&mut input) };
     let new = if input.byte() & 1 == 0 { new } else { any(&mut input) };
-    let old_root = if input.byte() & 3 == 3 { root(any(&mut input)) } else { root(old) };
-    let new_root = if input.byte() & 3 == 3 { root(any(&mut input)) } else { root(new) };
+    let old_root = claimed_root(&mut input, old);
+    let new_root = claimed_root(&mut input, new);
     let proof = ConsistencyProof::from_hashes(hashes).expect("no edit makes it that long");
     let believed = proof.verify(old, old_root, new, new_root).is_ok();
     let is_proof = TREE.prove_consistency(old, new).as_ref() == Ok(&proof);

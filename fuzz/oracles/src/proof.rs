@@ -10,7 +10,7 @@ use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 use vm_seal::tlog::{EntryBundle, TlogProof};
 
 use crate::input::Input;
-use crate::merkle::{LEAVES, TREE, edit, leaf, root};
+use crate::merkle::{LEAVES, TREE, claimed_root, edit, leaf, root};
 use crate::note::ORIGIN;
 
 /// An edited proof of up to eight leaves is believed only where it is the one true proof of the true leaves.
@@ -26,8 +26,7 @@ pub fn merkle_multi(data: &[u8]) {
     let hashes = prove_multi(&*TREE, &indices, size).map_or_else(|_| Vec::new(), |proof| proof.hashes().to_vec());
     let proof = MultiProof::from_hashes(edit(&mut input, hashes));
     let claimed_size = if input.byte() & 1 == 0 { size } else { TreeSize::new(input.below(LEAVES + 1)) };
-    let claimed_root =
-        if input.byte() & 3 == 3 { root(TreeSize::new(input.below(LEAVES + 1))) } else { root(claimed_size) };
+    let claimed_root = claimed_root(&mut input, claimed_size);
     let mut leaves: Vec<(LeafIndex, LeafHash)> = indices.iter().map(|index| (*index, leaf(index.as_u64()))).collect();
     let swapped = usize::from(input.byte());
     if let Some((_, wrong)) = leaves.get_mut(swapped) {
@@ -56,8 +55,7 @@ pub fn merkle_range(data: &[u8]) {
     let (left, right) = (edit(&mut input, left), edit(&mut input, right));
     let proof = RangeProof::from_hashes(left, right).expect("no edit makes it that long");
     let claimed_size = if input.byte() & 1 == 0 { size } else { TreeSize::new(input.below(LEAVES + 1)) };
-    let claimed_root =
-        if input.byte() & 3 == 3 { root(TreeSize::new(input.below(LEAVES + 1))) } else { root(claimed_size) };
+    let claimed_root = claimed_root(&mut input, claimed_size);
     let mut leaves: Vec<LeafHash> = (run.begin().as_u64()..run.end().as_u64()).map(leaf).collect();
     match input.byte() {
         1 => drop(leaves.pop()),
