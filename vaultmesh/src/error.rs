@@ -196,6 +196,15 @@ pub enum VaultError {
     /// A proof that cannot be made.
     #[error("proof")]
     Proof(#[source] vm_ledger::ProofFault),
+    /// A file that is no proof of a row.
+    #[error("proof file")]
+    ProofFile(#[from] crate::proof::ProofFileError),
+    /// A directory of tiles that cannot be written.
+    #[error("directory of tiles")]
+    Tiles(#[from] crate::tiles::TilesError),
+    /// A directory of tiles that cannot be read.
+    #[error("directory of tiles")]
+    Tlog(#[source] vm_seal::error::TlogError),
     /// A selection that cannot be made.
     #[error("selection")]
     Selection(#[from] vm_seal::error::SelectionError),

@@ -4,6 +4,7 @@ use std::io;
 
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
+use vm_seal::error::TlogError;
 
 use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 
@@ -61,6 +62,9 @@ impl VaultError {
             Self::Backup(error) => error.code(),
             Self::SealEmpty => "seal-empty",
             Self::Proof(error) => error.code(),
+            Self::ProofFile(error) => error.code(),
+            Self::Tiles(error) => error.code(),
+            Self::Tlog(error) => error.code(),
             Self::Selection(error) => error.code(),
             Self::Capture(error) => error.code(),
             Self::Session(error) => error.code(),
@@ -101,6 +105,8 @@ impl VaultError {
             Self::Backup(error) => error.is_machine(),
             Self::Scroll(error) => error.is_machine(),
             Self::Proof(error) => matches!(error, ProofFault::Store(_)),
+            Self::Tiles(error) => error.is_machine(),
+            Self::Tlog(error) => matches!(error, TlogError::File(FileFault::Unreadable { .. })),
             Self::Capture(error) => error.is_machine(),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
             Self::KeyMissing { .. }
@@ -124,6 +130,7 @@ impl VaultError {
             | Self::Path(_)
             | Self::Openings(_)
             | Self::SealEmpty
+            | Self::ProofFile(_)
             | Self::Selection(_)
             | Self::Session(_)
             | Self::ScrollUnsound { .. }
@@ -189,6 +196,9 @@ impl VaultError {
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
             Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
+            Self::ProofFile(_) => "Get the proof again from where it was made.",
+            Self::Tiles(error) => error.remedy(),
+            Self::Tlog(_) => "Name a directory that holds a log's checkpoint and tiles, whole.",
             Self::Selection(_) => "Correct what is to be sealed; nothing was.",
             Self::Capture(_) | Self::Session(_) => {
                 "Correct the capture; see `vaultmesh record mcp --help` for its form."
@@ -210,7 +220,7 @@ impl VaultError {
 }
 
 /// Whether the machine failed, and not the name that was given.
-fn is_machine(error: &io::Error) -> bool {
+pub(crate) fn is_machine(error: &io::Error) -> bool {
     use io::ErrorKind::{
         AlreadyExists, InvalidData, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound,
     };

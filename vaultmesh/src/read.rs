@@ -13,8 +13,11 @@ use vm_core::view::{
     EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, ViewError, Visit,
 };
 use vm_ledger::{Ledger, Snapshot, StillFiles};
+use vm_seal::merkle::LeafIndex;
+use vm_seal::tlog::TlogProof;
 
 use crate::error::VaultError;
+use crate::proof::{ProofFileError, ROW_PROOF_FORMAT};
 use crate::vault::Place;
 
 /// Longest file read whole below a vault, in bytes: the longest seal bundle and any anchor are far below.
@@ -186,13 +189,27 @@ impl Reader {
         let proof = self.snapshot.inclusion_proof(logged.entry.seq, size).map_err(VaultError::Proof)?;
         let leaf_data = logged.row.leaf_data().map_err(VaultError::Record)?;
         Ok(RowProof {
-            format: "vm-row-proof-v0",
+            format: ROW_PROOF_FORMAT,
             leaf_data: String::from_utf8_lossy(&leaf_data).into_owned(),
             index: logged.entry.seq,
             size,
             path: proof.hashes().iter().map(|hash| hash.to_hex()).collect(),
             checkpoint: checkpoint.to_string(),
         })
+    }
+
+    /// The same proof as C2SP has it, with the row as its extra data unless it is to stay here.
+    ///
+    /// # Errors
+    /// As [`Reader::prove`].
+    pub fn prove_tlog(&self, id: RowId, with_row: bool) -> Result<TlogProof, VaultError> {
+        let logged = self.logged(id)?;
+        let checkpoint = self.head()?;
+        let size = self.snapshot.size().map_err(VaultError::View)?;
+        let path = self.snapshot.inclusion_proof(logged.entry.seq, size).map_err(VaultError::Proof)?;
+        let row = with_row.then(|| logged.row.leaf_data()).transpose().map_err(VaultError::Record)?;
+        let proof = TlogProof::new(LeafIndex::new(logged.entry.seq), path, checkpoint, row);
+        Ok(proof.map_err(ProofFileError::Tlog)?)
     }
 
     /// Content of a small file below the vault; none where it is not there or no regular file.
@@ -276,7 +293,7 @@ fn shown(logged: &LoggedRow) -> ShownRow {
 mod tests {
     use vm_core::digest::RootHash;
     use vm_seal::checkpoint::Checkpoint;
-    use vm_seal::merkle::{InclusionProof, LeafIndex};
+    use vm_seal::merkle::InclusionProof;
 
     use super::*;
 

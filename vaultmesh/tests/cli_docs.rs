@@ -66,6 +66,8 @@ fn every_command_of_the_grammar_is_there() {
         "export",
         "import",
         "verify-bundle",
+        "verify-proof",
+        "verify-tiles",
         "doctor",
         "completions",
         "man",

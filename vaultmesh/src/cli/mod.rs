@@ -28,6 +28,8 @@ mod trust;
 mod usage;
 mod verify;
 mod verify_bundle;
+mod verify_proof;
+mod verify_tiles;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -85,6 +87,8 @@ enum Command {
     Import(import::Import),
     Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
+    VerifyProof(verify_proof::VerifyProof),
+    VerifyTiles(verify_tiles::VerifyTiles),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -116,6 +120,8 @@ impl Command {
             Self::Import(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),
+            Self::VerifyProof(command) => command.run(context),
+            Self::VerifyTiles(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Demo(command) => command.run(context),
             Self::Completions(command) => command.run(),

@@ -1,6 +1,6 @@
 //! `prove`: an inclusion proof of one row.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -16,35 +16,64 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh prove 01900000-0000-7000-8000-0000000000ff
   vaultmesh prove 01900000-0000-7000-8000-0000000000ff --output row.proof.json
+  vaultmesh prove 01900000-0000-7000-8000-0000000000ff --output row.tlog-proof
+  vaultmesh verify-proof row.tlog-proof --key KEY
 
 The proof is RFC 6962: hash leaf_data with prefix 0x00, then up the path with 0x01, and compare with the
-root in the signed checkpoint.";
+root in the signed checkpoint. A .tlog-proof is the same in the form of C2SP, which foreign clients read; the row is its
+extra data.";
 
-/// Print the proof that a row stands in the log that the latest checkpoint signs, as JSON
+/// Ending of the names of C2SP proofs.
+const TLOG_PROOF: &str = "tlog-proof";
+
+/// Print the proof that a row stands in the log that the latest checkpoint signs
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Prove {
     /// Id of the row
     row: RowId,
-    /// Write it to this new file instead
+    /// Write it to this new file instead; a name that ends in .tlog-proof asks for that form
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// As a C2SP .tlog-proof instead of JSON
+    #[arg(long)]
+    tlog_proof: bool,
+    /// With a .tlog-proof: leave the row out; whoever verifies has it from elsewhere
+    #[arg(long)]
+    without_row: bool,
 }
 
 #[derive(Serialize)]
 struct Proven {
     #[serde(flatten)]
-    proof: RowProof,
+    proof: Proof,
     #[serde(skip)]
     text: String,
     #[serde(skip)]
     file: Option<String>,
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Proof {
+    Json(RowProof),
+    Tlog { tlog_proof: String },
+}
+
 impl Prove {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let proof = context.reader()?.prove(self.row)?;
-        let text = serde_json::to_string_pretty(&proof).map_err(|error| CliError::Output(error.into()))? + "\n";
+        let reader = context.reader()?;
+        let named = self.output.as_deref().and_then(Path::extension).is_some_and(|end| end == TLOG_PROOF);
+        let (proof, text) = if self.tlog_proof || named {
+            let text = reader.prove_tlog(self.row, !self.without_row)?.to_string();
+            (Proof::Tlog { tlog_proof: text.clone() }, text)
+        } else if self.without_row {
+            return Err(CliError::Usage { what: "--without-row goes with --tlog-proof".to_owned() });
+        } else {
+            let proof = reader.prove(self.row)?;
+            let text = serde_json::to_string_pretty(&proof).map_err(|error| CliError::Output(error.into()))? + "\n";
+            (Proof::Json(proof), text)
+        };
         if let Some(file) = &self.output {
             write_new(file, text.as_bytes())?;
         }

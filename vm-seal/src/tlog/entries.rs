@@ -105,6 +105,9 @@ mod tests {
         let bytes = bundle.to_bytes();
         assert_eq!(bytes, b"\0\x05hello\0\0\0\x03abc");
         assert_eq!(EntryBundle::parse(&bytes, 3).unwrap(), bundle);
+        let hex = vm_core::digest::to_hex(&bytes);
+        let page = include_str!("../../../docs/spec/tlog-tiles.md");
+        assert!(page.lines().any(|line| line.replace(' ', "") == hex));
         for (width, found) in [(2, 3), (4, 3)] {
             let error = EntryBundle::parse(&bytes, width).unwrap_err();
             assert_eq!(error, EntryBundleError::Count { expected: width.into(), found });

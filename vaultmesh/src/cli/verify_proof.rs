@@ -1,0 +1,63 @@
+//! `verify-proof`: checks the proof of one row with no vault at hand.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use vaultmesh::error::VaultError;
+use vaultmesh::proof::{PROOF_FILE_MAX, ProofFile, ProvenRow, verify_proof};
+use vm_core::record::LEAF_MAX;
+
+use super::context::Context;
+use super::error::CliError;
+use super::input::read_limited;
+use super::outside::TrustArgs;
+use crate::render::{Human, Output, Page};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh verify-proof row.tlog-proof --key KEY
+  vaultmesh verify-proof row.proof.json --trust trust.toml
+  vaultmesh verify-proof entry.tlog-proof --entry entry.bin --key KEY
+
+A proof shows that the entry was in the log at that size. It says nothing of other entries, and nothing of whether this log
+is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.";
+
+/// Verify the proof of one row, as `prove` makes it, or a .tlog-proof of any log
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct VerifyProof {
+    /// The proof, or - for stdin
+    file: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// File that holds the entry's data, byte for byte [default: the row in the proof]
+    #[arg(long, value_name = "FILE")]
+    entry: Option<PathBuf>,
+}
+
+impl VerifyProof {
+    pub(super) fn run(self, _: &Context) -> Result<Output, CliError> {
+        let outside = self.trust.load()?;
+        let file = ProofFile::parse(&read_limited(&self.file, PROOF_FILE_MAX)?).map_err(VaultError::ProofFile)?;
+        let entry = self.entry.map(|path| read_limited(&path, LEAF_MAX)).transpose()?;
+        let (proven, report) = verify_proof(&file, entry.as_deref(), &outside);
+        Ok(Output::checked(Proven(proven), &report))
+    }
+}
+
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+struct Proven(ProvenRow);
+
+impl Human for Proven {
+    fn human(&self, page: &mut Page) {
+        let ProvenRow { origin, size, index, leaf, table, id } = &self.0;
+        page.heading("proof of one entry");
+        page.field("log", format!("{origin}, {size} entries"));
+        page.field("place", index);
+        page.field_if("leaf", *leaf);
+        if let (Some(table), Some(id)) = (table, id) {
+            page.field("row", format!("{table}/{id}"));
+        }
+    }
+}
