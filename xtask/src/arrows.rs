@@ -19,6 +19,7 @@ const ORACLES: &str = "vaultmesh-oracles";
 
 /// Members of the workspace, also those still to come.
 pub(crate) const MEMBERS: &[Arrow] = &[
+    arrow("vm-hash", &["vm-core", BENCHES, ORACLES]),
     Arrow { to: "vm-core", from: None },
     arrow(
         "vm-seal",

@@ -4,13 +4,23 @@ use super::source::{Source, attributes};
 use super::{Complaint, House};
 use crate::arrows;
 use crate::error::Failure;
-use crate::tree::Member;
+use crate::tree::{self, Member};
 
 /// Keys of `[package]` that every member takes from the workspace.
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
+/// The one crate that may hold unsafe code (docs/adr/0008). It writes the workspace's lints out, as Cargo lets nobody take
+/// them and change one.
+const UNSAFE_CRATE: &str = "vm-hash";
+
+/// What [`UNSAFE_CRATE`] denies: unsafe code, but where one `#[expect]` says why, and two lints beside the workspace's.
+const UNSAFE_LINTS: [(&str, &str); 3] =
+    [("rust", "unsafe_code"), ("rust", "unsafe_op_in_unsafe_fn"), ("clippy", "undocumented_unsafe_blocks")];
+
 pub(super) fn manifests(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
-    Ok(house.tree.members().iter().flat_map(check_manifest).collect())
+    let workspace = tree::read_toml(&house.tree.root().join("Cargo.toml"))?;
+    let lints = workspace.get("workspace").and_then(|table| table.get("lints"));
+    Ok(house.tree.members().iter().flat_map(|member| check_manifest(member, lints)).collect())
 }
 
 pub(super) fn crate_docs(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
@@ -36,14 +46,19 @@ pub(super) fn error_home(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     Ok(house.sources.iter().flat_map(check_error_home).collect())
 }
 
-fn check_manifest(member: &Member) -> Vec<Complaint> {
+fn check_manifest(member: &Member, workspace_lints: Option<&toml::Value>) -> Vec<Complaint> {
     let path = format!("{}/Cargo.toml", member.folder);
     let mut complaints = Vec::new();
     let mut complain = |text: String| complaints.push(Complaint::about(path.clone(), text));
     let inherits = |table: Option<&toml::Value>| {
         table.and_then(|table| table.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
     };
-    if !inherits(member.manifest.get("lints")) {
+    let lints = member.manifest.get("lints");
+    if member.name == UNSAFE_CRATE {
+        if workspace_lints.cloned().map(with_unsafe_denied).as_ref() != lints {
+            complain("has other lints than the workspace's with unsafe code denied, not forbidden".to_owned());
+        }
+    } else if !inherits(lints) {
         complain("has no `[lints] workspace = true`".to_owned());
     }
     let package = member.manifest.get("package");
@@ -60,6 +75,16 @@ fn check_manifest(member: &Member) -> Vec<Complaint> {
         complain(format!("`{}` has no line in xtask/src/arrows.rs, so nothing says who may depend on it", member.name));
     }
     complaints
+}
+
+/// The lints of the workspace as [`UNSAFE_CRATE`] must have them.
+fn with_unsafe_denied(mut lints: toml::Value) -> toml::Value {
+    for (tool, name) in UNSAFE_LINTS {
+        if let Some(table) = lints.get_mut(tool).and_then(toml::Value::as_table_mut) {
+            table.insert(name.to_owned(), "deny".into());
+        }
+    }
+    lints
 }
 
 fn check_root_docs(source: &Source) -> Option<Complaint> {
@@ -116,7 +141,26 @@ mod tests {
 
     fn complaints(manifest: &str, name: &str) -> usize {
         let manifest = manifest.parse().unwrap();
-        check_manifest(&Member { folder: "x".to_owned(), name: name.to_owned(), manifest }).len()
+        let lints = LINTS.parse::<toml::Table>().unwrap().into();
+        check_manifest(&Member { folder: "x".to_owned(), name: name.to_owned(), manifest }, Some(&lints)).len()
+    }
+
+    const LINTS: &str = "rust = { unsafe_code = \"forbid\", a = \"warn\" }\nclippy = { b = \"warn\" }";
+
+    #[test]
+    fn one_crate_alone_may_deny_where_others_forbid() {
+        let own = |rust: &str| {
+            let lints = format!(
+                "[lints]\nrust = {{ {rust} unsafe_op_in_unsafe_fn = \"deny\" }}\nclippy = {{ b = \"warn\", undocumented_unsafe_blocks = \"deny\" }}"
+            );
+            GOOD.replace("[lints]\n        workspace = true", &lints)
+        };
+        let good = own("unsafe_code = \"deny\", a = \"warn\",");
+        assert_eq!(complaints(&good, UNSAFE_CRATE), 0);
+        assert_eq!(complaints(&good, "vm-core"), 1);
+        assert_eq!(complaints(&own("unsafe_code = \"allow\", a = \"warn\","), UNSAFE_CRATE), 1);
+        assert_eq!(complaints(&own("unsafe_code = \"deny\","), UNSAFE_CRATE), 1, "a lint of the workspace left out");
+        assert_eq!(complaints(GOOD, UNSAFE_CRATE), 1, "what forbids cannot hold it");
     }
 
     #[test]
