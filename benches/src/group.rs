@@ -52,7 +52,9 @@ fn append_at_once(shared: &SharedLedger, store: &mut Store) -> Result<Duration, 
         let spawned: Vec<_> = drafts
             .into_iter()
             .map(|drafts| {
-                scope.spawn(|| drafts.into_iter().try_for_each(|draft| shared.append(&permit, vec![draft], now).map(drop)))
+                scope.spawn(|| {
+                    drafts.into_iter().try_for_each(|draft| shared.append(&permit, vec![draft], now).map(drop))
+                })
             })
             .collect();
         spawned.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?.map_err(Fault::from))

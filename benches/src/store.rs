@@ -10,6 +10,7 @@ use vm_core::epoch::Epoch;
 use vm_core::instant::Instant;
 use vm_core::key::{NoteKey, SigningIdentity};
 use vm_core::record::{Appended, Genesis, RowDraft};
+use vm_core::view::EvidenceView as _;
 use vm_ledger::files::DATABASE_FILE;
 use vm_ledger::{Access, Ledger, OpeningsKey, Patience, Snapshot};
 
@@ -19,8 +20,6 @@ use crate::event::Draw;
 
 /// Rows of one transaction.
 pub const BATCH: usize = 1_000;
-/// Rows of the ledger that is sealed and verified.
-pub const ROWS: usize = 100_000;
 /// Rows that stand before any other: the genesis and the operator's token.
 pub const SYSTEM_ROWS: u64 = 2;
 
@@ -97,6 +96,14 @@ impl Store {
     /// Whatever keeps it from being opened.
     pub fn snapshot(&self) -> Result<Snapshot, Fault> {
         Ok(self.ledger.snapshot()?)
+    }
+
+    /// Rows that it holds beside those of the system.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being opened.
+    pub fn rows(&self) -> Result<usize, Fault> {
+        Ok(usize::try_from(self.snapshot()?.size()?.saturating_sub(SYSTEM_ROWS))?)
     }
 
     /// The database file.

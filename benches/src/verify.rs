@@ -1,15 +1,11 @@
-//! The audit of a ledger of 100,000 rows.
+//! The audit of a ledger.
 
 use vm_core::verdict::Verdict;
 use vm_seal::audit::{Trust, audit};
 
-use crate::error::{BenchError, Fault};
-use crate::harness::{Effort, Reach, Row, in_turns, timed};
+use crate::error::Fault;
 use crate::raw;
-use crate::store::{ROWS, Store};
-
-const PATH: &str = "full verify of 100,000 rows: leaves, log, tiles, all checkpoints, references, head and key pinned";
-const AGAINST: &str = "scan + SHA-256 (sha2) of the same rows";
+use crate::store::Store;
 
 /// Ours: how many rows were found good.
 ///
@@ -32,21 +28,6 @@ pub fn ours(store: &Store) -> Result<u64, Fault> {
 /// Whatever keeps the database from being read.
 pub fn theirs(store: &Store) -> Result<u64, Fault> {
     raw::scan_and_hash(&store.database())
-}
-
-/// The row of the table.
-///
-/// # Errors
-/// [`BenchError`] where a side fails, or the numbers of rows differ.
-pub fn row(effort: &Effort) -> Result<Row, BenchError> {
-    let store = Store::filled(ROWS).map_err(BenchError::side(PATH))?;
-    let (verified, scanned) =
-        (ours(&store).map_err(BenchError::side(PATH))?, theirs(&store).map_err(BenchError::side(PATH))?);
-    if verified != scanned {
-        return Err(BenchError::differ(PATH, verified, scanned));
-    }
-    let times = in_turns(effort.rounds.min(9), || timed(|| ours(&store)), || timed(|| theirs(&store)));
-    Ok(Row::new(PATH, AGAINST, times.map_err(BenchError::side(PATH))?, Reach::AtLeast(0.7)))
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use vaultmesh_benches::ROWS;
-use vaultmesh_benches::harness::{Effort, TABLE_HEAD};
+use vaultmesh_benches::error::BenchError;
+use vaultmesh_benches::harness::{Effort, Row, TABLE_HEAD};
+use vaultmesh_benches::{ROWS, scale};
 
 const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
 
@@ -27,17 +28,25 @@ fn main() -> ExitCode {
     let mut failed = false;
     let chosen = |name: &str| options.rows.is_empty() || options.rows.iter().any(|row| row == name);
     for (name, make) in ROWS.iter().filter(|(name, _)| chosen(name)) {
-        match make(&options.effort) {
-            Ok(row) if options.json => println!("{}", row.to_json()),
-            Ok(row) => println!("{row}"),
-            Err(fault) => {
-                let cause = std::error::Error::source(&fault).map(|cause| format!(": {cause}")).unwrap_or_default();
-                eprintln!("ratios: {name}: {fault}{cause}");
-                failed = true;
-            }
-        }
+        failed |= !print(name, options.json, make(&options.effort).map(|row| vec![row]));
+    }
+    if chosen(scale::NAME) {
+        failed |= !print(scale::NAME, options.json, scale::rows(&options.effort));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Prints rows, or why there are none; answers whether there are.
+fn print(name: &str, json: bool, rows: Result<Vec<Row>, BenchError>) -> bool {
+    match &rows {
+        Ok(rows) if json => rows.iter().for_each(|row| println!("{}", row.to_json())),
+        Ok(rows) => rows.iter().for_each(|row| println!("{row}")),
+        Err(fault) => {
+            let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("ratios: {name}: {fault}{cause}");
+        }
+    }
+    rows.is_ok()
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -46,7 +55,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         match argument.as_str() {
             "--json" => options.json = true,
             "--quick" => options.effort = Effort::QUICK,
-            name if ROWS.iter().any(|(row, _)| *row == name) => options.rows.push(argument),
+            name if ROWS.iter().any(|(row, _)| *row == name) || name == scale::NAME => options.rows.push(argument),
             other => return Err(format!("unknown argument `{other}`")),
         }
     }
@@ -54,5 +63,5 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    ROWS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME]).collect::<Vec<_>>().join(", ")
 }
