@@ -63,7 +63,20 @@ fn plain_blocks(bytes: &[u8]) -> usize {
 }
 
 /// The place of the first byte from `at` on that is not plain; the end where there is none.
-pub(super) fn stop_from(bytes: &[u8], mut at: usize) -> usize {
+#[inline]
+pub(super) fn stop_from(bytes: &[u8], at: usize) -> usize {
+    // Most strings end in their first chunk, and need nothing of what is ready for longer ones.
+    if let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let plain = plain_bytes(chunk);
+        if plain < CHUNK {
+            return at + plain;
+        }
+    }
+    stop_far_from(bytes, at)
+}
+
+#[inline(never)]
+fn stop_far_from(bytes: &[u8], mut at: usize) -> usize {
     let mut chunks = 0;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let plain = plain_bytes(chunk);

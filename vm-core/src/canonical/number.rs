@@ -17,9 +17,17 @@ use crate::error::CanonicalError;
 
 /// 2^53: below it every integer is a double and every integral double an integer of its own (RFC 7493, section 2.2).
 const SAFE_END: f64 = 9_007_199_254_740_992.0;
+/// Digits that every double keeps (DBL_DIG of IEEE 754 binary64).
+const SHORT: usize = 15;
 
 /// The number that `token` stands for; the caller has checked the grammar of RFC 8259. The pointer in an error is empty.
 pub(super) fn from_token(token: &str) -> Result<Number, CanonicalError> {
+    // Most numbers: integers so short that their double has the same digits.
+    if token.len() <= SHORT
+        && let Ok(integer) = token.parse::<i64>()
+    {
+        return Ok(Number::from(integer));
+    }
     from_double(double(token)?).ok_or_else(not_finite)
 }
 

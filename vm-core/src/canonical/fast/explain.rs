@@ -2,7 +2,7 @@
 
 use super::super::DEPTH_MAX;
 use super::super::fault::Fault;
-use super::member::{Member, sort, unescaped};
+use super::member::{Member, Sorted, sort, unescaped};
 use super::run::{Kind, Open, Stack};
 use super::{Stop, Why};
 use crate::error::CanonicalError;
@@ -27,7 +27,7 @@ pub(super) fn explain(stop: Stop, innermost: Open, out: &[u8], stack: &mut Stack
             Kind::Array => Some(open.index.to_string()),
             Kind::Object => members.last().map(|member| name(member, out)),
         };
-        if let Some(repeated) = sort(members, out, 0) {
+        if let Sorted::Repeated(repeated) = sort(members, out, 0) {
             tokens.push(name(&repeated, out));
             return with_pointer(CanonicalError::DuplicateKey { pointer: String::new() }, tokens);
         }

@@ -1,7 +1,6 @@
 //! The members of the objects that are open: where they stand in the output, and their order.
 
 use core::cmp::Ordering;
-use core::ops::Range;
 
 use super::super::order::{compare, rank};
 
@@ -52,10 +51,10 @@ impl Member {
         wide(self.start)
     }
 
-    /// Where it stands in the output.
+    /// Where it ends in the output, once [`set_ends`] has been called.
     #[inline(always)]
-    pub(super) fn range(&self) -> Range<usize> {
-        wide(self.start)..wide(self.end)
+    pub(super) fn end(&self) -> usize {
+        wide(self.end)
     }
 
     /// Its name as it is written, with its escapes, without quotation marks; `written` is the output from `origin` on.
@@ -75,19 +74,29 @@ pub(super) fn set_ends(members: &mut [Member], end: usize) {
     }
 }
 
-/// Sorts members by name, and returns the first in the text that repeats a name. `written` is the output from `origin` on.
+/// What sorting members did.
+pub(super) enum Sorted {
+    /// Put them in another order.
+    Moved,
+    /// Found them in order.
+    Same,
+    /// Found this one to be the first in the text that repeats a name.
+    Repeated(Member),
+}
+
+/// Sorts members by name that are not surely in order. `written` is the output from `origin` on.
 #[inline(always)]
-pub(super) fn sort(members: &mut [Member], written: &[u8], origin: usize) -> Option<Member> {
+pub(super) fn sort(members: &mut [Member], written: &[u8], origin: usize) -> Sorted {
     members.sort_unstable_by_key(|member| member.prefix);
     if members.is_sorted_by(Member::is_surely_before) {
-        return None;
+        return Sorted::Moved;
     }
     sort_by_names(members, written, origin)
 }
 
 #[cold]
 #[inline(never)]
-fn sort_by_names(members: &mut [Member], written: &[u8], origin: usize) -> Option<Member> {
+fn sort_by_names(members: &mut [Member], written: &[u8], origin: usize) -> Sorted {
     let order = |first: &Member, second: &Member| match first.prefix.cmp(&second.prefix) {
         Ordering::Equal => order_of_names(first.name(written, origin), second.name(written, origin)),
         different => different,
@@ -95,7 +104,11 @@ fn sort_by_names(members: &mut [Member], written: &[u8], origin: usize) -> Optio
     members.sort_unstable_by(|first, second| order(first, second).then(first.start.cmp(&second.start)));
     let pairs = members.iter().zip(members.iter().skip(1));
     let repeated = pairs.filter(|(first, second)| order(first, second).is_eq());
-    repeated.map(|(_, second)| *second).min_by_key(|member| member.start)
+    match repeated.map(|(_, second)| *second).min_by_key(|member| member.start) {
+        Some(member) => Sorted::Repeated(member),
+        None if members.is_sorted_by_key(|member| member.start) => Sorted::Same,
+        None => Sorted::Moved,
+    }
 }
 
 /// The prefix of a name of `length` bytes that begins with `word`, where it is ASCII without escapes so far.

@@ -3,7 +3,9 @@
 use super::Why;
 
 /// Bytes that are copied at once where no fewer are left on either side.
-pub(super) const SHORT: usize = 32;
+const SHORT: usize = 32;
+/// The same for what is not so short.
+pub(super) const MEDIUM: usize = 64;
 /// Bytes of what a single character is written as, rounded up.
 pub(super) const PIECE: usize = 8;
 
@@ -105,11 +107,18 @@ pub(super) fn copy(from: &[u8], at: usize, out: &mut [u8], to: usize, length: us
         *place = *short;
         return Ok(());
     }
-    copy_exactly(from, at, out, to, length)
+    copy_more(from, at, out, to, length)
 }
 
 #[inline(never)]
-fn copy_exactly(from: &[u8], at: usize, out: &mut [u8], to: usize, length: usize) -> Result<(), Why> {
+fn copy_more(from: &[u8], at: usize, out: &mut [u8], to: usize, length: usize) -> Result<(), Why> {
+    if length <= MEDIUM
+        && let Some(medium) = from.get(at..).and_then(<[u8]>::first_chunk::<MEDIUM>)
+        && let Some(place) = out.get_mut(to..).and_then(<[u8]>::first_chunk_mut)
+    {
+        *place = *medium;
+        return Ok(());
+    }
     let from = from.get(at..).and_then(|from| from.get(..length)).unwrap_or_default();
     let free = out.get_mut(to..).and_then(|free| free.get_mut(..from.len()));
     free.ok_or(Why::Room)?.copy_from_slice(from);

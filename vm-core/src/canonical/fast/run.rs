@@ -1,9 +1,9 @@
 //! One pass over a text.
 
 use super::super::DEPTH_MAX;
-use super::member::{Member, set_ends, sort};
+use super::member::{Member, Sorted, set_ends, sort};
 use super::number::number;
-use super::place::{Go, Place, SHORT, copy};
+use super::place::{Go, MEDIUM, Place, copy};
 use super::string::string;
 use super::{Stop, Why};
 
@@ -284,23 +284,22 @@ fn put_in_order(
             place.flush(text, out)?;
             spare.clear();
             // Some more than the object, so that its last members can be copied as the others.
-            let until = end.saturating_add(SHORT).min(out.len());
+            let until = end.saturating_add(MEDIUM).min(out.len());
             spare.extend_from_slice(out.get(start..until).unwrap_or_default());
             spare.as_slice()
         }
     };
-    if sort(members, object, start).is_some() {
-        return Err(Why::Repeated);
-    }
-    if members.is_sorted_by_key(Member::start) {
-        return Ok(place);
+    match sort(members, object, start) {
+        Sorted::Moved => {}
+        Sorted::Same => return Ok(place),
+        Sorted::Repeated(_) => return Err(Why::Repeated),
     }
     copy(object, 0, out, start, 1)?;
     let mut to = start + 1;
     for member in members {
-        let range = member.range();
-        copy(object, range.start - start, out, to, range.len())?;
-        to += range.len();
+        let length = member.end() - member.start();
+        copy(object, member.start() - start, out, to, length)?;
+        to += length;
         // Behind the last it will be overwritten by the closing brace.
         *out.get_mut(to).ok_or(Why::Room)? = b',';
         to += 1;

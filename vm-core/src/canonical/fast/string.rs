@@ -12,19 +12,21 @@ pub(super) fn string(text: &[u8], out: &mut [u8], place: Place) -> Go {
         place.at = stop_from(text, place.at);
         match place.peek(text) {
             Some(b'"') => return Ok(place.keep(1)),
-            Some(b'\\') => place = escape(text, out, place)?,
+            Some(b'\\') => match text.get(place.at + 1) {
+                Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => place = place.keep(2),
+                _ => place = other_escape(text, out, place)?,
+            },
             Some(_) => return Err(Why::expected(place.at, "an escape in place of a control character")),
             None => return Err(Why::expected(place.at, "a closing quotation mark")),
         }
     }
 }
 
-/// Reads an escape, and writes what canonical form has in its place.
+/// Reads an escape that is not canonical, or none, and writes what canonical form has in its place.
 #[inline(never)]
-fn escape(text: &[u8], out: &mut [u8], place: Place) -> Go {
+fn other_escape(text: &[u8], out: &mut [u8], place: Place) -> Go {
     let at = place.at + 1;
     match text.get(at) {
-        Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(place.keep(2)),
         Some(b'/') => place.replace(*b"/       ", 1, at + 1, text, out),
         Some(b'u') => {
             let (character, at) = unicode_escape(text, at + 1)?;
