@@ -86,8 +86,8 @@ impl InclusionProof {
         root: RootHash,
     ) -> Result<VerifiedInclusion, ProofError> {
         let mut path = self.path(leaf, index, size)?;
-        while let Some([left, right]) = path.children() {
-            path.rise_to(parent(left, right));
+        while let Some([left, right]) = path.next_children() {
+            path.end.root = parent(&left, &right);
         }
         path.end_at(root)
     }
@@ -135,18 +135,14 @@ struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// The children of the next node; none at the root.
-    fn children(&self) -> Option<[&RootHash; 2]> {
-        let sibling = self.siblings.first()?;
+    /// The children of the next node, whose hash is the next reached; none at the root.
+    fn next_children(&mut self) -> Option<[RootHash; 2]> {
+        let (sibling, rest) = self.siblings.split_first()?;
         let is_right = self.inner == 0 || self.turns & 1 == 1;
-        Some(if is_right { [sibling, &self.end.root] } else { [&self.end.root, sibling] })
-    }
-
-    fn rise_to(&mut self, parent: RootHash) {
-        self.end.root = parent;
+        self.siblings = rest;
         self.inner = self.inner.saturating_sub(1);
         self.turns >>= 1;
-        self.siblings = self.siblings.get(1..).unwrap_or_default();
+        Some(if is_right { [*sibling, self.end.root] } else { [self.end.root, *sibling] })
     }
 
     fn end_at(self, root: RootHash) -> Result<VerifiedInclusion, ProofError> {
@@ -161,12 +157,17 @@ impl Path<'_> {
 fn rise(paths: &mut [Result<Path<'_>, ProofError>]) -> bool {
     let mut pairs = [[RootHash::from_bytes([0; DIGEST_LEN]); 2]; PATHS_AT_ONCE];
     let mut found = [RootHash::from_bytes([0; DIGEST_LEN]); PATHS_AT_ONCE];
-    let children = paths.iter().flatten().filter_map(Path::children);
-    let count = pairs.iter_mut().zip(children).map(|(pair, children)| *pair = children.map(|hash| *hash)).count();
-    parents(&pairs[..count], &mut found);
-    let rising = paths.iter_mut().flatten().filter(|path| path.children().is_some());
-    rising.zip(found).for_each(|(path, parent)| path.rise_to(parent));
-    count > 0
+    let mut risen = Vec::with_capacity(PATHS_AT_ONCE);
+    for path in paths.iter_mut().flatten() {
+        if let Some((children, pair)) = path.next_children().zip(pairs.get_mut(risen.len())) {
+            *pair = children;
+            risen.push(path);
+        }
+    }
+    parents(&pairs[..risen.len()], &mut found);
+    let is_rising = !risen.is_empty();
+    risen.into_iter().zip(found).for_each(|(path, parent)| path.end.root = parent);
+    is_rising
 }
 
 /// Proof for the leaf at `index` in the tree of the first `size` leaves behind `reader`. Cost: O(log^2 size) hashes
