@@ -20,7 +20,7 @@ use vm_core::view::{EvidenceView, RowState, ViewError, Visit};
 
 use crate::error::{BundleError, SealError, ShapeError};
 use crate::merkle::{Frontier, TreeSize};
-use crate::rehash::{Hashed, Held};
+use crate::rehash::{self, Hashed, Take};
 use crate::selection::Selection;
 use crate::shape::Members;
 
@@ -307,19 +307,10 @@ pub(crate) fn walk_selected(
         set.add(leaf, ts);
         each(entry, if leaf == entry.leaf { RowFate::Intact } else { RowFate::Altered { found: leaf } })
     };
-    let mut judge_all = |held: &mut Held<LogEntry>| {
-        let stopped = held.take().any(|(entry, hashed)| judge(entry, hashed) == Visit::Stop);
-        if stopped { Visit::Stop } else { Visit::Continue }
-    };
-    let mut held = Held::new();
-    let mut stopped = false;
-    view.visit_matching(&selection.filter(as_of), &mut |entry, state| {
-        let visit = if held.push(entry, state) { judge_all(&mut held) } else { Visit::Continue };
-        stopped = visit == Visit::Stop;
-        Ok(visit)
-    })?;
-    if !stopped {
-        judge_all(&mut held);
-    }
+    let filter = selection.filter(as_of);
+    rehash::pass(
+        |take: &mut Take<'_, LogEntry>| view.visit_matching(&filter, take),
+        |entry, hashed| Ok(judge(entry, hashed)),
+    )?;
     Ok(set)
 }

@@ -23,7 +23,7 @@ use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::digest::ScrollRoot;
 use crate::error::{BundleError, CheckpointError};
 use crate::merkle::TreeSize;
-use crate::rehash::Held;
+use crate::rehash::{self, Take};
 use crate::scroll::{VerifiedScroll, verify_scroll};
 use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis};
 
@@ -268,23 +268,15 @@ impl Auditor<'_> {
         let mut rules = RowRules::new(self.view, ledger, genesis);
         let mut artifacts = Artifacts::default();
         let (files, report) = (self.files, &mut self.report);
-        let mut held = Held::new();
-        let mut judge = |held: &mut Held<StoredEntry>| {
-            for (stored, hashed) in held.take() {
-                if let Some((entry, row)) = log.step(&stored, hashed, report) {
-                    rules.check(&entry, &row, report)?;
-                    artifacts.check(&entry, &row, files, report);
-                }
-            }
-            Ok(())
-        };
-        self.view.visit_log(0, size.as_u64(), &mut |stored, state| {
-            if held.push(stored, state) {
-                judge(&mut held)?;
+        let view = self.view;
+        let read = |take: &mut Take<'_, StoredEntry>| view.visit_log(0, size.as_u64(), take);
+        rehash::pass(read, |stored, hashed| {
+            if let Some((entry, row)) = log.step(&stored, hashed, report) {
+                rules.check(&entry, &row, report)?;
+                artifacts.check(&entry, &row, files, report);
             }
             Ok(Visit::Continue)
         })?;
-        judge(&mut held)?;
         log.finish(size, report);
         if let Err(error) = rules.finish(report) {
             unreadable("log", error, report);
