@@ -8,6 +8,7 @@
 
 pub mod against;
 pub mod capture;
+mod ending;
 mod error;
 mod message;
 pub mod proxy;
@@ -16,6 +17,7 @@ pub mod session;
 pub use against::{Against, Matched};
 pub use capture::{Capture, CapturedFrame};
 pub use error::{CaptureError, ProxyError, SessionError};
+pub use ending::{STOP_GRACE, Stop, Stopper, Stops, stops};
 pub use proxy::{FrameSink, Outcome};
 pub use session::Session;
 

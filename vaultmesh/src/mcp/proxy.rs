@@ -6,26 +6,28 @@
 //!
 //! One thread a direction, one lock around the sink, held while a frame is recorded and not while it is forwarded: so
 //! the order of the rows is the order of recording, and a full pipe on one side does not stop the other.
+//!
+//! Whoever is told to end from outside ([`Stop`]) ends the server first and takes down what it still says: calls that are
+//! open then are on record as unanswered, as they are at any other end.
 
 use std::error::Error;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vm_core::record::Direction;
 
 use super::FRAME_MAX;
+use super::ending::{Event, Stop, Stops, drain, end, exited, killed, stops};
 use super::error::ProxyError;
 use crate::line::{Line, read_line};
 
 /// How long a server may live on after it closed its output, before it is killed: nothing it does can reach the client
 /// any more. Clients in use wait two seconds before they kill a server.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
-/// How often the end of a server that closed its output is looked for.
-const POLL: Duration = Duration::from_millis(10);
 /// Bytes read from a pipe at once: what a pipe of Linux holds.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -55,9 +57,16 @@ pub struct Outcome {
     status: ExitStatus,
     frames: [u64; 2],
     undelivered: u64,
+    stopped: Option<Stop>,
 }
 
 impl Outcome {
+    /// The order from outside that ended it, if one did.
+    #[must_use]
+    pub const fn stopped(&self) -> Option<Stop> {
+        self.stopped
+    }
+
     /// How the server ended.
     #[must_use]
     pub const fn status(&self) -> ExitStatus {
@@ -116,7 +125,22 @@ pub fn run<S: FrameSink>(
     to_client: impl Write + Send + 'static,
     sink: S,
 ) -> Result<Outcome, ProxyError<S::Error>> {
-    run_with(command, from_client, to_client, sink, CLOSE_GRACE)
+    run_until(command, from_client, to_client, sink, stops().1)
+}
+
+/// As [`run`], and ends too where an order to do so comes in: the server is told the same unless it ends by itself, and
+/// killed where it does not; what it said until then is recorded and forwarded.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until<S: FrameSink>(
+    command: Command,
+    from_client: impl Read + Send + 'static,
+    to_client: impl Write + Send + 'static,
+    sink: S,
+    stops: Stops,
+) -> Result<Outcome, ProxyError<S::Error>> {
+    run_with(command, from_client, to_client, sink, stops, CLOSE_GRACE)
 }
 
 fn run_with<S: FrameSink>(
@@ -124,13 +148,15 @@ fn run_with<S: FrameSink>(
     from_client: impl Read + Send + 'static,
     to_client: impl Write + Send + 'static,
     sink: S,
+    stops: Stops,
     grace: Duration,
 ) -> Result<Outcome, ProxyError<S::Error>> {
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.map_err(ProxyError::Spawn)?;
     let gate = Arc::new(Gate::new(sink));
-    let result =
-        connect(&mut child, from_client, to_client, &gate).and_then(|ends| supervise(&mut child, &ends, &gate, grace));
+    let Stops(ended, events) = stops;
+    let result = connect(&mut child, from_client, to_client, &gate, ended)
+        .and_then(|()| supervise(&mut child, &events, &gate, grace));
     if result.is_err() {
         gate.shut();
         // It may be gone already; then there is nothing to kill, and waiting only collects it.
@@ -146,16 +172,15 @@ fn connect<S: FrameSink>(
     from_client: impl Read + Send + 'static,
     to_client: impl Write + Send + 'static,
     gate: &Arc<Gate<S>>,
-) -> Result<Receiver<Direction>, ProxyError<S::Error>> {
+    ended: Sender<Event>,
+) -> Result<(), ProxyError<S::Error>> {
     let pipes = (child.stdin.take(), child.stdout.take());
     let (Some(to_server), Some(from_server)) = pipes else {
         return Err(ProxyError::Spawn(io::Error::other("the server has no pipes")));
     };
-    let (ended, ends) = channel();
     let up = Ended(ended.clone(), Direction::ClientToServer);
     start(up, from_client, to_server, gate)?;
-    start(Ended(ended, Direction::ServerToClient), from_server, to_client, gate)?;
-    Ok(ends)
+    start(Ended(ended, Direction::ServerToClient), from_server, to_client, gate)
 }
 
 fn start<S: FrameSink>(
@@ -175,41 +200,40 @@ fn start<S: FrameSink>(
 }
 
 /// Tells that a direction ended, when dropped.
-struct Ended(Sender<Direction>, Direction);
+struct Ended(Sender<Event>, Direction);
 
 impl Drop for Ended {
     fn drop(&mut self) {
         // Nobody listens once the proxy is over.
-        let _ = self.0.send(self.1);
+        let _ = self.0.send(Event::Ended(self.1));
     }
 }
 
-/// Waits for the server's output to end, then for the server.
+/// Waits for the server's output to end, then for the server; or for an order to end.
 fn supervise<S: FrameSink>(
     child: &mut Child,
-    ends: &Receiver<Direction>,
+    events: &Receiver<Event>,
     gate: &Gate<S>,
     grace: Duration,
 ) -> Result<Outcome, ProxyError<S::Error>> {
     loop {
-        let end = ends.recv();
+        let event = events.recv();
         gate.check()?;
-        if !matches!(end, Ok(Direction::ClientToServer)) {
-            break;
+        match event {
+            Ok(Event::Ended(Direction::ClientToServer)) => {}
+            Ok(Event::Stop(stop)) => {
+                let status = end(child, stop).map_err(ProxyError::Wait)?;
+                drain(events);
+                return gate.finish(status, Some(stop));
+            }
+            Ok(Event::Ended(Direction::ServerToClient)) | Err(_) => break,
         }
     }
-    let until = Instant::now() + grace;
-    let status = loop {
-        match child.try_wait().map_err(ProxyError::Wait)? {
-            Some(status) => break status,
-            None if Instant::now() < until => thread::sleep(POLL),
-            None => {
-                child.kill().map_err(ProxyError::Wait)?;
-                break child.wait().map_err(ProxyError::Wait)?;
-            }
-        }
+    let status = match exited(child, grace).map_err(ProxyError::Wait)? {
+        Some(status) => status,
+        None => killed(child).map_err(ProxyError::Wait)?,
     };
-    gate.finish(status)
+    gate.finish(status, None)
 }
 
 /// Moves frames one way until a side closes, the gate does, or something fails.
@@ -298,19 +322,21 @@ impl<S: FrameSink> Gate<S> {
         state.failure.take().map_or(Ok(()), Err)
     }
 
-    fn finish(&self, status: ExitStatus) -> Result<Outcome, ProxyError<S::Error>> {
+    fn finish(&self, status: ExitStatus, stopped: Option<Stop>) -> Result<Outcome, ProxyError<S::Error>> {
         let mut state = self.0.lock().map_err(|_| ProxyError::Panicked)?;
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
         state.open = false;
         state.sink.finish().map_err(ProxyError::Finish)?;
-        Ok(Outcome { status, frames: state.frames, undelivered: state.undelivered })
+        Ok(Outcome { status, frames: state.frames, undelivered: state.undelivered, stopped })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[derive(Debug)]
@@ -335,7 +361,7 @@ mod tests {
         command.args(["-c", "exec >&-; exec sleep 600"]);
         let (never, _held) = io::pipe().unwrap();
         let begun = Instant::now();
-        let outcome = run_with(command, never, io::sink(), Nothing, Duration::from_millis(100)).unwrap();
+        let outcome = run_with(command, never, io::sink(), Nothing, stops().1, Duration::from_millis(100)).unwrap();
         assert_eq!(outcome.exit_code(), 128 + 9);
         assert!(begun.elapsed() < Duration::from_secs(60));
     }

@@ -62,6 +62,7 @@ pub(crate) struct Output {
     findings: Vec<Finding>,
     findings_dropped: u64,
     failing: Option<Verdict>,
+    exit: Option<u8>,
 }
 
 impl Output {
@@ -75,6 +76,7 @@ impl Output {
             findings: Vec::new(),
             findings_dropped: 0,
             failing: None,
+            exit: None,
         }
     }
 
@@ -95,6 +97,12 @@ impl Output {
         self
     }
 
+    /// Gives a result an exit code that is somebody else's.
+    pub(crate) const fn exiting(mut self, code: u8) -> Self {
+        self.exit = Some(code);
+        self
+    }
+
     /// Adds what was noticed on the way; it changes no exit code.
     pub(crate) fn noticing(mut self, findings: impl IntoIterator<Item = Finding>, dropped: u64) -> Self {
         self.findings.extend(findings);
@@ -110,7 +118,8 @@ impl Output {
 
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
-        self.verdict.or(self.failing).map_or(0, Verdict::exit_code)
+        let verdict = self.verdict.or(self.failing);
+        self.exit.unwrap_or_else(|| verdict.map_or(0, Verdict::exit_code))
     }
 
     /// Writes the result of `command`.

@@ -8,8 +8,10 @@ use std::sync::PoisonError;
 
 use clap::Args;
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use vaultmesh::error::VaultError;
-use vaultmesh::mcp::{Capture, proxy};
+use vaultmesh::mcp::{Capture, ProxyError, Stop, Stopper, proxy, stops};
 use vaultmesh::vault::{CaptureOptions, CaptureRecorded, McpRecorder};
 use vm_core::id::{RowId, TraceId};
 use vm_core::record::{LogEntry, McpKind, StoredRow};
@@ -31,7 +33,8 @@ Examples:
 
 A line of a capture: {\"d\":\"c2s\",\"m\":\"{\\\"jsonrpc\\\":\\\"2.0\\\",...}\\n\"}, where d is c2s or s2c and m the exact frame.
 As a proxy, stdin and stdout belong to the traffic and results go to stderr. A frame is on record before it is
-forwarded; one that cannot be recorded is not forwarded, and the server is stopped.";
+forwarded; one that cannot be recorded is not forwarded, and the server is stopped. On SIGINT, SIGTERM and SIGHUP the
+server is ended, calls that are open are recorded as unanswered, and the exit code is the server's.";
 
 /// Record MCP traffic: a capture, or a server's as it happens
 #[derive(Args)]
@@ -137,9 +140,36 @@ fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> R
 fn record_live(context: &Context, command: Command, options: &CaptureOptions) -> Result<Output, CliError> {
     let (recorder, told) = McpRecorder::new(context.open()?, options);
     let from = size(context)?;
-    let outcome = proxy::run(command, io::stdin(), io::stdout(), recorder)?;
+    let (stopper, stops) = stops();
+    let signals = listen(stopper)?;
+    let outcome = proxy::run_until(command, io::stdin(), io::stdout(), recorder, stops);
+    signals.close();
+    let outcome = outcome?;
     let recorded = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    traffic(context, from, recorded, Some(outcome))
+    let told = traffic(context, from, recorded, Some(outcome))?;
+    // Told to end, we are to whoever told us what the server would have been.
+    Ok(match outcome.stopped() {
+        Some(_) => told.exiting(u8::try_from(outcome.exit_code()).unwrap_or(u8::MAX)),
+        None => told,
+    })
+}
+
+/// Passes signals that would end this process on to the proxy, which ends in order.
+fn listen(stopper: Stopper) -> Result<signal_hook::iterator::Handle, CliError> {
+    let fault = |source| CliError::Proxy(ProxyError::Spawn(source));
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(fault)?;
+    let handle = signals.handle();
+    let pass = move || {
+        for signal in signals.forever() {
+            stopper.stop(match signal {
+                SIGINT => Stop::Interrupt,
+                SIGHUP => Stop::HangUp,
+                _ => Stop::Terminate,
+            });
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(pass).map_err(fault)?;
+    Ok(handle)
 }
 
 fn size(context: &Context) -> Result<u64, CliError> {
