@@ -145,20 +145,26 @@ pub trait EvidenceView {
         visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
     ) -> Result<(), ViewError>;
 
-    /// Entries of the rows that match, ordered by table, then row id, each with the time of its row: what can be told
-    /// without the rest of the row. A row that cannot be read is an error.
+    /// Entries of the rows that match, ordered by table, then row id, and the earliest and latest time among the rows, if
+    /// there are any: what can be told without reading them whole. Whether each is still there is not part of the answer.
     ///
     /// # Errors
     /// [`ViewError`], or the visitor's own.
     fn visit_leaves(
         &self,
         filter: &RowFilter,
-        visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
-    ) -> Result<(), ViewError> {
-        self.visit_matching(filter, &mut |entry, state| match state {
-            RowState::Present(row) => visit(entry, row.ts().map_err(ViewError::store)?),
-            _ => Err(ViewError::store(RecordError::Cell { table: entry.table, column: "ts" })),
-        })
+        visit: &mut dyn FnMut(LogEntry) -> Result<Visit, ViewError>,
+    ) -> Result<Option<(Instant, Instant)>, ViewError> {
+        let mut times: Option<(Instant, Instant)> = None;
+        self.visit_matching(filter, &mut |entry, state| {
+            let RowState::Present(row) = state else {
+                return Err(ViewError::store(RecordError::Cell { table: entry.table, column: "ts" }));
+            };
+            let ts = row.ts().map_err(ViewError::store)?;
+            times = Some(times.map_or((ts, ts), |(min, max)| (min.min(ts), max.max(ts))));
+            visit(entry)
+        })?;
+        Ok(times)
     }
 
     /// The row with this id.

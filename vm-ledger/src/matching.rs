@@ -6,7 +6,7 @@ use vm_core::error::RecordError;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::record::{LogEntry, SCHEMA, Table};
-use vm_core::view::{RowFilter, RowScope, RowState, StoredEntry, ViewError, Visit};
+use vm_core::view::{EvidenceView as _, RowFilter, RowScope, RowState, StoredEntry, ViewError, Visit};
 
 use crate::error::LedgerError;
 use crate::feed::Feed;
@@ -53,21 +53,38 @@ pub(crate) fn visit_table(
     })
 }
 
-/// Visits the entries of the rows of `table` that `filter` selects, with the times of the rows.
+/// Visits the entries of the rows of `table` that `filter` selects, and tells the earliest and latest time of them.
 pub(crate) fn visit_leaves(
     snapshot: &Snapshot,
     table: Table,
     filter: &RowFilter,
-    visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
-) -> Result<Visit, ViewError> {
+    visit: &mut dyn FnMut(LogEntry) -> Result<Visit, ViewError>,
+) -> Result<(Visit, Option<(Instant, Instant)>), ViewError> {
     if !is_readable(snapshot, table)? {
-        return Ok(Visit::Continue);
+        return Ok((Visit::Continue, None));
     }
-    visit_joined(snapshot.conn(), "t.ts", table, filter, &mut |row| {
+    let (conn, as_of) = (snapshot.conn(), bound(filter));
+    // The index knows the times of a whole table, but not which of its rows came later than asked for.
+    let whole = filter.scope == EVERYTHING && snapshot.size().is_ok_and(|size| size <= filter.as_of);
+    if whole && is_logged_by_id(conn, table, as_of).map_err(store)? {
+        let sql = format!("SELECT min(ts), max(ts) FROM {table}");
+        let ends = |row: &Row<'_>| Ok((instant(row, 0), instant(row, 1)));
+        let (min, max) = conn.query_row(&sql, [], ends).map_err(store)?;
+        let visited = visit_entries(conn, table, as_of, visit)?;
+        return Ok((visited, min.zip(max)));
+    }
+    let mut times: Option<(Instant, Instant)> = None;
+    let visited = visit_joined(conn, "t.ts", table, filter, &mut |row| {
         let entry = well_formed(rows::read_entry(row, 0).map_err(store)?)?;
-        let ts = row.get_ref(LOG_WIDTH).map_err(store)?.as_str().ok().and_then(|ts| ts.parse().ok());
-        visit(entry, ts.ok_or_else(|| ViewError::store(RecordError::Cell { table, column: "ts" }))?)
-    })
+        let ts = instant(row, LOG_WIDTH).ok_or_else(|| ViewError::store(RecordError::Cell { table, column: "ts" }))?;
+        times = Some(times.map_or((ts, ts), |(min, max)| (min.min(ts), max.max(ts))));
+        visit(entry)
+    })?;
+    Ok((visited, times))
+}
+
+fn instant(row: &Row<'_>, at: usize) -> Option<Instant> {
+    row.get_ref(at).ok()?.as_str().ok()?.parse().ok()
 }
 
 /// Whether there is such a table; an error where it cannot be read.
@@ -143,17 +160,24 @@ fn visit_logged(
     mut feed: Feed<'_>,
     visit: &mut Visitor<'_>,
 ) -> Result<Visit, ViewError> {
+    visit_entries(conn, table, as_of, &mut |entry| {
+        let state = feed.take(&entry).map_err(store)?;
+        visit(entry, state)
+    })
+}
+
+/// Visits the entries that name rows of `table`, in the log's order.
+fn visit_entries(
+    conn: &Connection,
+    table: Table,
+    as_of: i64,
+    visit: &mut dyn FnMut(LogEntry) -> Result<Visit, ViewError>,
+) -> Result<Visit, ViewError> {
     let sql = format!("SELECT {LOG_COLUMNS} FROM log WHERE tbl = ?1 AND seq >= 0 AND seq < ?2 ORDER BY seq");
     let mut statement = conn.prepare_cached(&sql).map_err(store)?;
-    let mut found = statement.query(params![table.number(), as_of]).map_err(store)?;
-    while let Some(row) = found.next().map_err(store)? {
-        let entry = well_formed(rows::read_entry(row, 0).map_err(store)?)?;
-        let state = feed.take(&entry).map_err(store)?;
-        if visit(entry, state)? == Visit::Stop {
-            return Ok(Visit::Stop);
-        }
-    }
-    Ok(Visit::Continue)
+    visit_rows(&mut statement, params![table.number(), as_of], &mut |row| {
+        visit(well_formed(rows::read_entry(row, 0).map_err(store)?)?)
+    })
 }
 
 /// The entry, where it is one. Which rows the log names is unknown otherwise, so no answer is right.

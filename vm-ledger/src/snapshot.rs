@@ -284,14 +284,20 @@ impl EvidenceView for Snapshot {
     fn visit_leaves(
         &self,
         filter: &RowFilter,
-        visit: &mut dyn FnMut(LogEntry, Instant) -> Result<Visit, ViewError>,
-    ) -> Result<(), ViewError> {
+        visit: &mut dyn FnMut(LogEntry) -> Result<Visit, ViewError>,
+    ) -> Result<Option<(Instant, Instant)>, ViewError> {
+        let mut times: Option<(Instant, Instant)> = None;
         for table in &filter.tables {
-            if matching::visit_leaves(self, *table, filter, visit)? == Visit::Stop {
+            let (visited, of_table) = matching::visit_leaves(self, *table, filter, visit)?;
+            times = match (times, of_table) {
+                (Some(times), Some(other)) => Some((times.0.min(other.0), times.1.max(other.1))),
+                (times, other) => times.or(other),
+            };
+            if visited == Visit::Stop {
                 break;
             }
         }
-        Ok(())
+        Ok(times)
     }
 
     fn row(&self, id: RowId) -> Result<Option<LoggedRow>, ViewError> {

@@ -159,7 +159,7 @@ impl SealDigest {
         let (mut leaves, mut set) = (Vec::with_capacity(LEAVES_AT_ONCE), RowSet::default());
         let mut last: Option<(Table, RowId)> = None;
         let mut misplaced = None;
-        let visited = view.visit_leaves(&selection.filter(as_of), &mut |entry, ts| {
+        let visited = view.visit_leaves(&selection.filter(as_of), &mut |entry| {
             let place = (entry.table, entry.row_id);
             if last.is_some_and(|last| last >= place) || entry.seq >= as_of.as_u64() {
                 misplaced = Some(place);
@@ -167,17 +167,17 @@ impl SealDigest {
             }
             last = Some(place);
             leaves.push(entry.leaf);
-            set.bounds.include(ts);
             if leaves.len() == LEAVES_AT_ONCE {
                 set.frontier.extend(leaves.drain(..));
             }
             Ok(Visit::Continue)
         });
-        visited.map_err(SealError::View)?;
+        let times = visited.map_err(SealError::View)?;
         if let Some((table, row)) = misplaced {
             return Err(SealError::ViewOrder { table, row });
         }
         set.frontier.extend(leaves);
+        set.bounds = Bounds { min_ts: times.map(|(min, _)| min), max_ts: times.map(|(_, max)| max) };
         Self::of(selection.clone(), &set, scrolls).map_err(SealError::Canonical)
     }
 
