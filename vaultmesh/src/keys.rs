@@ -23,6 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::error::VaultError;
 
+/// Name of the file that holds the operator's chain of capabilities.
+const CHAIN_FILE: &str = "operator.capability.json";
 /// First word of a key line.
 const FORMAT: &str = "vm-secret-key-v0";
 /// Longest file read from a key folder, in bytes: a chain of the longest tokens.
@@ -160,6 +162,16 @@ impl KeyStore {
         write().map_err(|source| VaultError::KeyFile { path: path.clone(), source })
     }
 
+    /// Removes the files that a new ledger begins with, and the folder where nothing else is in it. What cannot be removed
+    /// stays: keys of no ledger open nothing.
+    pub(crate) fn remove(&self) {
+        for role in Role::ALL {
+            let _stays = fs::remove_file(self.dir.join(format!("{}.key", role.name())));
+        }
+        let _stays = fs::remove_file(self.dir.join(CHAIN_FILE));
+        let _stays = fs::remove_dir(&self.dir);
+    }
+
     /// Reads a file of the folder; secret ones must be closed to others.
     ///
     /// # Errors
@@ -235,7 +247,7 @@ impl KeyStore {
     /// # Errors
     /// [`VaultError::KeyFile`] or [`VaultError::Capability`].
     pub fn save_chain(&self, chain: &Chain) -> Result<(), VaultError> {
-        self.write("operator.capability.json", &chain.to_bytes().map_err(VaultError::Capability)?)
+        self.write(CHAIN_FILE, &chain.to_bytes().map_err(VaultError::Capability)?)
     }
 
     /// The operator: its chain and its key.
@@ -243,7 +255,7 @@ impl KeyStore {
     /// # Errors
     /// As [`KeyStore::identity`], or [`VaultError::Capability`].
     pub fn operator(&self) -> Result<Holder, VaultError> {
-        let chain = Chain::parse(&self.read("operator.capability.json")?).map_err(VaultError::Capability)?;
+        let chain = Chain::parse(&self.read(CHAIN_FILE)?).map_err(VaultError::Capability)?;
         Holder::new(chain, self.identity(Role::Operator)?).map_err(VaultError::Capability)
     }
 }

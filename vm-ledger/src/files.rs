@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, statat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 use vm_core::digest::{Sha256Digest, StreamHasher};
 use vm_core::id::EngineName;
@@ -268,6 +268,15 @@ impl VaultDir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = openat(&self.handle, ".", flags, Mode::empty()).map_err(|errno| fault(".", errno))?;
         Ok(File::from(opened))
+    }
+
+    /// Whether the folder and the database in it can be written.
+    pub(crate) fn check_writable(&self) -> Result<(), FileError> {
+        for name in [".", DATABASE_FILE] {
+            let asked = accessat(&self.handle, name, Access::WRITE_OK, AtFlags::EACCESS);
+            asked.map_err(|errno| fault(name, errno))?;
+        }
+        Ok(())
     }
 
     /// Names in the vault folder itself.

@@ -64,6 +64,14 @@ impl StillFiles {
         &self.dir
     }
 
+    /// Whether this process may record here, as far as can be told without doing it: folder and database can be written.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] with what stands in the way, for example that the file system is read-only.
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        self.dir.check_writable()
+    }
+
     fn noted(&self) -> Result<&Noted, FileFault> {
         if let Some(noted) = self.noted.get() {
             return Ok(noted);

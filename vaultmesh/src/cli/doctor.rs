@@ -168,6 +168,13 @@ impl Examined {
         for fault in reader.view().schema_faults() {
             self.add("schema", State::Bad, fault.clone(), Some("Somebody changed the database; verify the vault."));
         }
+        match reader.files().check_writable() {
+            Ok(()) => self.add("recording", State::Good, "folder and database can be written", None),
+            Err(error) => {
+                let remedy = Some("It can be read and verified; to record, give this user the right to write there.");
+                self.add("recording", State::Bad, super::error::chain(&error), remedy);
+            }
+        }
         match last_time(reader) {
             Ok(last) => self.clock(SystemClock.now(), last),
             Err(error) => self.bad("log", &error),

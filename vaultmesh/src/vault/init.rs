@@ -12,7 +12,7 @@ use vm_core::key::NoteKey;
 use vm_core::record::{ArtifactKind, Genesis, ProofArtifact, RowHeader, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::view::{EvidenceView as _, RowState, Visit};
-use vm_ledger::Ledger;
+use vm_ledger::{Ledger, LedgerError};
 
 use crate::error::VaultError;
 use crate::keys::{KeyStore, NewKeys, Role};
@@ -47,12 +47,14 @@ impl Vault {
         let keys = KeyStore::new(&place.keys, ledger);
         let grant = operator_grant(&new, ledger, nonce(&mut *sources.entropy))?;
         let chain = Chain::root(&root, grant).map_err(VaultError::Capability)?;
-        // Keys before the ledger: a ledger whose keys were lost in a crash could never go on.
-        keys.save(&new)?;
-        keys.save_chain(&chain)?;
-
-        let (own, access) = divide(sources, &keys, LOCK_TIMEOUT)?;
-        let store = Ledger::init(&place.vault, genesis, header, access)?;
+        let begin = || -> Result<_, VaultError> {
+            // Keys before the ledger: a ledger whose keys were lost in a crash could never go on.
+            keys.save(&new)?;
+            keys.save_chain(&chain)?;
+            let (own, access) = divide(sources, &keys, LOCK_TIMEOUT)?;
+            Ok((own, Ledger::init(&place.vault, genesis, header, access)?))
+        };
+        let (own, store) = begin().inspect_err(|_| forget(&keys, ledger, &place.vault))?;
         let mut vault = Self::assemble(place.clone(), store, keys, own)?;
         vault.record_operator(trace)?;
         let note_key = vault.note_key.clone();
@@ -108,6 +110,18 @@ pub(crate) fn check_vacant(path: &Path) -> Result<(), VaultError> {
     }
     let stands = Ledger::open_read(path).is_ok_and(|snapshot| snapshot.ledger().is_ok());
     if stands { not_vacant() } else { Ok(()) }
+}
+
+/// Removes the keys of a ledger that did not come to be. Where it may stand all the same, they stay.
+fn forget(keys: &KeyStore, ledger: LedgerId, vault: &Path) {
+    let absent = match Ledger::open_read(vault) {
+        Err(LedgerError::NoVault { .. } | LedgerError::NotALedger { .. }) => true,
+        Ok(snapshot) => snapshot.ledger().is_ok_and(|other| other != ledger),
+        Err(_) => false,
+    };
+    if absent {
+        keys.remove();
+    }
 }
 
 /// The name that a ledger with this genesis row will have.
