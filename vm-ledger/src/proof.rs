@@ -4,8 +4,10 @@ use vm_core::digest::RootHash;
 use vm_core::view::EvidenceView as _;
 use vm_seal::merkle::tile::{Tile, TileAt, TileHashes, TileReader};
 use vm_seal::merkle::{
-    ConsistencyProof, InclusionProof, LeafIndex, TreeSize, prove_consistency, prove_inclusion, root_at,
+    ConsistencyProof, InclusionProof, LeafIndex, LeafRun, TreeSize, prove_consistency, prove_inclusion, prove_multi,
+    prove_range, root_at,
 };
+use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 
 use crate::error::ProofFault;
 use crate::snapshot::Snapshot;
@@ -20,6 +22,29 @@ impl Snapshot {
     pub fn inclusion_proof(&self, seq: u64, size: u64) -> Result<InclusionProof, ProofFault> {
         let size = self.size_within(size)?;
         prove_inclusion(&self.hashes(size), LeafIndex::new(seq), size).map_err(prove_fault)
+    }
+
+    /// Proof that the entries at `seqs`, which must rise, are in the log of the first `size` entries. Cost: a tile or two
+    /// an entry.
+    ///
+    /// # Errors
+    /// [`ProofFault`].
+    pub fn multi_proof(&self, seqs: &[u64], size: u64) -> Result<StoredMultiProof, ProofFault> {
+        let size = self.size_within(size)?;
+        let indices: Vec<LeafIndex> = seqs.iter().copied().map(LeafIndex::new).collect();
+        let proof = prove_multi(&self.hashes(size), &indices, size).map_err(prove_fault)?;
+        StoredMultiProof::new(indices, size, proof).map_err(ProofFault::Leaves)
+    }
+
+    /// Proof that the entries of `run`, and no others between them, are in the log of the first `size` entries. Cost: a
+    /// handful of tiles, however long the run is.
+    ///
+    /// # Errors
+    /// [`ProofFault`].
+    pub fn range_proof(&self, run: LeafRun, size: u64) -> Result<StoredRangeProof, ProofFault> {
+        let size = self.size_within(size)?;
+        let proof = prove_range(&self.hashes(size), run, size).map_err(prove_fault)?;
+        StoredRangeProof::new(run, size, proof).map_err(ProofFault::Leaves)
     }
 
     /// Proof that the log of `to` entries begins with the log of `from`.

@@ -158,6 +158,7 @@ pub(crate) fn prove_fault(error: vm_seal::error::ProveError<ProofFault>) -> Proo
         E::Read(fault) => fault,
         E::Index { index, size } => ProofFault::Outside { held: size.as_u64(), wanted: index.as_u64() },
         E::Size { wanted, held } => ProofFault::Outside { held: held.as_u64(), wanted: wanted.as_u64() },
+        E::Leaves(source) => ProofFault::Leaves(source),
         E::Shrunk { old, new } => ProofFault::Shrunk { from: old.as_u64(), to: new.as_u64() },
         _ => ProofFault::Tile { path: "tile".to_owned() },
     }

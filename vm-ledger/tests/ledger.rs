@@ -15,7 +15,7 @@ use vm_core::record::{Correction, Genesis, McpKind, SCHEMA, Table};
 use vm_core::view::{EvidenceView, Journal, RowFilter, RowScope, RowState, StoredEntry, Visit};
 use vm_ledger::{Access, ClockedJournal, Ledger, Patience};
 use vm_seal::checkpoint::Checkpoint;
-use vm_seal::merkle::{LeafIndex, TreeSize, root_of};
+use vm_seal::merkle::{LeafIndex, LeafRun, TreeSize, root_of};
 
 fn leaves(view: &dyn EvidenceView) -> Vec<LeafHash> {
     let mut leaves = Vec::new();
@@ -246,11 +246,21 @@ fn ten_thousand_rows_and_their_tiles_give_the_roots_of_a_plain_tree() {
         let leaf = leaves[usize::try_from(seq).unwrap()];
         proof.verify(leaf, LeafIndex::new(seq), size, root).unwrap();
     }
+    let seqs: Vec<u64> = (0..10_002).step_by(97).collect();
+    let proof = snapshot.multi_proof(&seqs, 10_002).unwrap();
+    let chosen: Vec<_> = leaves.iter().copied().step_by(97).collect();
+    proof.verify(&chosen, size, root).unwrap();
+    let run = LeafRun::new(LeafIndex::new(250), LeafIndex::new(9_000)).unwrap();
+    let proof = snapshot.range_proof(run, 10_002).unwrap();
+    proof.verify(leaves[250..9_000].iter().copied(), size, root).unwrap();
     for from in &sizes {
         let proof = snapshot.consistency_proof(*from, 10_002).unwrap();
         proof.verify(TreeSize::new(*from), snapshot.root_at(*from).unwrap(), size, root).unwrap();
     }
     assert_eq!(snapshot.inclusion_proof(10_002, 10_002).unwrap_err().code(), "proof-outside");
+    assert_eq!(snapshot.multi_proof(&[2, 1], 10_002).unwrap_err().code(), "proof-index-order");
+    assert_eq!(snapshot.multi_proof(&[1], 10_003).unwrap_err().code(), "proof-outside");
+    assert_eq!(snapshot.range_proof(run, 8_999).unwrap_err().code(), "proof-run-outside");
     assert_eq!(snapshot.root_at(10_003).unwrap_err().code(), "proof-outside");
     assert_eq!(snapshot.consistency_proof(9, 3).unwrap_err().code(), "proof-shrunk");
     let mut tiles = 0;

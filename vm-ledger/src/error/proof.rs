@@ -24,6 +24,9 @@ pub enum ProofFault {
         /// Newer size.
         to: u64,
     },
+    /// The leaves asked for are none, not in order, or twice the same.
+    #[error("leaves that cannot be proven")]
+    Leaves(#[source] vm_seal::error::ProofError),
     /// A tile or leaf that the proof needs is missing or malformed.
     #[error("tile {path} is missing or malformed")]
     Tile {
@@ -42,6 +45,7 @@ impl ProofFault {
         match self {
             Self::Outside { .. } => "proof-outside",
             Self::Shrunk { .. } => "proof-shrunk",
+            Self::Leaves(source) => source.code(),
             Self::Tile { .. } => "proof-tile",
             Self::Store(source) => source.code(),
         }

@@ -13,6 +13,8 @@
 //!       2  [B] [C] 5
 //! ```
 
+use core::cmp::Ordering;
+
 use vm_core::digest::{LeafHash, RootHash};
 
 use super::consistency::check_length;
@@ -126,11 +128,10 @@ fn check_indices<T>(leaves: &[T], index: fn(&T) -> LeafIndex, size: TreeSize) ->
     for pair in leaves.windows(2) {
         if let [before, after] = pair {
             let (before, index) = (index(before), index(after));
-            if before == index {
-                return Err(ProofError::IndexTwice { index });
-            }
-            if before > index {
-                return Err(ProofError::IndexOrder { before, index });
+            match before.cmp(&index) {
+                Ordering::Less => {}
+                Ordering::Equal => return Err(ProofError::IndexTwice { index }),
+                Ordering::Greater => return Err(ProofError::IndexOrder { before, index }),
             }
         }
     }

@@ -8,6 +8,8 @@
 //! A tile is its hashes one after the other, 32 bytes each. Hash i of tile n at level l is the subtree of height
 //! `8 * l` with the index `256 * n + i`. A tile with all 256 hashes is full and never changes again.
 
+use std::collections::BTreeMap;
+
 use vm_core::digest::{DIGEST_LEN, RootHash};
 
 use super::hashing::Rows;
@@ -240,17 +242,17 @@ impl<T: TileReader> HashReader for TileHashes<T> {
     type Error = T::Error;
 
     fn read(&self, nodes: &[NodeAt]) -> Result<Vec<RootHash>, T::Error> {
-        let mut last: Option<Tile> = None;
+        // Neighbours on paths lie in one tile, and several paths in one tile a level.
+        let mut last: BTreeMap<u8, Tile> = BTreeMap::new();
         let mut hashes = Vec::with_capacity(nodes.len());
         for node in nodes {
             let at = TileAt::holding(*node, self.size).ok_or(TileError::Outside)?;
-            // Neighbours on a path often lie in one tile.
-            let tile = match last.take().filter(|tile| tile.at == at) {
+            let tile = match last.remove(&at.level).filter(|tile| tile.at == at) {
                 Some(tile) => tile,
                 None => self.tiles.tile(at)?,
             };
             hashes.push(tile.subtree(*node)?);
-            last = Some(tile);
+            last.insert(at.level, tile);
         }
         Ok(hashes)
     }
