@@ -119,3 +119,53 @@ impl<'buffer> Text<'buffer> {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(integer: &str, fraction: &str, exponent: &str) -> Option<String> {
+        let decimal = Decimal::new(integer.as_bytes(), fraction.as_bytes(), exponent.as_bytes())?;
+        let mut buffer = [0; Decimal::LENGTH_MAX];
+        Some(String::from_utf8(decimal.write(true, &mut buffer).to_vec()).unwrap())
+    }
+
+    #[test]
+    fn decimals_are_written_as_ecmascript_writes_them() {
+        for (integer, fraction, exponent, expected) in [
+            ("0", "0", "", "0"),
+            ("0", "", "+99", "0"),
+            ("100", "00", "", "-100"),
+            ("1", "50", "", "-1.5"),
+            ("12", "", "-1", "-1.2"),
+            ("1", "", "20", "-100000000000000000000"),
+            ("1", "", "21", "-1e+21"),
+            ("123456789012345", "", "6", "-123456789012345000000"),
+            ("123456789012345", "", "7", "-1.23456789012345e+21"),
+            ("0", "000001", "", "-0.000001"),
+            ("0", "00000123456789012345", "", "-0.00000123456789012345"),
+            ("0", "0000001", "", "-1e-7"),
+            ("123456789012345", "", "-289", "-1.23456789012345e-275"),
+            ("1", "", "-290", "-1e-290"),
+            ("1", "", "289", "-1e+289"),
+        ] {
+            let found = written(integer, fraction, exponent);
+            assert_eq!(found.as_deref(), Some(expected), "{integer}.{fraction}e{exponent}");
+        }
+    }
+
+    #[test]
+    fn what_has_too_many_digits_or_too_large_an_exponent_goes_another_way() {
+        for (integer, fraction, exponent) in [
+            ("1234567890123456", "", ""),
+            ("1", "234567890123456", ""),
+            ("1", "", "290"),
+            ("1", "", "-292"),
+            ("1", "", "0001"),
+            ("1", "", "9999999999"),
+        ] {
+            assert_eq!(written(integer, fraction, exponent), None, "{integer}.{fraction}e{exponent}");
+        }
+        assert!(written("1234567890123450", "", "").is_some());
+    }
+}
