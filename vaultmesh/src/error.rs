@@ -198,7 +198,7 @@ pub enum VaultError {
     Proof(#[source] vm_ledger::ProofFault),
     /// A file that is no proof of a row.
     #[error("proof file")]
-    ProofFile(#[from] crate::proof::ProofFileError),
+    ProofFile(#[from] ProofFileError),
     /// A directory of tiles that cannot be written.
     #[error("directory of tiles")]
     Tiles(#[from] crate::tiles::TilesError),
@@ -277,6 +277,57 @@ pub enum VaultError {
         /// What was found.
         report: Box<vm_core::verdict::Report>,
     },
+}
+
+/// A file that is no proof.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum ProofFileError {
+    /// JSON that is refused.
+    #[error("row proof is no sound JSON")]
+    Json(#[source] CanonicalError),
+    /// Of a format that this build does not know.
+    #[error("unknown proof format {found:?}")]
+    FormatUnknown {
+        /// What was given.
+        found: String,
+    },
+    /// Members missing, foreign or malformed.
+    #[error("row proof has members that are missing, foreign or malformed")]
+    Shape,
+    /// More hashes than any tree demands.
+    #[error("path of the row proof")]
+    Path(#[source] vm_seal::error::ProofError),
+    /// The signed note of its checkpoint is malformed.
+    #[error("signed note around the checkpoint")]
+    Note(#[source] vm_core::error::NoteError),
+    /// The size it names is not that of its checkpoint.
+    #[error("row proof is for {expected} entries, its checkpoint of {found}")]
+    Size {
+        /// Size named.
+        expected: u64,
+        /// Size signed.
+        found: u64,
+    },
+    /// No sound `.tlog-proof`.
+    #[error("tlog-proof")]
+    Tlog(#[from] vm_seal::error::TlogProofError),
+}
+
+impl ProofFileError {
+    /// Stable, machine-readable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "row-proof-json",
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::Shape => "row-proof-shape",
+            Self::Path(_) => "row-proof-path",
+            Self::Note(_) => "row-proof-note",
+            Self::Size { .. } => "row-proof-size",
+            Self::Tlog(error) => error.code(),
+        }
+    }
 }
 
 /// A configuration that is refused.

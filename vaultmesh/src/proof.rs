@@ -1,19 +1,18 @@
 //! Proofs of single rows as files: reading either form, and checking one with nothing else at hand.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash};
-use vm_core::error::{CanonicalError, NoteError};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::Note;
 use vm_core::record::{LEAF_MAX, StoredRow, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::checkpoint::Checkpoint;
-use vm_seal::error::{ProofError, TlogProofError};
+use vm_seal::error::TlogProofError;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
 use vm_seal::tlog::{TLOG_PROOF_MAX, TlogProof};
 
+use crate::error::ProofFileError;
 use crate::verify::Outside;
 
 /// Format of a row proof in JSON.
@@ -44,57 +43,6 @@ pub struct ProvenRow {
     pub table: Option<Table>,
     /// Id of the row.
     pub id: Option<RowId>,
-}
-
-/// A file that is no proof.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum ProofFileError {
-    /// JSON that is refused.
-    #[error("row proof is no sound JSON")]
-    Json(#[source] CanonicalError),
-    /// Of a format that this build does not know.
-    #[error("unknown proof format {found:?}")]
-    FormatUnknown {
-        /// What was given.
-        found: String,
-    },
-    /// Members missing, foreign or malformed.
-    #[error("row proof has members that are missing, foreign or malformed")]
-    Shape,
-    /// More hashes than any tree demands.
-    #[error("path of the row proof")]
-    Path(#[source] ProofError),
-    /// The signed note of its checkpoint is malformed.
-    #[error("signed note around the checkpoint")]
-    Note(#[source] NoteError),
-    /// The size it names is not that of its checkpoint.
-    #[error("row proof is for {expected} entries, its checkpoint of {found}")]
-    Size {
-        /// Size named.
-        expected: u64,
-        /// Size signed.
-        found: u64,
-    },
-    /// No sound `.tlog-proof`.
-    #[error("tlog-proof")]
-    Tlog(#[from] TlogProofError),
-}
-
-impl ProofFileError {
-    /// Stable, machine-readable name of this error.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Json(_) => "row-proof-json",
-            Self::FormatUnknown { .. } => "format-unknown",
-            Self::Shape => "row-proof-shape",
-            Self::Path(_) => "row-proof-path",
-            Self::Note(_) => "row-proof-note",
-            Self::Size { .. } => "row-proof-size",
-            Self::Tlog(error) => error.code(),
-        }
-    }
 }
 
 /// Members of a row proof in JSON.

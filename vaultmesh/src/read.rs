@@ -16,8 +16,8 @@ use vm_ledger::{Ledger, Snapshot, StillFiles};
 use vm_seal::merkle::LeafIndex;
 use vm_seal::tlog::TlogProof;
 
-use crate::error::VaultError;
-use crate::proof::{ProofFileError, ROW_PROOF_FORMAT};
+use crate::error::{ProofFileError, VaultError};
+use crate::proof::ROW_PROOF_FORMAT;
 use crate::vault::Place;
 
 /// Longest file read whole below a vault, in bytes: the longest seal bundle and any anchor are far below.
