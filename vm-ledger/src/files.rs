@@ -37,6 +37,9 @@ pub const FILE_MAX: u64 = 64 << 30;
 /// Files from this size on, in bytes, get a BLAKE3 digest beside their SHA-256; below it, the second costs more in row
 /// length than it saves in checking.
 pub const BLAKE3_FROM: u64 = 1 << 20;
+/// Takes the next piece of a file's content.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), FileError>;
+
 /// An open vault folder. All paths are looked up from its handle.
 #[derive(Debug)]
 pub struct VaultDir {
@@ -185,7 +188,7 @@ impl VaultDir {
     pub(crate) fn write_streamed(
         &self,
         path: &VaultPath,
-        pour: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<(), FileError>) -> Result<(), FileError>,
+        pour: &mut dyn FnMut(Take<'_>) -> Result<(), FileError>,
     ) -> Result<(Sha256Digest, u64), FileError> {
         let (folder, name) = self.folder_of(path)?;
         let (temporary, mut file) = create_temporary(&folder, path.as_str())?;
