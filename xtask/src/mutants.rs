@@ -119,6 +119,8 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
     command.env("CARGO_TARGET_DIR", tree.root().join("target/mutants/build"));
     // Building is most of the time, and nobody debugs a mutant.
     command.envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "1"), ("PROPTEST_CASES", PROPTEST_CASES)]);
+    // A case that one mutant failed would be tried first on all others, and on the code itself.
+    command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
     let shown = run::shown(&command);
     eprintln!("$ {shown}");
     let status = command.status().map_err(|source| Failure::Start { command: shown.clone(), source })?;
