@@ -260,3 +260,20 @@ fn a_seal_over_no_row_is_made_only_where_it_is_asked_for() {
     assert_eq!(ran.json()["result"]["leaves"], 0);
     assert_eq!(home.log_size(), size + 1);
 }
+
+#[test]
+fn a_seal_that_trusts_stored_leaves_says_so_and_is_contradicted_where_they_lie() {
+    let home = Home::with_vault();
+    home.run(&["record", "tool", "grep", "--input", "{}"]).expect(0);
+    let hashed = home.json(&["seal", "create", "--kind", "tool_invocations"]).expect(0).json();
+    let trusted =
+        home.json(&["seal", "create", "--kind", "tool_invocations", "--trust-stored-leaves"]).expect(0).json();
+    assert_eq!((&hashed["result"]["rows_hashed"], &trusted["result"]["rows_hashed"]), (&true.into(), &false.into()));
+    assert_eq!(hashed["result"]["digest"], trusted["result"]["digest"]);
+    vm_ledger::hazmat::execute(&home.path("vault"), "UPDATE tool_invocations SET tool = 'other'").unwrap();
+    let refused = home.json(&["seal", "create", "--kind", "tool_invocations"]).expect(2).json();
+    assert_eq!(refused["error"]["code"], "seal-row-altered");
+    let ran = home.run(&["seal", "create", "--kind", "tool_invocations", "--trust-stored-leaves"]).expect(0);
+    assert!(ran.out.contains("No row was hashed again"), "{}", ran.out);
+    home.run(&["seal", "verify", trusted["result"]["seal_id"].as_str().unwrap()]).expect(1);
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use vaultmesh::error::VaultError;
 use vaultmesh::read::Reader;
 use vaultmesh::system::SystemClock;
-use vaultmesh::vault::Sealed;
+use vaultmesh::vault::{SealOptions, Sealed};
 use vaultmesh::verify::{Outside, verify_one_seal};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, SealId, TraceId};
@@ -51,6 +51,7 @@ Examples:
   vaultmesh seal create
   vaultmesh seal create --kind mcp_calls --since 2026-01-01T00:00:00Z
   vaultmesh seal create --trace 01900000-0000-7000-8000-0000000000ff
+  vaultmesh seal create --trust-stored-leaves
 
 Without a selection everything is sealed. Windows include their beginning and exclude their end, so that adjacent
 ones share no row.";
@@ -74,6 +75,9 @@ struct Create {
     /// Seal also a selection that holds no row, as proof that there was none
     #[arg(long)]
     allow_empty: bool,
+    /// Take leaf hashes from the log, without reading and hashing each row again
+    #[arg(long)]
+    trust_stored_leaves: bool,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -115,7 +119,8 @@ impl Create {
             Selection::traces(self.trace, &kinds)
         };
         let (mut vault, selection) = (context.open()?, selection.map_err(VaultError::Selection)?);
-        let sealed = if self.allow_empty { vault.seal_even_empty(selection) } else { vault.seal(selection) }?;
+        let options = SealOptions { allow_empty: self.allow_empty, trust_stored_leaves: self.trust_stored_leaves };
+        let sealed = vault.seal_with(selection, options)?;
         Ok(Output::done(Made(sealed)))
     }
 }
@@ -130,6 +135,9 @@ impl Human for Made {
         page.field("file", &seal.path);
         page.field("file sha256", seal.file_sha256);
         page.field("log size", seal.as_of);
+        if !seal.rows_hashed {
+            page.line("No row was hashed again: leaf hashes are those of the log. To check the rows: vaultmesh verify");
+        }
         page.line(&format!("Anchor it: vaultmesh anchor add {} --tsa NAME, or --local", seal.seal_id));
     }
 }

@@ -37,7 +37,7 @@ pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, Shad
 pub use jsonl::{LINE_MAX, check_jsonl, read_line};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use record::{Recorded, RunePut};
-pub use seal::Sealed;
+pub use seal::{SealOptions, Sealed};
 
 /// How long a writer waits for another before it gives up and names it.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use vm_ledger::StillFiles;
 use vm_seal::bundle::SealInputs;
 use vm_seal::digest::ScrollRoot;
 use vm_seal::merkle::TreeSize;
-use vm_seal::seal::{SealRequest, seal};
+use vm_seal::seal::{SealRequest, seal, seal_trusting_leaves};
 use vm_seal::selection::Selection;
 
 use crate::error::VaultError;
@@ -36,8 +36,20 @@ pub struct Sealed {
     pub leaves: u64,
     /// Size of the log it was made at.
     pub as_of: u64,
+    /// Whether each row was read and hashed again. Otherwise an altered row is noticed when the seal is verified, and no
+    /// sooner.
+    pub rows_hashed: bool,
     /// Its row.
     pub recorded: Recorded,
+}
+
+/// What a seal may do without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SealOptions {
+    /// The selection may be empty: sealed is then that there was no row.
+    pub allow_empty: bool,
+    /// Leaf hashes are taken from the log, and no row is read and hashed again.
+    pub trust_stored_leaves: bool,
 }
 
 impl Vault {
@@ -47,18 +59,14 @@ impl Vault {
     /// [`VaultError`]: evidence that is not as it was logged is not sealed. [`VaultError::SealEmpty`] where no row is
     /// selected.
     pub fn seal(&mut self, selection: Selection) -> Result<Sealed, VaultError> {
-        self.seal_as(selection, false)
+        self.seal_with(selection, SealOptions::default())
     }
 
-    /// As [`Vault::seal`], but a selection may be empty: sealed is then that there was no row.
+    /// As [`Vault::seal`], with its rules as `options` say.
     ///
     /// # Errors
     /// As [`Vault::seal`].
-    pub fn seal_even_empty(&mut self, selection: Selection) -> Result<Sealed, VaultError> {
-        self.seal_as(selection, true)
-    }
-
-    fn seal_as(&mut self, selection: Selection, even_empty: bool) -> Result<Sealed, VaultError> {
+    pub fn seal_with(&mut self, selection: Selection, options: SealOptions) -> Result<Sealed, VaultError> {
         let permit = self.permit::<act::Seal>()?;
         let snapshot = self.ledger.snapshot()?;
         let scrolls = self.scroll_roots(snapshot.files())?;
@@ -70,9 +78,10 @@ impl Vault {
         };
         let request = SealRequest { selection, scrolls, checkpoint: &checkpoint, inputs };
         let signer = self.keys.identity(Role::Log)?;
+        let seal = if options.trust_stored_leaves { seal_trusting_leaves } else { seal };
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
-        if bundle.digest().leaves() == TreeSize::ZERO && !even_empty {
+        if bundle.digest().leaves() == TreeSize::ZERO && !options.allow_empty {
             return Err(VaultError::SealEmpty);
         }
         let trace = self.mint_trace();
@@ -86,6 +95,7 @@ impl Vault {
             path: vm_seal::seal::bundle_path(bundle.seal_id()).parse().map_err(VaultError::Path)?,
             leaves: bundle.digest().leaves().as_u64(),
             as_of: bundle.as_of().as_u64(),
+            rows_hashed: !options.trust_stored_leaves,
             recorded: Recorded::of_system(appended),
         })
     }
