@@ -1,5 +1,5 @@
 //! Many lines at once: in order, whole batches or none of one, in bounded memory, the same rows as one by one.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 mod fixture;
 

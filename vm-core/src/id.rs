@@ -58,14 +58,6 @@ macro_rules! uuid_type {
                 &self.0
             }
 
-            /// The text form, with nothing allocated.
-            #[allow(dead_code, reason = "not every kind of id is written often enough")]
-            pub(crate) fn to_text(self) -> [u8; 36] {
-                let mut text = [0; 36];
-                Uuid::from_bytes(self.0).hyphenated().encode_lower(&mut text);
-                text
-            }
-
             /// Mints a new id (UUIDv7) from the clock and entropy handed in.
             pub fn mint(clock: &dyn Clock, entropy: &mut dyn Entropy) -> Self {
                 Self(mint(clock, entropy))
@@ -121,6 +113,15 @@ uuid_type!(
     /// Id of a seal; also the name of its bundle file.
     SealId
 );
+
+impl RowId {
+    /// The text form, with nothing allocated.
+    pub(crate) fn to_text(self) -> [u8; 36] {
+        let mut text = [0; 36];
+        Uuid::from_bytes(self.0).hyphenated().encode_lower(&mut text);
+        text
+    }
+}
 
 impl TraceId {
     /// Trace id of a W3C `traceparent` header (Trace Context, section 3.2.2): version `00`, 32 hexadecimal digits of

@@ -289,7 +289,9 @@ fn canonical_values(openings: &[Value]) -> Value {
     };
     let opening = |opening: &Value| {
         let mut opening = opening.clone();
-        opening.get_mut("value").map(|value| *value = read(value));
+        if let Some(value) = opening.get_mut("value") {
+            *value = read(value);
+        }
         opening
     };
     openings.iter().map(opening).collect()
