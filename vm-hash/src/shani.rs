@@ -17,6 +17,9 @@ use crate::{HASH_LEN, Hash32, LEAF_PREFIX, NODE_PREFIX};
 
 type Hash = [u8; HASH_LEN];
 
+/// Most nodes hashed in one call, so that calls weigh little.
+const ROW: usize = 16;
+
 /// Shows that the processor has the extensions: [`ShaNi::detect`] alone makes one.
 #[derive(Clone, Copy)]
 pub(crate) struct ShaNi(());
@@ -44,7 +47,7 @@ impl ShaNi {
         has_all.then_some(Self(()))
     }
 
-    entry!(two_nodes(pairs: [[&Hash; 2]; 2]) -> [Hash; 2] = hash_nodes::<2>);
+    entry!(row_of_nodes(row: (&[[&Hash; 2]], &mut [Hash])) -> () = hash_row);
     entry!(one_node(pair: [[&Hash; 2]; 1]) -> [Hash; 1] = hash_nodes::<1>);
     entry!(two_leaves(data: [&Hash; 2]) -> [Hash; 2] = hash_leaves_of_32::<2>);
     entry!(one_leaf(data: [&Hash; 1]) -> [Hash; 1] = hash_leaves_of_32::<1>);
@@ -58,13 +61,16 @@ impl ShaNi {
 
     pub(crate) fn nodes<C: Hash32, P: Hash32>(self, pairs: &[[C; 2]], parents: &mut [P]) {
         let count = pairs.len().min(parents.len());
-        let (twos, one) = pairs[..count].as_chunks();
-        let (two_parents, one_parent) = parents[..count].as_chunks_mut();
-        for ([first, second], parents) in twos.iter().zip(two_parents) {
-            *parents = self.two_nodes([bytes_of(first), bytes_of(second)]).map(P::from_hash);
-        }
-        for (pair, parent) in one.iter().zip(one_parent) {
-            [*parent] = self.one_node([bytes_of(pair)]).map(P::from_hash);
+        let mut hashes = [[0; HASH_LEN]; ROW];
+        for (pairs, parents) in pairs[..count].chunks(ROW).zip(parents[..count].chunks_mut(ROW)) {
+            let mut children = [[&[0; HASH_LEN]; 2]; ROW];
+            for (children, pair) in children.iter_mut().zip(pairs) {
+                *children = pair.each_ref().map(Hash32::hash_bytes);
+            }
+            self.row_of_nodes((&children[..pairs.len()], &mut hashes));
+            for (parent, hash) in parents.iter_mut().zip(hashes) {
+                *parent = P::from_hash(hash);
+            }
         }
     }
 
@@ -110,10 +116,6 @@ impl ShaNi {
     }
 }
 
-fn bytes_of<C: Hash32>([left, right]: &[C; 2]) -> [&Hash; 2] {
-    [left.hash_bytes(), right.hash_bytes()]
-}
-
 /// State of one message.
 #[derive(Clone, Copy)]
 struct State {
@@ -140,6 +142,19 @@ impl<'a> Running<'a> {
 }
 
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+fn hash_row((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
+    let (twos, one) = pairs.as_chunks();
+    let (two_parents, one_parent) = parents.split_at_mut(2 * twos.len());
+    for (pairs, parents) in twos.iter().zip(two_parents.as_chunks_mut().0) {
+        *parents = hash_nodes::<2>(*pairs);
+    }
+    for (pair, parent) in one.iter().zip(one_parent) {
+        [*parent] = hash_nodes([*pair]);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn hash_nodes<const N: usize>(pairs: [[&Hash; 2]; N]) -> [Hash; N] {
     let mut states = [start(); N];
     let mut blocks = [[zero(); 4]; N];
@@ -149,7 +164,7 @@ fn hash_nodes<const N: usize>(pairs: [[&Hash; 2]; N]) -> [Hash; N] {
         let first = words(pushed(NODE_PREFIX, l0));
         blocks[n] = [first, words(joined(l0, l1)), words(joined(l1, r0)), words(joined(r0, r1))];
     }
-    compress(&mut states, &mut blocks);
+    compress::<N, 'n'>(&mut states, &mut blocks);
     compress_last(&mut states, pairs.map(|[_, right]| right[HASH_LEN - 1]));
     digests(states)
 }
@@ -164,7 +179,7 @@ fn hash_leaves_of_32<const N: usize>(data: [&Hash; N]) -> [Hash; N] {
         let third = words(joined(d1, _mm_set_epi64x(0, 0x80)));
         blocks[n] = [words(pushed(LEAF_PREFIX, d0)), words(joined(d0, d1)), third, four(0, 0, 0, 33 * 8)];
     }
-    compress(&mut states, &mut blocks);
+    compress::<N, 'l'>(&mut states, &mut blocks);
     digests(states)
 }
 
@@ -190,7 +205,7 @@ fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
             let bytes = run[at].as_chunks().0;
             *block = [words(load(&bytes[0])), words(load(&bytes[1])), words(load(&bytes[2])), words(load(&bytes[3]))];
         }
-        compress(&mut states, &mut blocks);
+        compress::<N, 's'>(&mut states, &mut blocks);
     }
     for (lane, state) in lanes.into_iter().zip(states) {
         lane.state = Some(state);
@@ -200,26 +215,38 @@ fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
     }
 }
 
-/// Compresses one block a lane (FIPS 180-4, section 6.2.2).
+/// Compresses one block a lane (FIPS 180-4, section 6.2.2). `CALLER` does nothing but make one function for each caller,
+/// which the compiler then builds into it; a call would cost a thirtieth, and `#[inline(always)]` is not to be had here.
 #[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn compress<const N: usize>(states: &mut [State; N], blocks: &mut [Words; N]) {
+fn compress<const N: usize, const CALLER: char>(states: &mut [State; N], blocks: &mut [Words; N]) {
     let mut working = *states;
-    for r in 0..16 {
-        let constants = four(ROUND[4 * r], ROUND[4 * r + 1], ROUND[4 * r + 2], ROUND[4 * r + 3]);
+    sixteen_rounds::<0, N>(&mut working, blocks);
+    sixteen_rounds::<16, N>(&mut working, blocks);
+    sixteen_rounds::<32, N>(&mut working, blocks);
+    sixteen_rounds::<48, N>(&mut working, blocks);
+    add(states, &working);
+}
+
+/// Rounds from `FIRST` on, by fours, and from 16 on their words out of the sixteen before. The words are named by
+/// constants here, so they stay in registers.
+#[inline]
+#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+fn sixteen_rounds<const FIRST: usize, const N: usize>(working: &mut [State; N], blocks: &mut [Words; N]) {
+    for four_of in 0..4 {
+        let r = FIRST + 4 * four_of;
+        let constants = four(ROUND[r], ROUND[r + 1], ROUND[r + 2], ROUND[r + 3]);
         for n in 0..N {
             let w = &mut blocks[n];
-            // The words of four rounds; from round 16 on out of the sixteen before.
-            let [w0, w1, w2, w3] = [w[r % 4], w[(r + 1) % 4], w[(r + 2) % 4], w[(r + 3) % 4]];
-            if r >= 4 {
+            let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|at| w[(four_of + at) % 4]);
+            if FIRST > 0 {
                 let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
-                w[r % 4] = _mm_sha256msg2_epu32(sum, w3);
+                w[four_of] = _mm_sha256msg2_epu32(sum, w3);
             }
-            let sum = _mm_add_epi32(w[r % 4], constants);
+            let sum = _mm_add_epi32(w[four_of], constants);
             rounds(&mut working[n], sum, _mm_shuffle_epi32(sum, 0b1110));
         }
     }
-    add(states, &working);
 }
 
 /// Compresses the second block of a node, which holds `last` and padding, one a lane.

@@ -106,8 +106,8 @@ fn known_answers() {
 
 #[test]
 fn every_count_of_nodes_and_leaves() {
-    let all = hashes(41);
-    for count in 0..=40 {
+    let all = hashes(141);
+    for count in 0..=140 {
         check_nodes(&all[..count]);
         check_leaves_of_32(&all[..count]);
     }
