@@ -10,6 +10,7 @@
 //! hexadecimal, NULL null. Every column is covered.
 
 mod draft;
+mod entry;
 mod leaf;
 mod system;
 mod typed;
@@ -27,6 +28,7 @@ use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
 
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
+pub use entry::LogEntry;
 pub use system::{ArtifactKind, Genesis, SystemKind};
 pub use typed::{
     ArtifactFile, Direction, FrameProof, McpCall, McpKind, Phase, ProofArtifact, ShadowReceipt, Status, ToolInvocation,
@@ -485,21 +487,6 @@ impl StoredRow {
         };
         Self::new(table, schema, columns.iter().map(cell).collect::<Result<_, _>>()?)
     }
-}
-
-/// One entry of the log: the place of a row and what it hashed to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LogEntry {
-    /// Position in the log, from 0; the genesis row has 0.
-    pub seq: u64,
-    /// Table of the row.
-    pub table: Table,
-    /// Id of the row.
-    pub row_id: RowId,
-    /// Schema the row was written under.
-    pub schema: SchemaVersion,
-    /// Leaf hash as it was recorded.
-    pub leaf: LeafHash,
 }
 
 #[cfg(test)]
