@@ -1,6 +1,7 @@
 //! The redactor: one walk down a payload, which writes what may be stored as it goes.
 
 use core::fmt;
+use core::ops::Range;
 
 use serde_json::{Map, Value};
 
@@ -26,6 +27,8 @@ pub struct Redactor<'a> {
     entropy: &'a mut dyn Entropy,
     table: Table,
     row: RowId,
+    /// Whether the payload needs no closer look: see [`Survey`].
+    plain: bool,
     /// Pointer to the value being looked at.
     pointer: String,
     /// Places in the tree of the values on the way to it.
@@ -63,6 +66,7 @@ impl<'a> Redactor<'a> {
             entropy,
             table,
             row,
+            plain: false,
             pointer: String::new(),
             places: Vec::new(),
             openings: Openings::default(),
@@ -77,6 +81,7 @@ impl<'a> Redactor<'a> {
     /// [`CanonicalError`] where the value has no canonical form.
     pub fn json(&mut self, column: &str, value: &Value) -> Result<Redacted, CanonicalError> {
         let survey = Survey::of(value);
+        self.plain = survey.plain;
         if !survey.plain {
             // Also where all is committed: what cannot be written canonically is refused, not hidden.
             canonical::to_bytes(value)?;
@@ -84,11 +89,11 @@ impl<'a> Redactor<'a> {
         let spot = self.begin(column);
         let mut out = Vec::with_capacity(512);
         if survey.sealed {
-            self.seal_noted(None, value, survey.plain, &mut out)?;
+            self.seal_noted(None, value, &mut out)?;
             return text(out, false);
         }
         let before = self.openings.len();
-        self.walk(&spot, None, value, survey.plain, &mut out)?;
+        self.walk(&spot, None, value, &mut out)?;
         if !survey.plain {
             // A commitment is two levels deeper than what it stands for.
             canonical::parse(&out, out.len())?;
@@ -103,8 +108,9 @@ impl<'a> Redactor<'a> {
     /// [`CanonicalError`] where the value has no canonical form.
     pub fn sealed(&mut self, column: &str, value: &Value) -> Result<Redacted, CanonicalError> {
         self.begin(column);
+        self.plain = Survey::of(value).plain;
         let mut out = Vec::new();
-        self.seal_noted(None, value, Survey::of(value).plain, &mut out)?;
+        self.seal_noted(None, value, &mut out)?;
         text(out, false)
     }
 
@@ -171,28 +177,20 @@ impl<'a> Redactor<'a> {
     }
 
     /// Writes the value at `spot`, the member `key` or below it. Depth is bounded: the value has a canonical form.
-    fn walk(
-        &mut self,
-        spot: &Spot,
-        key: Option<&str>,
-        value: &Value,
-        plain: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CanonicalError> {
+    fn walk(&mut self, spot: &Spot, key: Option<&str>, value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
         let kept = spot.handling == Handling::Keep;
         match value {
-            _ if spot.handling == Handling::Commit => self.seal_noted(key, value, plain, out),
+            _ if spot.handling == Handling::Commit => self.seal_noted(key, value, out),
             Value::Object(members) if !members.keys().any(|name| self.detector.is_secret(None, name)) => {
-                self.object(spot, members, plain, out)
+                self.object(spot, members, out)
             }
             Value::Array(items) => {
-                let mut separator = b'[';
+                out.push(b'[');
                 for (at, item) in items.iter().enumerate() {
-                    out.push(separator);
-                    separator = b',';
-                    self.below(spot, |pointer| push_index(pointer, at), key, item, plain, out)?;
+                    out.extend_from_slice(if at == 0 { b"" } else { b"," });
+                    self.below(spot, |pointer| push_index(pointer, at), key, item, out)?;
                 }
-                out.extend_from_slice(if items.is_empty() { b"[]" } else { b"]" });
+                out.push(b']');
                 Ok(())
             }
             Value::String(text) if kept && !self.note_secret(key, text) => {
@@ -201,55 +199,29 @@ impl<'a> Redactor<'a> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) if kept => canonical::write_value(value, out),
             Value::String(text) if kept => self.seal(Content::Text(text), out),
-            _ => self.seal_noted(key, value, plain, out),
+            _ => self.seal_noted(key, value, out),
         }
     }
 
-    fn object(
-        &mut self,
-        spot: &Spot,
-        members: &Map<String, Value>,
-        plain: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CanonicalError> {
-        if !in_order(members) {
-            return self.unordered(spot, members, plain, out);
-        }
-        let mut separator = b'{';
-        for (name, member) in members {
-            out.push(separator);
-            separator = b',';
+    fn object(&mut self, spot: &Spot, members: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+        let start = out.len();
+        // Members whose canonical order is not the one they are held in are committed to in the one, written in the other.
+        let mut written = (!in_order(members)).then(Vec::new);
+        out.push(b'{');
+        for (at, (name, member)) in members.iter().enumerate() {
+            out.extend_from_slice(if at == 0 { b"" } else { b"," });
+            let begin = out.len();
             canonical::write_string(name, out);
             out.push(b':');
-            self.below(spot, |pointer| push_token(pointer, name), Some(name), member, plain, out)?;
-        }
-        out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
-        Ok(())
-    }
-
-    /// Members whose canonical order is not the one they are held in: committed to in the one, written in the other.
-    fn unordered(
-        &mut self,
-        spot: &Spot,
-        members: &Map<String, Value>,
-        plain: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CanonicalError> {
-        let mut written = Vec::with_capacity(members.len());
-        for (name, member) in members {
-            let mut text = Vec::new();
-            canonical::write_string(name, &mut text);
-            text.push(b':');
-            self.below(spot, |pointer| push_token(pointer, name), Some(name), member, plain, &mut text)?;
-            written.push((name, text));
-        }
-        written.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-        out.push(b'{');
-        for (at, (_, text)) in written.iter().enumerate() {
-            out.extend_from_slice(if at == 0 { b"" } else { b"," });
-            out.extend_from_slice(text);
+            self.below(spot, |pointer| push_token(pointer, name), Some(name), member, out)?;
+            if let Some(written) = &mut written {
+                written.push((name, begin..out.len()));
+            }
         }
         out.push(b'}');
+        if let Some(members) = written {
+            reorder(members, start, out);
+        }
         Ok(())
     }
 
@@ -260,26 +232,19 @@ impl<'a> Redactor<'a> {
         push: impl FnOnce(&mut String),
         key: Option<&str>,
         value: &Value,
-        plain: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), CanonicalError> {
         let (pointer, places) = (self.pointer.len(), self.places.len());
         let spot = self.enter(parent, push);
-        let walked = self.walk(&spot, key, value, plain, out);
+        let walked = self.walk(&spot, key, value, out);
         self.pointer.truncate(pointer);
         self.places.truncate(places);
         walked
     }
 
     /// Writes a commitment to `value`, in which secrets are noted.
-    fn seal_noted(
-        &mut self,
-        key: Option<&str>,
-        value: &Value,
-        plain: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CanonicalError> {
-        self.seal(Content::Json { value, plain }, out)?;
+    fn seal_noted(&mut self, key: Option<&str>, value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+        self.seal(Content::Json { value, plain: self.plain }, out)?;
         self.note_secrets(key, value);
         Ok(())
     }
@@ -369,6 +334,18 @@ impl Survey {
 /// and the two differ only where a name reaches beyond U+FFFF.
 fn in_order(members: &Map<String, Value>) -> bool {
     members.keys().all(|name| name.bytes().all(|byte| byte < 0xf0))
+}
+
+/// Puts the members of the object that was written from `start` on into canonical order.
+fn reorder(mut members: Vec<(&String, Range<usize>)>, start: usize, out: &mut Vec<u8>) {
+    let written = out.split_off(start);
+    members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    out.push(b'{');
+    for (at, (_, place)) in members.into_iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"" } else { b"," });
+        out.extend_from_slice(written.get(place.start - start..place.end - start).unwrap_or_default());
+    }
+    out.push(b'}');
 }
 
 /// Appends one reference token (RFC 6901, section 3).
