@@ -2,6 +2,7 @@
 
 use std::io;
 
+use vm_core::verdict::Code;
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::TlogError;
@@ -108,6 +109,7 @@ impl VaultError {
             Self::Tiles(error) => error.is_machine(),
             Self::Tlog(error) => matches!(error, TlogError::File(FileFault::Unreadable { .. })),
             Self::Capture(error) => error.is_machine(),
+            Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
             Self::KeyMissing { .. }
             | Self::KeyOpen { .. }
@@ -133,7 +135,6 @@ impl VaultError {
             | Self::ProofFile(_)
             | Self::Selection(_)
             | Self::Session(_)
-            | Self::ScrollUnsound { .. }
             | Self::Bundle(_)
             | Self::Archive { .. }
             | Self::NotVacant { .. }

@@ -376,11 +376,14 @@ pub fn make_private_folders(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     // A name without a folder before it lies in the working folder.
     let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !above.is_dir() {
-        make_private_folders(above)?;
-    }
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => Err(error),
+    let make = || std::fs::DirBuilder::new().mode(0o700).create(path);
+    let made = make().or_else(|error| match error.kind() {
+        // Only a name within a folder can lack the folder.
+        io::ErrorKind::NotFound if above != Path::new(".") => make_private_folders(above).and_then(|()| make()),
+        _ => Err(error),
+    });
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !std::fs::metadata(path)?.is_dir() => Err(error),
         _ => File::open(above)?.sync_all(),
     }
 }

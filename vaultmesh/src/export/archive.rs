@@ -1,9 +1,11 @@
 //! The zip file itself: written deterministically, read with limits.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use vm_core::digest::{Sha256Digest, StreamHasher};
 use vm_core::path::VaultPath;
@@ -24,8 +26,21 @@ const ENTRIES_MAX: usize = 1_000_000;
 /// compressed, so an archive cannot unpack to more than its own size.
 const BYTES_MAX: u64 = 64 << 30;
 
-pub(super) fn archive_fault(error: &ZipError) -> VaultError {
-    VaultError::Archive { reason: error.to_string() }
+/// What is wrong with an archive, or with the disk that it lies on.
+pub(super) fn archive_fault(archive: &Path, error: ZipError) -> VaultError {
+    match error {
+        ZipError::Io(error) => read_fault(archive, error),
+        other => VaultError::Archive { reason: other.to_string() },
+    }
+}
+
+/// As [`archive_fault`], for what reading an entry fails with.
+fn read_fault(archive: &Path, source: io::Error) -> VaultError {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match source.kind() {
+        UnexpectedEof | InvalidData | InvalidInput => VaultError::Archive { reason: source.to_string() },
+        _ => VaultError::File { path: archive.to_owned(), source },
+    }
 }
 
 /// Takes the next piece of an entry's content.
@@ -46,68 +61,78 @@ pub(super) struct Packer {
     sums: BTreeMap<String, Sha256Digest>,
     out: PathBuf,
     new: NewFile,
+    fault: Fault,
 }
 
-/// The file below the zip writer. Once a write failed it takes the rest and drops it: the zip writer finishes the archive
-/// when it is dropped itself, and would print to stderr that this fails too.
+/// Why the file below a zip writer could not be written, shared with whoever can tell it.
+type Fault = Rc<RefCell<Option<io::Error>>>;
+
+/// The file below the zip writer. It never fails: a zip writer that is dropped after a failure finishes the archive, prints
+/// to stderr that this fails too, and loses its place. What failed first is kept, and what comes after it is dropped.
 struct Target {
     file: BufWriter<File>,
     at: u64,
-    fault: Option<io::ErrorKind>,
+    end: u64,
+    fault: Fault,
 }
 
 impl Target {
-    fn keep<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
-        done.inspect_err(|error| self.fault = Some(error.kind()))
+    fn new(file: File) -> Self {
+        Self { file: BufWriter::new(file), at: 0, end: 0, fault: Fault::default() }
     }
 
-    /// The file, with all that was written on disk.
-    fn finish(mut self) -> io::Result<()> {
-        self.flush()?;
-        match self.fault {
-            None => self.file.get_ref().sync_all(),
-            Some(kind) => Err(kind.into()),
+    /// Does something with the file, unless something failed before.
+    fn attempt(&mut self, work: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        let mut fault = self.fault.borrow_mut();
+        if fault.is_none() {
+            *fault = work(&mut self.file).err();
         }
+    }
+
+    /// Syncs the file. Gives what failed here or before.
+    fn finish(mut self) -> io::Result<()> {
+        self.attempt(|file| file.flush().and_then(|()| file.get_ref().sync_all()));
+        // Dropped with what it still holds, it would try once more.
+        drop(self.file.into_parts());
+        self.fault.take().map_or(Ok(()), Err)
     }
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = if self.fault.is_some() {
-            bytes.len()
-        } else {
-            let written = self.file.write(bytes);
-            self.keep(written)?
-        };
-        self.at = self.at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-        Ok(written)
+        self.attempt(|file| file.write_all(bytes));
+        self.at = self.at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.end = self.end.max(self.at);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let flushed = if self.fault.is_some() { Ok(()) } else { self.file.flush() };
-        self.keep(flushed)
+        self.attempt(BufWriter::flush);
+        Ok(())
     }
 }
 
 impl Seek for Target {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.at = match (self.fault, to) {
-            (None, to) => {
-                let at = self.file.seek(to);
-                self.keep(at)?
-            }
-            (Some(_), SeekFrom::Start(at)) => at,
-            (Some(_), SeekFrom::Current(by) | SeekFrom::End(by)) => self.at.saturating_add_signed(by),
+        let at = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::Current(by) => self.at.saturating_add_signed(by),
+            SeekFrom::End(by) => self.end.saturating_add_signed(by),
         };
-        Ok(self.at)
+        if at != self.at {
+            self.attempt(|file| file.seek(SeekFrom::Start(at)).map(drop));
+            self.at = at;
+        }
+        Ok(at)
     }
 }
 
 impl Packer {
     pub(super) fn create(out: &Path) -> Result<Self, VaultError> {
         let (new, file) = NewFile::create(out).map_err(|source| VaultError::File { path: out.to_owned(), source })?;
-        let target = Target { file: BufWriter::new(file), at: 0, fault: None };
-        Ok(Self { zip: ZipWriter::new(target), sums: BTreeMap::new(), out: out.to_owned(), new })
+        let target = Target::new(file);
+        let fault = target.fault.clone();
+        Ok(Self { zip: ZipWriter::new(target), sums: BTreeMap::new(), out: out.to_owned(), new, fault })
     }
 
     /// Adds an entry whose content `write` hands over piece by piece.
@@ -117,12 +142,14 @@ impl Packer {
         write: &mut dyn FnMut(Take<'_>) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let fault = |source| VaultError::File { path: self.out.clone(), source };
-        let zip = &mut self.zip;
+        let (zip, failed) = (&mut self.zip, &self.fault);
         zip.start_file(name, options()).map_err(|error| fault(error.into()))?;
         let mut hasher = StreamHasher::new();
         write(&mut |piece| {
             hasher.update(piece);
-            zip.write_all(piece).map_err(fault)
+            zip.write_all(piece).map_err(fault)?;
+            // The rest would be made for nothing.
+            failed.take().map_or(Ok(()), |source| Err(fault(source)))
         })?;
         self.sums.insert(name.to_owned(), hasher.finish().0);
         Ok(())
@@ -190,8 +217,10 @@ impl Unpacked {
         builder.create(&dir).map_err(|source| VaultError::File { path: dir.clone(), source })?;
         let mut unpacked = Self { dir, names: BTreeMap::new() };
         let mut total = 0;
-        while let Some(mut entry) = read_zipfile_from_stream(&mut file).map_err(|error| archive_fault(&error))? {
-            unpacked.take(&mut entry, &mut total)?;
+        while let Some(mut entry) =
+            read_zipfile_from_stream(&mut file).map_err(|error| archive_fault(archive, error))?
+        {
+            unpacked.take(archive, &mut entry, &mut total)?;
         }
         unpacked.check_directory(archive)?;
         unpacked.check_sums()?;
@@ -219,9 +248,9 @@ impl Unpacked {
         fs::read(&path).map_err(|source| VaultError::File { path, source })
     }
 
-    fn take<R: Read>(&mut self, entry: &mut ZipFile<'_, R>, total: &mut u64) -> Result<(), VaultError> {
+    fn take<R: Read>(&mut self, archive: &Path, entry: &mut ZipFile<'_, R>, total: &mut u64) -> Result<(), VaultError> {
         let refuse = |reason: &str| VaultError::Archive { reason: reason.to_owned() };
-        let name = entry.name().map_err(|error| archive_fault(&error))?;
+        let name = entry.name().map_err(|error| archive_fault(archive, error))?;
         let path: VaultPath = name.parse().map_err(|_| refuse("a name is not a path below the archive"))?;
         if entry.compression() != CompressionMethod::Stored || !entry.is_file() {
             return Err(refuse("an entry is compressed, or no regular file"));
@@ -235,12 +264,13 @@ impl Unpacked {
         let target = self.dir.join(path.as_str());
         let fault = |source| VaultError::File { path: target.clone(), source };
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(fault)?;
+            // The folder is ours: whatever is wrong with it is the machine's.
+            fs::create_dir_all(parent).map_err(|source| fault(io::Error::other(source)))?;
         }
         let mut file = File::create_new(&target).map_err(fault)?;
         let (mut hasher, mut piece) = (StreamHasher::new(), vec![0; 1 << 16]);
         loop {
-            let read = entry.read(&mut piece).map_err(|error| VaultError::Archive { reason: error.to_string() })?;
+            let read = entry.read(&mut piece).map_err(|error| read_fault(archive, error))?;
             if read == 0 {
                 break;
             }
@@ -258,14 +288,14 @@ impl Unpacked {
     /// The directory at the end must name what was unpacked and nothing else: other tools read that.
     fn check_directory(&self, archive: &Path) -> Result<(), VaultError> {
         let file = File::open(archive).map_err(|source| VaultError::File { path: archive.to_owned(), source })?;
-        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| archive_fault(&error))?;
+        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| archive_fault(archive, error))?;
         let mut listed = Vec::new();
         for at in 0..zip.len() {
-            let entry = zip.by_index_raw(at).map_err(|error| archive_fault(&error))?;
+            let entry = zip.by_index_raw(at).map_err(|error| archive_fault(archive, error))?;
             if entry.is_symlink() {
                 return Err(VaultError::Archive { reason: "an entry is a link".to_owned() });
             }
-            listed.push(entry.name().map_err(|error| archive_fault(&error))?.into_owned());
+            listed.push(entry.name().map_err(|error| archive_fault(archive, error))?.into_owned());
         }
         listed.sort_unstable();
         if self.names().eq(listed.iter().map(String::as_str)) {
@@ -295,7 +325,9 @@ mod tests {
         for size in [10, 100_000] {
             let mut pack = Packer::create(&out).unwrap();
             let file = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-            pack.zip = ZipWriter::new(Target { file: BufWriter::new(file), at: 0, fault: None });
+            let target = Target::new(file);
+            pack.fault = target.fault.clone();
+            pack.zip = ZipWriter::new(target);
             let done = pack.add_bytes("rows.jsonl", &vec![b'x'; size]).and_then(|()| pack.finish());
             let Err(VaultError::File { source, .. }) = done else { panic!("{size} bytes were taken: {done:?}") };
             assert_eq!(source.kind(), io::ErrorKind::StorageFull);

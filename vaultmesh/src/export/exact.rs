@@ -20,13 +20,16 @@ pub(super) fn check(archive: &Path, unpacked: &Unpacked) -> Result<(), VaultErro
     let fault = |source| VaultError::File { path: archive.to_owned(), source };
     let file = File::open(archive).map_err(fault)?;
     let len = file.metadata().map_err(fault)?.len();
-    let mut zip = ZipWriter::new(Comparison { file, at: 0, end: 0, differing: BTreeSet::new() });
+    let mut zip = ZipWriter::new(Comparison { file, at: 0, end: 0, differing: BTreeSet::new(), fault: None });
     for name in in_order(unpacked) {
-        zip.start_file(name, options()).map_err(|error| archive_fault(&error))?;
+        zip.start_file(name, options()).map_err(|error| archive_fault(archive, error))?;
         let mut entry = BufReader::new(File::open(unpacked.path(name)).map_err(fault)?);
         io::copy(&mut entry, &mut zip).map_err(fault)?;
     }
-    let compared = zip.finish().map_err(|error| archive_fault(&error))?;
+    let compared = zip.finish().map_err(|error| archive_fault(archive, error))?;
+    if let Some(source) = compared.fault {
+        return Err(fault(source));
+    }
     if compared.differing.is_empty() && compared.end == len {
         return Ok(());
     }
@@ -48,17 +51,31 @@ struct Comparison {
     at: u64,
     end: u64,
     differing: BTreeSet<u64>,
+    /// Why the file could not be read. It is told at the end: the zip writer finishes the archive when it is dropped after a
+    /// failure, and panics where that fails too.
+    fault: Option<io::Error>,
+}
+
+impl Comparison {
+    fn read(&mut self, length: u64) -> io::Result<Vec<u8>> {
+        let mut there = Vec::new();
+        self.file.seek(SeekFrom::Start(self.at))?;
+        (&self.file).take(length).read_to_end(&mut there)?;
+        Ok(there)
+    }
 }
 
 impl Write for Comparison {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.differing.len() > DIFFERING_MAX {
+        let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.differing.len() > DIFFERING_MAX || self.fault.is_some() {
+            self.at = self.at.saturating_add(limit);
             return Ok(bytes.len());
         }
-        self.file.seek(SeekFrom::Start(self.at))?;
-        let mut there = Vec::with_capacity(bytes.len());
-        let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        (&self.file).take(limit).read_to_end(&mut there)?;
+        let there = self.read(limit).unwrap_or_else(|error| {
+            self.fault = Some(error);
+            Vec::new()
+        });
         for (place, (at, byte)) in (self.at..).zip(bytes.iter().enumerate()) {
             if there.get(at) == Some(byte) {
                 self.differing.remove(&place);
@@ -85,5 +102,25 @@ impl Seek for Comparison {
         };
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_at_the_end_and_panics_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        for entries in 0..3 {
+            // Open for writing alone, so that every read fails.
+            let file = File::create(dir.path().join("x")).unwrap();
+            let mut zip = ZipWriter::new(Comparison { file, at: 0, end: 0, differing: BTreeSet::new(), fault: None });
+            for name in 0..entries {
+                zip.start_file(name.to_string(), options()).unwrap();
+                zip.write_all(&[7; 3_000]).unwrap();
+            }
+            assert!(zip.finish().unwrap().fault.is_some());
+        }
     }
 }

@@ -77,8 +77,8 @@ pub(super) fn scenarios(part: &mut Part) -> Result<Vec<Scenario>, Failure> {
         on(&["seal", "create"]),
         on(&["anchor", "add", &seal, "--local"]),
         on(&["anchor", "add", &seal, "--token", &token]),
-        on(&["export", "-o", "out.vmb"]),
         on(&["verify"]),
+        Scenario { stands: &["file-exists"], ..on(&["export", "-o", "out.vmb"]) },
         Scenario { stands: &["file-exists"], ..on(&["head", "-o", "head.txt"]) },
         Scenario { stands: &["file-exists"], ..on(&["trust", "show", "-o", "trust.toml"]) },
     ];

@@ -106,7 +106,9 @@ impl Site {
         if !before.is_empty() {
             command.args(before.iter().skip(1)).arg(&self.binary);
         }
-        command.args(["--vault", "vault", "--keys", "keys", "--format", "jsonl"]).args(args);
+        // Far longer than any disk stalls: who waits longer has been passed over for ever.
+        let place = ["--vault", "vault", "--keys", "keys", "--format", "jsonl", "--lock-timeout", "60"];
+        command.args(place).args(args);
         command.current_dir(&self.dir).env_clear().stdin(Stdio::null());
         command
     }
