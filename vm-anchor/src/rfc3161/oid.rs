@@ -36,9 +36,11 @@ impl fmt::Debug for Oid {
 impl FromStr for Oid {
     type Err = RequestError;
 
-    /// Reads dotted numbers.
+    /// Reads dotted numbers, each written the one shortest way.
     fn from_str(text: &str) -> Result<Self, RequestError> {
-        ObjectIdentifier::new(text).map(Self).map_err(|_| RequestError::PolicyOid)
+        let oid = ObjectIdentifier::new(text).map(Self).map_err(|_| RequestError::PolicyOid)?;
+        // The library lets leading zeros pass.
+        if oid.to_string() == text { Ok(oid) } else { Err(RequestError::PolicyOid) }
     }
 }
 
@@ -78,4 +80,19 @@ oids! {
     P384 "1.3.132.0.34"
     // RFC 5280: what a certificate may be used for.
     KP_TIME_STAMPING "1.3.6.1.5.5.7.3.8"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_has_one_text() {
+        for good in ["1.3.6.1.4.1.13762.3", "2.16.840.1", "1.3.0"] {
+            assert_eq!(good.parse::<Oid>().unwrap().to_string(), good);
+        }
+        for bad in ["1.30.4.026", "1.3.00", "01.3", "1.3.", "1", "", "1..3", "1.3.x", " 1.3", "3.1", "2.16.0840"] {
+            assert_eq!(bad.parse::<Oid>().unwrap_err().code(), RequestError::PolicyOid.code(), "{bad}");
+        }
+    }
 }
