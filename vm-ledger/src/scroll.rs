@@ -9,7 +9,7 @@
 //! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
 //! the last newline are set aside, full lines beyond the root wait for [`ScrollWriter::adopt`].
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 
 use serde_json::{Value, json};
 use vm_core::canonical;
@@ -149,29 +149,32 @@ impl<'a> ScrollWriter<'a> {
     }
 
     /// Keeps what a crash left after the last newline in a file of its own, where that was not done yet, and cuts nothing:
-    /// [`ScrollWriter::append`] and [`ScrollWriter::adopt`] do, once whoever has the ledger has it on record. Durable when
-    /// this returns. Cost: one byte read, and one pass over a file that is torn.
+    /// [`ScrollWriter::append`] and [`ScrollWriter::adopt`] do, once whoever has the ledger has it on record. Where it is for
+    /// adopting, a line beyond the root that is none counts as torn, with all that follows. Durable when this returns. Cost:
+    /// one byte read, and one pass over a file that is torn or to be adopted.
     ///
     /// # Errors
     /// As [`ScrollWriter::append`], but for unsigned lines.
     pub fn keep_torn(
         &mut self,
         permit: &Permit<act::Record>,
+        to_adopt: bool,
         epoch: Epoch,
         now: Instant,
     ) -> Result<Option<TornTail>, ScrollError> {
         self.check(permit, epoch, now)?;
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
-        if self.ends_whole()? {
+        if !to_adopt && self.ends_whole()? {
             return Ok(None);
         }
         Ok(self.take_up(Unsigned::Adopt, Torn::Keep)?.torn)
     }
 
-    /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written.
+    /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written. From the first that
+    /// is no canonical JSON object on they are set aside like what follows the last newline.
     ///
     /// # Errors
-    /// As [`ScrollWriter::append`], but for unsigned lines; each must be one canonical JSON object.
+    /// As [`ScrollWriter::append`], but for unsigned lines.
     pub fn adopt(
         &mut self,
         permit: &Permit<act::Record>,
@@ -253,7 +256,15 @@ impl<'a> ScrollWriter<'a> {
             }
         };
         let signed_size = signed.as_ref().map_or(TreeSize::ZERO, |signed| signed.size());
-        let scan = self.scan(signed_size)?;
+        let mut scan = self.scan(signed_size, u64::MAX)?;
+        if let Some(line) = scan.lines.first_fault().filter(|line| *line >= signed_size.as_u64())
+            && unsigned == Unsigned::Adopt
+        {
+            // What a power loss left between whole lines is as torn as what it leaves at the end.
+            let length = scan.length;
+            scan = self.scan(signed_size, self.start_of(line)?)?;
+            scan.length = length;
+        }
         let found = scan.lines.size().as_u64();
         let engine = self.engine.to_string();
         if let Some(signed) = signed {
@@ -300,10 +311,21 @@ impl<'a> ScrollWriter<'a> {
         }
     }
 
-    fn scan(&self, signed: TreeSize) -> Result<Scan, ScrollError> {
+    /// Where a line begins, in bytes.
+    fn start_of(&self, line: u64) -> Result<u64, ScrollError> {
+        let fault = |source| FileError::io(self.events.as_str(), source);
+        let mut file = BufReader::with_capacity(PIECE, self.dir.open_file(&self.events)?);
+        for _ in 0..line {
+            file.skip_until(b'\n').map_err(fault)?;
+        }
+        Ok(file.stream_position().map_err(fault)?)
+    }
+
+    /// Reads the first `limit` bytes.
+    fn scan(&self, signed: TreeSize, limit: u64) -> Result<Scan, ScrollError> {
         let mut scan = Scan { lines: ScrollLines::new([signed]), whole: 0, length: 0 };
         let mut file = match self.dir.open_file(&self.events) {
-            Ok(file) => file,
+            Ok(file) => file.take(limit),
             Err(FileError::Missing { .. }) => return Ok(scan),
             Err(other) => return Err(other.into()),
         };

@@ -184,11 +184,28 @@ fn full_lines_beyond_the_root_wait_to_be_adopted() {
     fs::remove_file(scroll.root()).unwrap();
     assert_eq!(scroll.append(vec![json!({"n": 5})]).unwrap_err().code(), "scroll-unsigned-tail");
     assert_eq!(scroll.adopt().unwrap().size, 4);
-    // A line that is no event of anybody is not adopted.
-    let mut text = fs::read(scroll.events()).unwrap();
-    text.extend_from_slice(b"{ \"not\":\"canonical\"}\n");
-    fs::write(scroll.events(), text).unwrap();
-    assert_eq!(scroll.adopt().unwrap_err().code(), "scroll-line");
+}
+
+/// A power loss can leave a hole between lines that nobody had signed: what is whole before it is adopted, nothing after.
+#[test]
+fn what_is_no_line_beyond_the_root_is_torn_with_all_that_follows() {
+    let scroll = Scroll::with(2);
+    let root = fs::read(scroll.root()).unwrap();
+    scroll.append(vec![json!({"n": 2})]).unwrap();
+    fs::write(scroll.root(), root).unwrap();
+    let whole = fs::read(scroll.events()).unwrap();
+    for hole in [b"\0\0\0\n{\"n\":3}\n{\"n".as_slice(), b"{ \"not\":\"canonical\"}\n"] {
+        fs::write(scroll.events(), [&whole, hole].concat()).unwrap();
+        assert_eq!(scroll.verdict(), (Verdict::Undecided, vec![Code::ScrollUnsignedTail]));
+        assert_eq!(scroll.append(vec![json!({"n": 4})]).unwrap_err().code(), "scroll-unsigned-tail");
+        let kept = scroll.run(|writer, permit| writer.keep_torn(permit, true, Epoch::Nigredo, now())).unwrap().unwrap();
+        assert_eq!(fs::read(scroll.dir.path().join(kept.file.path.as_str())).unwrap(), hole);
+        assert_eq!(fs::read(scroll.events()).unwrap(), [&whole, hole].concat(), "nothing is cut yet");
+        let state = scroll.adopt().unwrap();
+        assert_eq!((state.size, state.torn), (3, Some(kept)));
+        assert_eq!(fs::read(scroll.events()).unwrap(), whole);
+        assert_eq!(scroll.verdict(), (Verdict::Verified, vec![]));
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Vault {
         }
         let epoch = self.ledger.epoch();
         let append = |writer: &mut ScrollWriter<'_>| writer.append(&permit, &lines, trace, epoch, now);
-        self.write_scroll(engine, &permit, trace, now, append)
+        self.write_scroll(engine, &permit, false, trace, now, append)
     }
 
     /// Signs lines of a scroll that nobody signed, as a crash between lines and root leaves them: whoever calls this
@@ -50,7 +50,7 @@ impl Vault {
     pub fn adopt_scroll(&mut self, engine: &EngineName) -> Result<ScrollState, VaultError> {
         let permit = self.permit::<act::Record>()?;
         let (trace, now, epoch) = (self.mint_trace(), self.now(), self.ledger.epoch());
-        self.write_scroll(engine, &permit, trace, now, |writer| writer.adopt(&permit, epoch, now))
+        self.write_scroll(engine, &permit, true, trace, now, |writer| writer.adopt(&permit, epoch, now))
     }
 
     /// Writes to a scroll. What a crash had left torn is kept apart and on record before it is cut off.
@@ -58,12 +58,13 @@ impl Vault {
         &mut self,
         engine: &EngineName,
         permit: &Permit<act::Record>,
+        to_adopt: bool,
         trace: TraceId,
         now: Instant,
         write: impl FnOnce(&mut ScrollWriter<'_>) -> Result<ScrollState, ScrollError>,
     ) -> Result<ScrollState, VaultError> {
         let signer = self.keys.identity(Role::Log)?;
-        let torn = self.scroll_writer(engine, &signer)?.keep_torn(permit, self.ledger.epoch(), now);
+        let torn = self.scroll_writer(engine, &signer)?.keep_torn(permit, to_adopt, self.ledger.epoch(), now);
         if let Some(torn) = torn.map_err(VaultError::Scroll)? {
             self.record_torn(permit, &torn, trace, now)?;
         }
