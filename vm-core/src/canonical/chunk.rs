@@ -5,8 +5,6 @@ const CHUNK: usize = 16;
 /// Bytes of a block: two vectors of the smallest vector machines.
 const BLOCK: usize = 32;
 
-/// Chunks of a string that are looked through before it counts as long.
-const CHUNKS_FIRST: usize = 2;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const ONES: u64 = 0x0101_0101_0101_0101;
 
@@ -66,30 +64,55 @@ fn plain_blocks(bytes: &[u8]) -> usize {
 #[inline]
 pub(super) fn stop_from(bytes: &[u8], at: usize) -> usize {
     // Most strings end in their first chunk, and need nothing of what is ready for longer ones.
-    if let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let plain = plain_bytes(chunk);
-        if plain < CHUNK {
-            return at + plain;
-        }
+    match bytes.get(at..).and_then(<[u8]>::first_chunk).map(plain_bytes) {
+        Some(CHUNK) => stop_far_from(bytes, at + CHUNK),
+        Some(plain) => at + plain,
+        None => stop_near_end_from(bytes, at),
     }
-    stop_far_from(bytes, at)
 }
 
 #[inline(never)]
 fn stop_far_from(bytes: &[u8], mut at: usize) -> usize {
-    let mut chunks = 0;
+    let mut is_long = false;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let plain = plain_bytes(chunk);
         at += plain;
         if plain < CHUNK {
             return at;
         }
-        chunks += 1;
-        if chunks == CHUNKS_FIRST {
+        if !is_long {
             at += plain_blocks(bytes.get(at..).unwrap_or_default());
+            is_long = true;
         }
     }
+    stop_near_end_from(bytes, at)
+}
+
+#[inline(never)]
+fn stop_near_end_from(bytes: &[u8], at: usize) -> usize {
     at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| is_plain(**byte)).count()
+}
+
+/// Whether all bytes are plain.
+#[inline]
+pub(super) fn is_plain_text(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks();
+    if !blocks.iter().all(is_plain_block) {
+        return false;
+    }
+    // The first and the last bytes of the rest overlap where they are more than all of it.
+    if let Some(chunks) = ends::<CHUNK>(rest) {
+        return chunks.iter().all(|chunk| plain_bytes(chunk) == CHUNK);
+    }
+    if let Some(words) = ends(rest) {
+        return words.iter().all(|word| stops(u64::from_le_bytes(**word)) == 0);
+    }
+    rest.iter().all(|byte| is_plain(*byte))
+}
+
+#[inline(always)]
+fn ends<const N: usize>(bytes: &[u8]) -> Option<[&[u8; N]; 2]> {
+    Some([bytes.first_chunk()?, bytes.last_chunk()?])
 }
 
 /// The canonical escape of a byte that is not plain, and its length (RFC 8785, section 3.2.2.2).
@@ -161,12 +184,27 @@ mod tests {
                 let mut text = vec![b'"'; before];
                 text.extend(vec![b'x'; length]);
                 assert_eq!(stop_from(&text, before), before + length);
+                assert!(is_plain_text(&text[before..]));
                 text.extend_from_slice(b"\" more \\ \"");
                 assert_eq!(stop_from(&text, before), before + length);
             }
         }
         assert_eq!(stop_from(b"abc", 3), 3);
         assert_eq!(stop_from(b"abc", 4), 4);
+    }
+
+    #[test]
+    fn one_byte_that_is_not_plain_is_seen_anywhere() {
+        for length in 0..100 {
+            let mut text = vec![0xff; length];
+            for place in 0..length {
+                for stop in [b'"', b'\\', 0, 0x1f] {
+                    text[place] = stop;
+                    assert!(!is_plain_text(&text), "{stop} at {place} of {length}");
+                }
+                text[place] = b'!';
+            }
+        }
     }
 
     #[test]

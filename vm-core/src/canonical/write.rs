@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::chunk::{escape_of, stop_from};
+use super::chunk::{escape_of, is_plain_text, stop_from};
 use super::{DEPTH_MAX, gate, number, order};
 use crate::error::CanonicalError;
 
@@ -85,19 +85,26 @@ fn write_members<'value>(
 /// Appends a string with its quotation marks (RFC 8785, section 3.2.2.2).
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     let text = text.as_bytes();
-    // Most strings need no escape.
     out.reserve(text.len() + 2);
     out.push(b'"');
+    if is_plain_text(text) {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(text, out);
+    }
+    out.push(b'"');
+}
+
+fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     loop {
         let stop = stop_from(text, at);
         out.extend_from_slice(text.get(at..stop).unwrap_or_default());
-        let Some(byte) = text.get(stop) else { break };
+        let Some(byte) = text.get(stop) else { return };
         let (escape, length) = escape_of(*byte);
         out.extend_from_slice(escape.get(..length).unwrap_or_default());
         at = stop + 1;
     }
-    out.push(b'"');
 }
 
 fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), Refused> {
