@@ -214,8 +214,8 @@ impl LeafHash {
         Self(vm_hash::leaf(leaf_data))
     }
 
-    /// Hashes the data of many leaves, in their order: two side by side where the processor can, which takes about five
-    /// sixths of the time of one after the other for rows of 1 KiB, and half of it for a few bytes.
+    /// Hashes the data of many leaves, in their order: two side by side where the processor can, which takes about six
+    /// sevenths of the time of one after the other.
     #[must_use]
     pub fn of_each<D: AsRef<[u8]>>(leaf_data: &[D]) -> Vec<Self> {
         let mut hashes = vec![Self([0; DIGEST_LEN]); leaf_data.len()];
@@ -243,8 +243,8 @@ impl RootHash {
         Self(vm_hash::node(&left.0, &right.0))
     }
 
-    /// Parents of many pairs: `parents[i]` becomes that of `pairs[i]`, as far as both slices go. Takes about half the
-    /// time of [`RootHash::parent`] for each.
+    /// Parents of many pairs: `parents[i]` becomes that of `pairs[i]`, as far as both slices go. Faster than
+    /// [`RootHash::parent`] for each: by a sixth where those do not wait for each other, by half where they do.
     pub fn parents<C: Subtree>(pairs: &[[C; 2]], parents: &mut [Self]) {
         vm_hash::nodes(pairs, parents);
     }

@@ -59,8 +59,7 @@ pub fn is_accelerated() -> bool {
     false
 }
 
-/// Hash of one node: SHA-256 over `0x01 || left || right`. For many use [`nodes`], which takes about half the time a
-/// node.
+/// Hash of one node: SHA-256 over `0x01 || left || right`. For many use [`nodes`], which is faster.
 #[must_use]
 pub fn node(left: &[u8; HASH_LEN], right: &[u8; HASH_LEN]) -> [u8; HASH_LEN] {
     dispatch!(node(left, right))

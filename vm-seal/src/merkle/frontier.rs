@@ -63,7 +63,7 @@ impl Frontier {
         self.put(0, leaf.to_root(), completed);
     }
 
-    /// Adds many leaves. Cost: one hash a leaf, in half the time of [`Frontier::append`] for each; memory: 32 KiB.
+    /// Adds many leaves. Cost: one hash a leaf, in less time than [`Frontier::append`] for each; memory: 32 KiB.
     pub fn append_all(&mut self, leaves: &[LeafHash]) {
         self.append_rows(leaves, |_, _| {});
     }
