@@ -48,6 +48,7 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("no group `{unknown}`; there are {}", names.join(", "))));
     }
     run::ensure_installed(tree.root(), "mutants", CARGO_MUTANTS)?;
+    let _lock = lock(tree)?;
     let commit = clone(tree)?;
     let survivors = group::survivors(tree)?;
     let mut complaints = Vec::new();
@@ -130,6 +131,18 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
     }
     let path = out.join("mutants.out/outcomes.json");
     std::fs::read(&path).map_err(Failure::io(path))
+}
+
+/// Keeps a second run out of the clone; holds until it is dropped.
+fn lock(tree: &Tree) -> Result<std::fs::File, Failure> {
+    let folder = tree.root().join("target/mutants");
+    std::fs::create_dir_all(&folder).map_err(Failure::io(&folder))?;
+    let path = folder.join("lock");
+    let file = std::fs::File::create(&path).map_err(Failure::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Failure::Missing(format!("another run holds {}", path.display()))),
+    }
 }
 
 fn copy(tree: &Tree) -> PathBuf {
