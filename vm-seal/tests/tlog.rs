@@ -74,6 +74,7 @@ fn directories_of_all_shapes_verify_and_prove() {
             let files = directory(&whole, n, entries);
             let (report, verified) = verify(&files, Some(&signed(&whole, n / 2)));
             assert_eq!(report.verdict(), Verdict::Verified, "{n}: {:?}", report.findings());
+            assert!(report.checks().contains(&format!("tiles: {}", TileAt::all(size(n)).count())), "{n}");
             let with_data = if entries { n } else { 0 };
             assert_eq!(verified.unwrap().entries(), u64::try_from(with_data).unwrap(), "{n}");
             let (_, claimed, log) = Tlog::open(&files).unwrap();

@@ -93,7 +93,7 @@ fn or_full(
     limit: usize,
 ) -> Result<(Vec<u8>, u16), TlogError> {
     match read(files, &path(at), limit) {
-        Err(TlogError::File(FileFault::Missing { path: missing })) if !at.is_full() => {
+        Err(TlogError::File(FileFault::Missing { path: missing })) => {
             match read(files, &path(at.with_width(TILE_WIDTH)?), limit) {
                 Err(TlogError::File(FileFault::Missing { .. })) => Err(FileFault::Missing { path: missing }.into()),
                 found => Ok((found?, TILE_WIDTH)),
