@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::ffi::{SQLITE_CANTOPEN, SQLITE_IOERR, SQLITE_NOMEM};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
@@ -98,6 +99,9 @@ impl Snapshot {
     pub fn integrity(&self) -> Result<Vec<String>, LedgerError> {
         let mut statement = self.conn.prepare(&format!("PRAGMA integrity_check({COMPLAINTS_MAX})"))?;
         let lines: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        if let Some(error) = lines.iter().find_map(|line| unread(line)) {
+            return Err(error.into());
+        }
         let mut complaints: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
         complaints.extend(connection::torn_end(&self.conn, self.files.dir())?);
         // No pass over the log comes across these, and SQLite's check was seen not to name them.
@@ -376,4 +380,29 @@ fn readable(conn: &Connection, table: Table, version: SchemaVersion) -> Result<R
 /// A failure of SQLite as a view tells it.
 pub(crate) fn store(error: rusqlite::Error) -> ViewError {
     ViewError::store(StoreError::from(error))
+}
+
+/// The failure behind a complaint that is about the machine: SQLite's check lists a page that could not be read like one that
+/// is damaged, and what it then finds missing is no fault of the file.
+fn unread(complaint: &str) -> Option<rusqlite::Error> {
+    const UNREAD: &str = "unable to get the page. error code=";
+    let mut codes = complaint.split(UNREAD).skip(1).filter_map(|rest| rest.lines().next()?.trim().parse().ok());
+    let code = codes.find(|code| matches!(code & 0xff, SQLITE_NOMEM | SQLITE_IOERR | SQLITE_CANTOPEN))?;
+    Some(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_could_not_be_read_is_no_damage() {
+        let failed = unread(
+            "*** in database main ***\nTree 21 page 21: unable to get the page. error code=8458\nPage 34: never used",
+        );
+        assert!(matches!(StoreError::from(failed.unwrap()), StoreError::Io(_)));
+        for damage in ["Tree 21 page 21: unable to get the page. error code=11", "Page 34: never used", ""] {
+            assert!(unread(damage).is_none(), "{damage}");
+        }
+    }
 }

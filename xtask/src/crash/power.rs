@@ -11,7 +11,7 @@ use crate::error::Failure;
 /// Moments of one run that are tried before the next run is made.
 const CUTS: usize = 60;
 /// States in which the run without the syncs of `synchronous=NORMAL` is looked at.
-const NORMAL_CUTS: usize = 12;
+const NORMAL_CUTS: usize = 16;
 
 /// Traces runs and replays power losses of them until the time is up; then shows that the harness can see a loss.
 pub(super) fn run(part: &mut Part) -> Result<String, Failure> {
@@ -114,7 +114,10 @@ fn check_that_normal_loses(part: &mut Part, traced: &Traced) -> Result<String, F
             ops.push(op.clone());
         }
     }
-    let cuts = choose_cuts(&ops, NORMAL_CUTS, part);
+    // Right after answers, when most can be lost.
+    let told: Vec<usize> = (1..).zip(&ops).filter(|(_, op)| matches!(op, Op::Told { .. })).map(|(at, _)| at).collect();
+    let step = (told.len() / NORMAL_CUTS).max(1);
+    let cuts: Vec<usize> = told.into_iter().step_by(step).collect();
     let (mut states, mut losses) = (0_u64, 0_u64);
     replay(part, traced, &ops, &cuts, &mut |_, site, memory| {
         states += 1;
