@@ -39,8 +39,8 @@ pub struct Canonicalizer {
 }
 
 impl Canonicalizer {
-    /// Most memory that the buffers take, in bytes a byte of the longest text: five for the output of `[1e20,1e20]` (see
-    /// [`GROWTH`]), and with names in it three for the object that is put in order and three for its members.
+    /// Most memory that the buffers take, in bytes a byte of the longest text: five for the output of `[1e20,1e20]`, and
+    /// with names in it three for the object that is put in order and three for its members.
     pub const BYTES_A_BYTE: usize = 11;
 
     /// Nothing allocated yet.
