@@ -16,8 +16,8 @@ pub mod session;
 
 pub use against::{Against, Matched};
 pub use capture::{Capture, CapturedFrame};
-pub use error::{CaptureError, ProxyError, SessionError};
 pub use ending::{STOP_GRACE, Stop, Stopper, Stops, stops};
+pub use error::{CaptureError, ProxyError, SessionError};
 pub use proxy::{FrameSink, Outcome};
 pub use session::Session;
 
