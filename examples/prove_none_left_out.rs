@@ -112,11 +112,13 @@ fn index(place: usize) -> Result<LeafIndex, std::num::TryFromIntError> {
 mod tests {
     use super::*;
 
+    type Check = fn(&Handed, &NoteKey) -> Result<String, Box<dyn Error>>;
+
     #[test]
     fn whatever_is_left_out_added_or_changed_is_seen() {
         let log = Log::write(20, SigningIdentity::from_seed(&[7; 32]));
         let pinned = NoteKey::new(ORIGIN, log.signer.public()).unwrap();
-        let handed: [(Handed, fn(&Handed, &NoteKey) -> Result<String, Box<dyn Error>>); 2] =
+        let handed: [(Handed, Check); 2] =
             [(log.hand_over_run(3, 9).unwrap(), check_run), (log.hand_over_some(&[0, 7, 8, 19]).unwrap(), check_some)];
         for (handed, check) in handed {
             check(&handed, &pinned).unwrap();
