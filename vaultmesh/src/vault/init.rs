@@ -103,7 +103,13 @@ pub(crate) fn check_vacant(path: &Path) -> Result<(), VaultError> {
     };
     for entry in entries {
         let name = entry.map_err(fault)?.file_name();
-        let begun = [vm_ledger::files::DATABASE_FILE, "ledger.db-wal", "ledger.db-shm", vm_ledger::LOCK_FILE];
+        let begun = [
+            vm_ledger::files::DATABASE_FILE,
+            "ledger.db-journal",
+            "ledger.db-wal",
+            "ledger.db-shm",
+            vm_ledger::LOCK_FILE,
+        ];
         if !begun.iter().any(|begun| name == *begun) {
             return not_vacant();
         }
@@ -157,6 +163,18 @@ fn operator_grant(keys: &NewKeys, ledger: LedgerId, nonce: vm_core::digest::Sha2
 mod tests {
     use super::*;
     use crate::vault::input::{RecordInput, ToolInput};
+
+    /// What a power loss leaves of the moment before there is a WAL.
+    #[test]
+    fn a_journal_of_an_unfinished_beginning_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place { vault: dir.path().join("vault"), keys: dir.path().join("keys") };
+        fs::create_dir(&place.vault).unwrap();
+        for name in ["ledger.db", "ledger.db-journal", "ledger.db-wal"] {
+            fs::write(place.vault.join(name), "").unwrap();
+        }
+        Vault::init(&place, Sources::system().unwrap()).unwrap();
+    }
 
     /// What a crash leaves: keys and genesis, and no token.
     #[test]

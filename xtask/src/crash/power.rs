@@ -27,7 +27,9 @@ pub(super) fn run(part: &mut Part) -> Result<String, Failure> {
         replay(part, &traced, &traced.ops, &cuts, &mut |part, site, memory| {
             site.check(memory, true)?;
             states += 1;
-            if part.random().one_in(4) && !memory.is_empty() {
+            if memory.is_empty() {
+                begin_anew(site)?;
+            } else if part.random().one_in(4) {
                 go_on(site, memory)?;
                 resumed += 1;
             }
@@ -89,6 +91,15 @@ fn choose_cuts(ops: &[Op], count: usize, part: &mut Part) -> Vec<usize> {
         .collect();
     cuts.sort_unstable();
     cuts
+}
+
+/// Before `init` answered there is a whole vault already, or none yet and `init` works.
+fn begin_anew(site: &Site) -> Result<(), Failure> {
+    let answer = site.run(&["init"], None)?;
+    if answer.code != Some(0) && answer.error() != "folder-not-empty" {
+        return Err(site.wrong(&format!("init does not begin anew: {}", answer.told())));
+    }
+    site.must(&["record", "tool", "grep"], None).map(drop)
 }
 
 /// The next writer goes on in what a power loss left.

@@ -16,8 +16,9 @@ const TIMEOUT: &str = "120";
 const USUAL: [&str; 5] = ["rollback-not-excluded", "seal-missing", "seal-unanchored", "rows-unsealed", "no-trust-root"];
 /// What it may say as well of a vault whose last command was cut off: lines of a scroll that nobody signed.
 const CUT: &str = "scroll-unsigned-tail";
-/// What every command may say of a vault whose `init` or `import` did not come to an end.
-const NO_VAULT: [&str; 2] = ["vault-absent", "ledger-not-a-ledger"];
+/// What every command may say of a vault whose `init` or `import` did not come to an end. A reader cannot take back what
+/// SQLite had begun before it had a WAL, and says that it may not write.
+const NO_VAULT: [&str; 3] = ["vault-absent", "ledger-not-a-ledger", "store-read-only"];
 
 /// A folder with a vault, its keys, and files beside them.
 #[derive(Clone, Debug)]
@@ -149,7 +150,7 @@ impl Site {
     /// contradicts nor leaves open more than it would of any vault; `cut` where a command may have been cut off.
     pub(super) fn check(&self, memory: &Memory, cut: bool) -> Result<(), Failure> {
         let answer = self.verify(cut)?;
-        if answer.code == Some(2) {
+        if !matches!(answer.code, Some(0 | 3)) {
             return if memory.is_empty() { Ok(()) } else { Err(self.wrong("an acknowledged vault is gone")) };
         }
         let listed = self.must(&["list", "--limit", "100000"], None)?;
@@ -184,7 +185,7 @@ impl Site {
                 None => Ok(answer),
                 Some(code) => Err(self.wrong(&format!("verify finds {code}: {}", answer.told()))),
             },
-            Some(2) if NO_VAULT.contains(&answer.error().as_str()) => Ok(answer),
+            Some(2 | 4) if NO_VAULT.contains(&answer.error().as_str()) => Ok(answer),
             _ => Err(self.wrong(&format!("verify: {}", answer.told()))),
         }
     }
