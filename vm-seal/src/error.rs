@@ -22,9 +22,11 @@ macro_rules! stable_codes {
     };
 }
 
+mod index;
 mod merkle;
 mod tlog;
 
+pub use index::{CardError, CompleteError, CompletenessError, IndexError, QueryError, RangeAt};
 pub use merkle::{FrontierError, ProofError, ProofFileError, ProveError, TileError};
 pub use tlog::{EntryBundleError, TlogError, TlogProofError};
 

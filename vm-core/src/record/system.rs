@@ -46,6 +46,8 @@ system_kinds! {
     ScrollRecovery "vm-scroll-recovery"
     /// A stored format that changed.
     FormatChange "vm-format-change"
+    /// Roots of the indexes over all rows before it.
+    Index "vm-index"
 }
 
 /// Kind of a proof artifact: `[a-z0-9_.-]{1,64}`.

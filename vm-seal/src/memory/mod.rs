@@ -25,9 +25,11 @@ use vm_core::source::{Clock, Entropy};
 use vm_core::view::{Journal, JournalError, RowState, StoredTile};
 
 use crate::checkpoint::Checkpoint;
+use crate::complete::state_index;
 pub use files::MemoryFiles;
 
 use crate::error::MemoryError;
+use crate::index::Statement;
 use crate::merkle::tile::{TILE_HEIGHT, TILE_WIDTH};
 use crate::merkle::{HashReader, NodeAt, Tree, TreeSize};
 
@@ -152,6 +154,28 @@ impl MemoryLedger {
     pub fn record_sealed(&mut self, permit: &Permit<act::Seal>, draft: RowDraft) -> Result<Appended, MemoryError> {
         let rows = self.append_all(permit.capability(), &[draft])?;
         rows.into_iter().next().ok_or(MemoryError::Empty)
+    }
+
+    /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn record_index(
+        &mut self,
+        permit: &Permit<act::Seal>,
+        trace: TraceId,
+        clock: &dyn Clock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Appended, MemoryError> {
+        let previous = self.log.iter().rev().find_map(|entry| {
+            let (_, row) = self.rows.get(&entry.row_id)?;
+            Statement::of_row(row, entry.seq).ok().flatten()
+        });
+        let stated = state_index(self, previous.as_ref(), self.tree.size()).map_err(|_| MemoryError::Empty)?;
+        let row = system_row(SystemKind::Index, &stated.to_value(), trace, Some(permit.capability()), clock, entropy)?;
+        let appended = self.push(row)?;
+        self.sign()?;
+        Ok(appended)
     }
 
     /// Name of the ledger.
