@@ -234,6 +234,18 @@ pub enum VaultError {
     /// A seal bundle cannot be read.
     #[error("seal bundle")]
     Bundle(#[source] vm_seal::error::BundleError),
+    /// A question that cannot be asked.
+    #[error("question")]
+    Query(#[from] vm_seal::error::QueryError),
+    /// A completeness proof that cannot be made or read.
+    #[error("completeness proof")]
+    Completeness(#[source] vm_seal::error::CompletenessError),
+    /// No index close enough before the size that an answer is to be complete at.
+    #[error("no index stands close enough before entry {size} of the log")]
+    NotIndexed {
+        /// The size.
+        size: u64,
+    },
     /// A file that is no export, or is damaged past reading.
     #[error("not a sound export: {reason}")]
     Archive {

@@ -71,6 +71,9 @@ impl VaultError {
             Self::Session(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Bundle(error) => error.code(),
+            Self::Query(error) => error.code(),
+            Self::Completeness(error) => error.code(),
+            Self::NotIndexed { .. } => "not-indexed",
             Self::Archive { .. } => "export-malformed",
             Self::NotVacant { .. } => "folder-not-empty",
             Self::Note(error) => error.code(),
@@ -136,6 +139,9 @@ impl VaultError {
             | Self::Selection(_)
             | Self::Session(_)
             | Self::Bundle(_)
+            | Self::Query(_)
+            | Self::Completeness(_)
+            | Self::NotIndexed { .. }
             | Self::Archive { .. }
             | Self::NotVacant { .. }
             | Self::Note(_)
@@ -205,6 +211,9 @@ impl VaultError {
                 "Correct the capture; see `vaultmesh record mcp --help` for its form."
             }
             Self::Ledger(error) => ledger_remedy(error),
+            Self::Query(_) => "Ask for what rows can hold: `vaultmesh prove complete --help` says how.",
+            Self::NotIndexed { .. } => "Seal the vault, which records an index, and ask again.",
+            Self::Completeness(_) => "Get the proof again from where it was made, and verify the vault there.",
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::NotVacant { .. } => "Choose an absent or empty folder.",

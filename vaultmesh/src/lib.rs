@@ -7,6 +7,7 @@
 
 pub mod backup;
 pub mod chain;
+pub mod complete;
 pub mod config;
 pub mod demo;
 pub mod error;

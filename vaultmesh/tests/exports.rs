@@ -48,7 +48,7 @@ impl Exports {
     fn seal(&self) -> Vec<u8> {
         let path = self.path("seal.vmb");
         let _gone = fs::remove_file(&path);
-        export_seal(&self.reader(), self.scene.seals[1].seal_id, &path).unwrap();
+        export_seal(&self.reader(), self.scene.seals[1].seal_id, false, &path).unwrap();
         fs::read(path).unwrap()
     }
 

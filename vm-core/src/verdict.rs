@@ -139,6 +139,15 @@ codes! {
     ArtifactAltered "artifact-altered" Contradicted
         "A file's content differs from the SHA-256 and size that its row recorded."
         "Restore the file; its SHA-256 stands in the row."
+    IndexAltered "index-altered" Contradicted
+        "An index does not state what the rows before it come to."
+        "Distrust every answer that was proven complete with it; the rows themselves decide."
+    IndexLagging "index-lagging" Contradicted
+        "An index covers another number of rows than stand before it."
+        "Distrust every answer that was proven complete with it; the rows themselves decide."
+    Incomplete "incomplete" Contradicted
+        "An answer leaves out a row that matches, or holds one that the index does not."
+        "Ask for the missing row; the index proves that there is one."
     SealAltered "seal-altered" Contradicted
         "A seal bundle, or the evidence it selects, does not give the digest that was sealed."
         "Compare the bundle with its anchored copy; the anchored SHA-256 decides."
@@ -204,7 +213,7 @@ codes! {
         "Name something that can be checked."
     CompletenessUnproven "completeness-unproven" Undecided
         "Rows match what was sealed, but nothing proves that no other row does."
-        "Verify with the ledger at hand."
+        "Verify with the ledger at hand, or with an export that holds a completeness proof."
     AnchorNotIndependent "anchor-not-independent" Remark
         "An anchor comes from an authority that the ledger's owner runs."
         "Anchor with an authority that the owner does not control."

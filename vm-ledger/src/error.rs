@@ -19,6 +19,7 @@ use vm_core::error::{CanonicalError, CapabilityError, NoteError, RecordError};
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
 use vm_core::record::SchemaVersion;
+use vm_core::view::ViewError;
 use vm_seal::error::CheckpointError;
 
 use crate::lock::LockHolder;
@@ -230,6 +231,9 @@ pub enum LedgerError {
     /// The store.
     #[error("store")]
     Store(#[source] StoreError),
+    /// Rows that were recorded could not be read again.
+    #[error("recorded rows could not be read")]
+    View(#[source] ViewError),
 }
 
 impl LedgerError {
@@ -271,6 +275,7 @@ impl LedgerError {
             Self::Openings { .. } => "openings-encrypt",
             Self::File(source) => source.code(),
             Self::Store(source) => source.code(),
+            Self::View(_) => "ledger-view",
         }
     }
 
@@ -278,7 +283,7 @@ impl LedgerError {
     #[must_use]
     pub const fn is_machine(&self) -> bool {
         match self {
-            Self::Locked { .. } | Self::Source(_) | Self::OutcomeUnknown => true,
+            Self::Locked { .. } | Self::Source(_) | Self::OutcomeUnknown | Self::View(_) => true,
             Self::Group(failure) => failure.is_machine(),
             Self::File(source) => source.is_machine(),
             Self::Store(source) => source.is_machine(),
@@ -309,6 +314,12 @@ impl LedgerError {
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(StoreError::from(error))
+    }
+}
+
+impl From<ViewError> for LedgerError {
+    fn from(error: ViewError) -> Self {
+        Self::View(error)
     }
 }
 

@@ -3,7 +3,7 @@
 use vm_core::digest::RootHash;
 use vm_core::view::EvidenceView as _;
 use vm_seal::merkle::tile::{Tile, TileAt, TileHashes, TileReader};
-use vm_seal::merkle::{
+use vm_seal::merkle::{HashReader, 
     ConsistencyProof, InclusionProof, LeafIndex, LeafRun, TreeSize, prove_consistency, prove_inclusion, prove_multi,
     prove_range, root_at,
 };
@@ -71,6 +71,15 @@ impl Snapshot {
     /// [`ProofFault::Tile`] where the log does not hold it.
     pub fn tile(&self, at: TileAt) -> Result<Tile, ProofFault> {
         DbTiles { conn: self.conn() }.tile(at)
+    }
+
+    /// Hashes of the tree over the first `size` entries, for proofs made elsewhere. The tiles are believed: compare with a
+    /// signed checkpoint.
+    ///
+    /// # Errors
+    /// [`ProofFault::Outside`].
+    pub fn log_hashes(&self, size: u64) -> Result<impl HashReader<Error = ProofFault> + '_, ProofFault> {
+        Ok(self.hashes(self.size_within(size)?))
     }
 
     fn hashes(&self, size: TreeSize) -> TileHashes<DbTiles<'_>> {

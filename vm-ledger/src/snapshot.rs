@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
 use vm_core::key::Note;
-use vm_core::record::{Genesis, LogEntry, SCHEMA, SchemaVersion, Table};
+use vm_core::record::{Genesis, LogEntry, SCHEMA, SchemaVersion, SystemKind, Table};
 use vm_core::redact::Opening;
 use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
+use vm_seal::index::Statement;
 
 use crate::connection;
 use crate::error::{LedgerError, OpeningsError, StoreError};
@@ -171,6 +172,20 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// What the last index states; none where no row is one. Cost: the artifacts recorded since are looked at.
+    ///
+    /// # Errors
+    /// [`ViewError`], also where the row is no index of all before it.
+    pub fn last_index(&self) -> Result<Option<Statement>, ViewError> {
+        let sql = "SELECT id FROM proof_artifacts WHERE kind = ?1 ORDER BY rowid DESC LIMIT 1";
+        let mut statement = self.conn.prepare_cached(sql).map_err(store)?;
+        let kind = SystemKind::Index.as_str();
+        let id = statement.query_row([kind], |row| row.get::<_, Vec<u8>>(0)).optional().map_err(store)?;
+        let Some(id) = id.and_then(|id| RowId::from_slice(&id).ok()) else { return Ok(None) };
+        let Some(LoggedRow { entry, row }) = self.row(id)? else { return Ok(None) };
+        Statement::of_row(&row, entry.seq).map_err(ViewError::store)
     }
 
     pub(crate) const fn conn(&self) -> &Connection {

@@ -10,7 +10,10 @@ use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
 use vm_core::record::{Appended, ArtifactFile, ArtifactKind, ProofArtifact, RowDraft, RowHeader, SystemKind, Table};
 use vm_core::redact::Redacted;
+use vm_core::view::EvidenceView as _;
 use vm_seal::bundle::{BUNDLE_FORMAT, SealBundle};
+use vm_seal::complete::state_index;
+use vm_seal::merkle::TreeSize;
 use vm_seal::seal::bundle_path;
 
 use crate::append::{replayed, table_resource, use_of};
@@ -18,6 +21,7 @@ use crate::error::{FileError, LedgerError};
 use crate::ledger::Ledger;
 use crate::lookup;
 use crate::scroll::TornTail;
+use crate::snapshot::Snapshot;
 
 /// Format string of an anchor row's JSON.
 pub const ANCHOR_FORMAT: &str = "vm-anchor-record-v0";
@@ -118,6 +122,34 @@ impl Ledger {
             "evidence": anchor.meta,
         });
         let draft = draft(header, SystemKind::Anchor, Some(file), Some(seal), &meta)?;
+        self.record(permit, &draft)
+    }
+
+    /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete. The
+    /// rows are sorted before the writers' lock is taken; under it only those that came meanwhile are. Cost: see
+    /// [`vm_seal::index::Statement::kept`].
+    ///
+    /// # Errors
+    /// [`LedgerError::Permit`], [`LedgerError::View`] where a row cannot be read, [`LedgerError::Store`].
+    pub fn record_index(
+        &mut self,
+        permit: &Permit<act::Seal>,
+        header: RowHeader,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_act(permit, SEALS, now)?;
+        self.check_issued(permit.capability())?;
+        let snapshot = self.snapshot()?;
+        let size = |snapshot: &Snapshot| Ok::<_, LedgerError>(TreeSize::new(snapshot.size()?));
+        let previous = snapshot.last_index()?;
+        let stated = state_index(&snapshot, previous.as_ref(), size(&snapshot)?)?;
+        let _lock = self.lock(now)?;
+        let latest = self.snapshot()?;
+        let stated = match size(&latest)? {
+            size if size == stated.size() => stated,
+            size => state_index(&latest, Some(&stated), size)?,
+        };
+        let draft = draft(header, SystemKind::Index, None, None, &stated.to_value())?;
         self.record(permit, &draft)
     }
 

@@ -5,7 +5,6 @@
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
 use vm_core::id::RowId;
-use vm_core::instant::Instant;
 use vm_core::key::NoteKey;
 use vm_core::record::{Genesis, LogEntry, SCHEMA, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
@@ -13,7 +12,9 @@ use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, 
 
 use crate::bundle::SealBundle;
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::complete::CompletenessProof;
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
+use crate::index::Card;
 use crate::merkle::{Frontier, TreeSize};
 use crate::rehash::Hashed;
 use crate::scroll::read_lines;
@@ -75,48 +76,76 @@ pub fn verify_bundle_alone(bundle: &SealBundle, pinned: Option<&NoteKey>) -> Rep
     report
 }
 
-/// Verifies a bundle against exported rows, given as leaf data in any order. Nothing proves that no other row was
-/// recorded, so the answer is undecided at best. Memory: 64 bytes a row.
+/// Rows of a seal's export.
+#[derive(Debug)]
+pub enum Exported<'a, R> {
+    /// Leaf data with the places of the rows in the log, in any order, and what proves that no other row belongs to the seal.
+    Rows(R, Option<&'a CompletenessProof>),
+    /// No rows, but their cards in the proof.
+    Blind(&'a CompletenessProof),
+}
+
+/// Verifies a bundle against its export. Without a completeness proof nothing shows that no other row was recorded, so the
+/// answer is undecided at best. Whether rows stand at their places is for inclusion proofs. Memory: 90 bytes a row, with a proof
+/// twice that.
 pub fn verify_exported<L: AsRef<[u8]>>(
     bundle: &SealBundle,
-    leaf_data: impl IntoIterator<Item = L>,
+    exported: Exported<'_, impl IntoIterator<Item = (u64, L)>>,
     pinned: Option<&NoteKey>,
 ) -> Report {
     let (mut report, _) = check_bundle(bundle, pinned);
     let subject = subject(bundle);
-    let mut rows: Vec<(Table, RowId, LeafHash, Instant)> = Vec::new();
-    for (at, data) in leaf_data.into_iter().enumerate() {
-        match read_exported(bundle, data.as_ref()) {
-            Ok(row) => rows.push(row),
-            Err(found) => {
-                let row = format!("exported row {at}");
-                report.find(Finding::new(Code::RowAltered, row).found(found));
-            }
+    let (cards, proof) = match exported {
+        Exported::Rows(rows, proof) => {
+            let cards = read_exported(bundle, rows, &mut report);
+            let mut set = RowSet::default();
+            cards.iter().for_each(|card| set.add(card.leaf, card.ts));
+            compare_set(bundle, &set, &mut report);
+            report.checked(format!("{subject}: {} exported rows", cards.len()));
+            (cards, proof)
         }
+        Exported::Blind(proof) => (Vec::new(), Some(proof)),
+    };
+    // The bundle's own key: whether it is the right one was found above.
+    let complete = proof.map(|proof| proof.verify(bundle.signer(), cards).and_then(|found| found.check_seal(bundle)));
+    match complete {
+        None => report.find(Finding::new(Code::CompletenessUnproven, &subject)),
+        Some(Ok(())) => report.checked(format!("{subject}: complete at {}", bundle.as_of())),
+        Some(Err(error)) => report.find(error.finding(&subject)),
     }
-    rows.sort_unstable_by_key(|(table, id, ..)| (*table, *id));
-    if let Some([_, (table, id, ..)]) = rows.array_windows().find(|[one, next]| (one.0, one.1) == (next.0, next.1)) {
-        report.find(Finding::new(Code::RowInserted, row_subject(*table, *id)).found("exported twice"));
-    }
-    let mut set = RowSet::default();
-    for (_, _, leaf, ts) in rows {
-        set.add(leaf, ts);
-    }
-    compare_set(bundle, &set, &mut report);
-    report.checked(format!("{subject}: {} exported rows", set.frontier.size()));
-    report.find(Finding::new(Code::CompletenessUnproven, &subject));
     check_scrolls(bundle, None, &mut report);
     report
 }
 
-fn read_exported(bundle: &SealBundle, data: &[u8]) -> Result<(Table, RowId, LeafHash, Instant), &'static str> {
-    let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
-    let read = (row.id(), row.ts(), bundle.digest().selection().selects(&row));
-    match read {
-        (Ok(id), Ok(ts), Ok(true)) => Ok((row.table(), id, LeafHash::of(data), ts)),
-        (Ok(_), Ok(_), Ok(false)) => Err("outside the selection"),
-        _ => Err("record-cell"),
+/// Cards of exported rows, ordered by table and id.
+fn read_exported<L: AsRef<[u8]>>(
+    bundle: &SealBundle,
+    rows: impl IntoIterator<Item = (u64, L)>,
+    report: &mut Report,
+) -> Vec<Card> {
+    let mut cards: Vec<Card> = Vec::new();
+    for (at, (place, data)) in rows.into_iter().enumerate() {
+        match exported_card(bundle, place, data.as_ref()) {
+            Ok(card) => cards.push(card),
+            Err(found) => report.find(Finding::new(Code::RowAltered, format!("exported row {at}")).found(found)),
+        }
     }
+    cards.sort_unstable_by_key(|card| (card.table, card.id));
+    let twice = cards.array_windows().find(|[one, next]| (one.table, one.id) == (next.table, next.id));
+    if let Some([_, card]) = twice {
+        report.find(Finding::new(Code::RowInserted, row_subject(card.table, card.id)).found("exported twice"));
+    }
+    cards
+}
+
+fn exported_card(bundle: &SealBundle, seq: u64, data: &[u8]) -> Result<Card, &'static str> {
+    let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
+    if !bundle.digest().selection().selects(&row).map_err(|error| error.code())? {
+        return Err("outside the selection");
+    }
+    let row_id = row.id().map_err(|error| error.code())?;
+    let entry = LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf: LeafHash::of(data) };
+    Card::of(&entry, &row).map_err(|error| error.code())
 }
 
 pub(crate) fn subject(bundle: &SealBundle) -> String {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use vaultmesh::export::{Exported, export_seal, export_vault};
+use vaultmesh::export::{Exported, Scope, export_seal, export_vault};
 use vm_core::id::SealId;
 
 use super::context::Context;
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh export -o vault.vmb
   vaultmesh export 01900000-0000-7000-8000-0000000000aa -o seal.vmb
+  vaultmesh export 01900000-0000-7000-8000-0000000000aa --blind -o hashes.vmb
   vaultmesh verify-bundle seal.vmb --key KEY
 
 The file is a zip that stock tools can check too; VERIFY.txt in it says how. Keys and openings stay behind.";
@@ -29,6 +30,9 @@ pub(super) struct Export {
     /// New file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
+    /// Of a seal: leave the rows out, and show of each no more than its table, time, ids and hash
+    #[arg(long, requires = "seal")]
+    blind: bool,
 }
 
 #[derive(Serialize)]
@@ -46,7 +50,7 @@ impl Export {
         }
         let exported = match self.seal {
             None => export_vault(&reader, &self.output)?,
-            Some(seal) => export_seal(&reader, seal, &self.output)?,
+            Some(seal) => export_seal(&reader, seal, self.blind, &self.output)?,
         };
         Ok(Output::done(Written { file: shown(&self.output), exported }))
     }
@@ -57,6 +61,10 @@ impl Human for Written {
         page.write(Style::Strong, "wrote");
         page.line(&format!(" {}", self.file));
         page.field("rows", self.exported.rows);
+        if self.exported.scope == Scope::Seal {
+            let told = if self.exported.is_complete { "proven" } else { "not proven: sealed before there was an index" };
+            page.field("complete", told);
+        }
         page.field("bytes", self.exported.size);
         page.field("sha256", self.exported.sha256);
         for path in &self.exported.missing {

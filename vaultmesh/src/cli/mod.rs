@@ -2,6 +2,7 @@
 
 mod anchor;
 mod backup;
+mod complete;
 mod completions;
 mod context;
 mod demo;

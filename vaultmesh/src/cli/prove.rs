@@ -1,12 +1,13 @@
-//! `prove`: an inclusion proof of one row.
+//! `prove`: an inclusion proof of one row, or that an answer is complete.
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::read::RowProof;
 use vm_core::id::RowId;
 
+use super::complete::Complete;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{shown, write_new};
@@ -18,6 +19,7 @@ Examples:
   vaultmesh prove 01900000-0000-7000-8000-0000000000ff --output row.proof.json
   vaultmesh prove 01900000-0000-7000-8000-0000000000ff --output row.tlog-proof
   vaultmesh verify-proof row.tlog-proof --key KEY
+  vaultmesh prove complete --trace 01900000-0000-7000-8000-0000000000ff -o trace.json
 
 The proof is RFC 6962: hash leaf_data with prefix 0x00, then up the path with 0x01, and compare with the
 root in the signed checkpoint. A .tlog-proof is the same in the form of C2SP, which foreign clients read; the row is its
@@ -26,12 +28,15 @@ extra data.";
 /// Ending of the names of C2SP proofs.
 const TLOG_PROOF: &str = "tlog-proof";
 
-/// Print the proof that a row stands in the log that the latest checkpoint signs
+/// Print the proof that a row stands in the log that the latest checkpoint signs, or that an answer is complete
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Prove {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Id of the row
-    row: RowId,
+    #[arg(required = true)]
+    row: Option<RowId>,
     /// Write it to this new file instead; a name that ends in .tlog-proof asks for that form
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -41,6 +46,11 @@ pub(super) struct Prove {
     /// With a .tlog-proof: leave the row out; whoever verifies has it from elsewhere
     #[arg(long)]
     without_row: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Complete(Complete),
 }
 
 #[derive(Serialize)]
@@ -62,15 +72,20 @@ enum Proof {
 
 impl Prove {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let row = match (self.what, self.row) {
+            (Some(What::Complete(command)), _) => return command.run(context),
+            (None, Some(row)) => row,
+            (None, None) => return Err(CliError::Usage { what: "name a row".to_owned() }),
+        };
         let reader = context.reader()?;
         let named = self.output.as_deref().and_then(Path::extension).is_some_and(|end| end == TLOG_PROOF);
         let (proof, text) = if self.tlog_proof || named {
-            let text = reader.prove_tlog(self.row, !self.without_row)?.to_string();
+            let text = reader.prove_tlog(row, !self.without_row)?.to_string();
             (Proof::Tlog { tlog_proof: text.clone() }, text)
         } else if self.without_row {
             return Err(CliError::Usage { what: "--without-row goes with --tlog-proof".to_owned() });
         } else {
-            let proof = reader.prove(self.row)?;
+            let proof = reader.prove(row)?;
             let text = serde_json::to_string_pretty(&proof).map_err(|error| CliError::Output(error.into()))? + "\n";
             (Proof::Json(proof), text)
         };

@@ -1,12 +1,15 @@
-//! `verify-proof`: checks the proof of one row with no vault at hand.
+//! `verify-proof`: checks the proof of one row, or of a complete answer, with no vault at hand.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use vaultmesh::error::VaultError;
 use vaultmesh::proof::{PROOF_FILE_MAX, ProofFile, ProvenRow, verify_proof};
+use vm_core::canonical;
 use vm_core::record::LEAF_MAX;
+use vm_seal::complete::COMPLETENESS_MAX;
 
+use super::complete;
 use super::context::Context;
 use super::error::CliError;
 use super::input::read_limited;
@@ -18,11 +21,12 @@ Examples:
   vaultmesh verify-proof row.tlog-proof --key KEY
   vaultmesh verify-proof row.proof.json --trust trust.toml
   vaultmesh verify-proof entry.tlog-proof --entry entry.bin --key KEY
+  vaultmesh verify-proof january.json --key KEY
 
 A proof shows that the entry was in the log at that size. It says nothing of other entries, and nothing of whether this log
 is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.";
 
-/// Verify the proof of one row, as `prove` makes it, or a .tlog-proof of any log
+/// Verify a proof as `prove` makes it: of one row, of a complete answer; or a .tlog-proof of any log
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyProof {
@@ -38,11 +42,23 @@ pub(super) struct VerifyProof {
 impl VerifyProof {
     pub(super) fn run(self, _: &Context) -> Result<Output, CliError> {
         let outside = self.trust.load()?;
-        let file = ProofFile::parse(&read_limited(&self.file, PROOF_FILE_MAX)?).map_err(VaultError::ProofFile)?;
+        let bytes = read_limited(&self.file, PROOF_FILE_MAX)?;
+        if is_completeness(&bytes) {
+            return complete::check(&bytes, &outside);
+        }
+        let file = ProofFile::parse(&bytes).map_err(VaultError::ProofFile)?;
         let entry = self.entry.map(|path| read_limited(&path, LEAF_MAX)).transpose()?;
         let (proven, report) = verify_proof(&file, entry.as_deref(), &outside);
         Ok(Output::checked(Proven(proven), &report))
     }
+}
+
+/// Whether a file calls itself a completeness proof; whether it is one is for its parser.
+fn is_completeness(bytes: &[u8]) -> bool {
+    let named = |value: &serde_json::Value| {
+        value.get("format").and_then(serde_json::Value::as_str).is_some_and(|format| format.starts_with("vm-completeness-"))
+    };
+    bytes.first() == Some(&b'{') && canonical::parse(bytes, COMPLETENESS_MAX).is_ok_and(|value| named(&value))
 }
 
 #[derive(serde::Serialize)]

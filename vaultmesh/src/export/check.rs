@@ -18,12 +18,13 @@ use vm_ledger::files::DATABASE_FILE;
 use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, VaultDir, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
+use vm_seal::complete::CompletenessProof;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
-use vm_seal::verify::verify_exported;
+use vm_seal::verify::{Exported, verify_exported};
 
 use crate::error::VaultError;
 use crate::export::archive::Unpacked;
-use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, SUMS, Scope, VERIFY};
+use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, SUMS, Scope, VERIFY, completeness_name};
 use crate::read::Reader;
 use crate::system::SystemClock;
 use crate::vault::{Place, check_vacant};
@@ -283,12 +284,10 @@ fn verify_exported_seal(
     if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
-    let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
-    let mut report = verify_exported(&bundle, &rows, outside.pinned());
+    let mut report = check_rows(unpacked, &bundle, outside)?;
     if outside.pinned().is_none() && !report.has(Code::NoTrustKey) {
         report.find(Finding::new(Code::NoTrustKey, "export"));
     }
-    check_proofs(unpacked, &bundle, &rows, &mut report)?;
 
     let policy = outside.policy()?;
     let mut anchors = Vec::new();
@@ -314,13 +313,40 @@ fn verify_exported_seal(
     Ok(verification(&subject, bundle.ledger(), size, vec![state], report))
 }
 
-/// Each row's inclusion proof against the checkpoint in the bundle.
+/// The bundle against its rows and their proofs, and against the proof that no other row belongs to it.
+fn check_rows(unpacked: &Unpacked, bundle: &SealBundle, outside: &Outside) -> Result<Report, VaultError> {
+    let (name, mut found) = (completeness_name(bundle.seal_id()), Report::new());
+    let proof = match unpacked.names().any(|other| other == name) {
+        true => match CompletenessProof::parse(&unpacked.read(&name)?) {
+            Ok(proof) => Some(proof),
+            Err(error) => {
+                found.find(error.finding(format!("seal {}", bundle.seal_id())));
+                None
+            }
+        },
+        false => None,
+    };
+    let is_blind = !unpacked.names().any(|name| name == ROWS || name == PROOFS);
+    let exported = match &proof {
+        Some(proof) if is_blind => Exported::Blind(proof),
+        _ => {
+            let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
+            let places = check_proofs(unpacked, bundle, &rows, &mut found)?;
+            Exported::Rows(places.into_iter().zip(rows), proof.as_ref())
+        }
+    };
+    let mut report = verify_exported(bundle, exported, outside.pinned());
+    report.merge(found);
+    Ok(report)
+}
+
+/// Each row's inclusion proof against the checkpoint in the bundle; gives the places that they claim, 0 where there is no proof.
 fn check_proofs(
     unpacked: &Unpacked,
     bundle: &SealBundle,
     rows: &[Vec<u8>],
     report: &mut Report,
-) -> Result<(), VaultError> {
+) -> Result<Vec<u64>, VaultError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Line {
@@ -331,12 +357,12 @@ fn check_proofs(
         Ok(checkpoint) => checkpoint,
         Err(error) => {
             report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
-            return Ok(());
+            return Ok(vec![0; rows.len()]);
         }
     };
-    let mut proven = 0;
+    let (mut proven, mut places) = (0, vec![0; rows.len()]);
     let mut proofs = lines(unpacked, PROOFS, PROOF_LINE_MAX)?;
-    for (at, row) in rows.iter().enumerate() {
+    for ((at, row), place) in rows.iter().enumerate().zip(&mut places) {
         let fault = |found: &str| Finding::new(Code::RootMismatch, format!("exported row {at}")).found(found);
         let Some(line) = proofs.next() else {
             report.find(fault("no inclusion proof"));
@@ -347,6 +373,7 @@ fn check_proofs(
             report.find(fault("malformed inclusion proof"));
             continue;
         };
+        *place = line.index;
         let (index, size) = (LeafIndex::new(line.index), checkpoint.size());
         let proof = InclusionProof::from_hashes(line.path);
         match proof.and_then(|proof| proof.verify(LeafHash::of(row), index, size, checkpoint.root())) {
@@ -358,5 +385,5 @@ fn check_proofs(
         report.find(Finding::new(Code::RootMismatch, "inclusion proofs").found("more proofs than rows"));
     }
     report.checked(format!("inclusion proofs: {proven} of {} rows", rows.len()));
-    Ok(())
+    Ok(places)
 }

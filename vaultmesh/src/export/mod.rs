@@ -5,6 +5,7 @@
 //! VERIFY.txt           how to check it with stock tools
 //! rows.jsonl           leaf data, one row a line: all in log order, or those of the seal by table and id
 //! proofs.jsonl         seal alone: {"index":...,"path":[...]} of each row, in the same order
+//! seals/ID.complete.json    seal alone: that no other row belongs to it; in a blind export with the rows' cards, and no rows
 //! checkpoints.jsonl    vault alone: {"note":...,"size":...}
 //! receipts/ seals/ anchors/ artifacts/ runes/    files as they stand below the vault
 //! SHA256SUMS           of all the others
@@ -80,6 +81,11 @@ impl Manifest {
         Self::deserialize(value)
             .map_err(|_| VaultError::Archive { reason: "the manifest is not of its format's shape".to_owned() })
     }
+}
+
+/// Name of the proof that a seal's rows are all that match.
+fn completeness_name(seal_id: SealId) -> String {
+    format!("seals/{seal_id}.complete.json")
 }
 
 #[cfg(test)]

@@ -7,13 +7,16 @@ use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
 use vm_core::path::VaultPath;
+use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
 use vm_seal::bundle::SealBundle;
+use vm_seal::complete::CompletenessProof;
+use vm_seal::index::{Order, Query};
 use vm_seal::merkle::TreeSize;
 
 use crate::error::VaultError;
 use crate::export::archive::Packer;
-use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, Scope, VERIFY};
+use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, Scope, VERIFY, completeness_name};
 use crate::read::Reader;
 
 /// An export that was written.
@@ -27,6 +30,8 @@ pub struct Exported {
     pub size: u64,
     /// SHA-256 of the file: the same for the same evidence.
     pub sha256: Sha256Digest,
+    /// Of a seal: whether it holds the proof that no other row belongs to it.
+    pub is_complete: bool,
     /// Files that rows name and that are not there; a verifier will miss them too.
     pub missing: Vec<String>,
 }
@@ -71,21 +76,60 @@ pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError>
     }
     let missing = add_files(&mut pack, reader, paths)?;
     let (sha256, bytes) = pack.finish()?;
-    Ok(Exported { scope: Scope::Vault, rows, size: bytes, sha256, missing })
+    Ok(Exported { scope: Scope::Vault, rows, size: bytes, sha256, is_complete: false, missing })
 }
 
-/// Exports one seal: bundle, rows, their inclusion proofs, and anchors.
+/// Exports one seal: bundle, rows, their inclusion proofs, the proof that no other row belongs to it, and anchors. `is_blind`
+/// leaves out the rows and shows their cards instead: table, time, ids and leaf hash.
 ///
 /// # Errors
-/// [`VaultError::NotFound`], or what reading the vault fails with.
-pub fn export_seal(reader: &Reader, seal_id: SealId, out: &Path) -> Result<Exported, VaultError> {
-    let view = reader.view();
+/// [`VaultError::NotFound`], [`VaultError::NotIndexed`] where a blind export has no index to rest on, or what reading the
+/// vault fails with.
+pub fn export_seal(reader: &Reader, seal_id: SealId, is_blind: bool, out: &Path) -> Result<Exported, VaultError> {
     let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;
     let bytes = reader.read_small(&path)?;
     let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
-    let as_of: TreeSize = bundle.as_of();
-    let filter = bundle.digest().selection().filter(as_of);
+    let completeness = prove_seal(reader, &bundle, is_blind)?;
     let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
+    let rows = if is_blind { 0 } else { add_rows(&mut pack, reader, &bundle)? };
+    let mut paths = Vec::new();
+    let row = seal_row(reader, &path)?;
+    reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
+        if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
+            paths.extend(anchor.row.text("path").map(str::to_owned));
+        }
+    })?;
+    // Sorted by name, anchors stand before seals, and there the proof before the bundle.
+    let missing = add_files(&mut pack, reader, paths)?;
+    if let Some(proof) = &completeness {
+        pack.add_bytes(&completeness_name(seal_id), &proof.to_bytes().map_err(VaultError::Completeness)?)?;
+    }
+    add_files(&mut pack, reader, vec![path.to_string()])?;
+    let (sha256, size) = pack.finish()?;
+    Ok(Exported { scope: Scope::Seal, rows, size, sha256, is_complete: completeness.is_some(), missing })
+}
+
+/// The proof that no other row belongs to a seal; none where the ledger had no index when it was made, which only a blind
+/// export cannot do without.
+fn prove_seal(
+    reader: &Reader,
+    bundle: &SealBundle,
+    is_blind: bool,
+) -> Result<Option<CompletenessProof>, VaultError> {
+    let query = Query::Selection(bundle.digest().selection().clone());
+    // Rows of other tables match a set of traces, too, and are not among those exported.
+    let is_all = query.order() == Order::Time || bundle.digest().selection().kinds().len() == Table::ALL.len();
+    match reader.prove_complete(query, Some(bundle.as_of().as_u64()), is_blind || !is_all) {
+        Ok(proof) => Ok(Some(proof)),
+        Err(VaultError::NotIndexed { .. }) if !is_blind => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Adds the rows of a seal and their inclusion proofs; gives how many there are.
+fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<u64, VaultError> {
+    let (view, as_of): (_, TreeSize) = (reader.view(), bundle.as_of());
+    let filter = bundle.digest().selection().filter(as_of);
     let mut places = Vec::new();
     pack.add(ROWS, &mut |write| {
         let mut fault = None;
@@ -105,17 +149,7 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, out: &Path) -> Result<Expor
         }
         Ok(())
     })?;
-    let mut paths = vec![path.to_string()];
-    let row = seal_row(reader, &path)?;
-    reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
-        if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
-            paths.extend(anchor.row.text("path").map(str::to_owned));
-        }
-    })?;
-    let missing = add_files(&mut pack, reader, paths)?;
-    let rows = u64::try_from(places.len()).unwrap_or(u64::MAX);
-    let (sha256, size) = pack.finish()?;
-    Ok(Exported { scope: Scope::Seal, rows, size, sha256, missing })
+    Ok(u64::try_from(places.len()).unwrap_or(u64::MAX))
 }
 
 fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::RowId>, VaultError> {

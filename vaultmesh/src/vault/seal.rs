@@ -5,6 +5,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
 use vm_core::path::VaultPath;
 use vm_core::record::RowHeader;
+use vm_core::view::{EvidenceView as _, Visit};
 use vm_ledger::StillFiles;
 use vm_seal::bundle::SealInputs;
 use vm_seal::digest::ScrollRoot;
@@ -68,6 +69,14 @@ impl Vault {
     /// As [`Vault::seal`].
     pub fn seal_with(&mut self, selection: Selection, options: SealOptions) -> Result<Sealed, VaultError> {
         let permit = self.permit::<act::Seal>()?;
+        let trace = self.mint_trace();
+        // Before anything is written: an index behind a seal that was refused would be of no use.
+        if !options.allow_empty && self.is_empty(&selection)? {
+            return Err(VaultError::SealEmpty);
+        }
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let now = self.now();
+        self.ledger.record_index(&permit, header, now)?;
         let snapshot = self.ledger.snapshot()?;
         let scrolls = self.scroll_roots(snapshot.files())?;
         let absent = || VaultError::NotFound { what: "checkpoint", name: self.ledger.id().to_string() };
@@ -81,10 +90,6 @@ impl Vault {
         let seal = if options.trust_stored_leaves { seal_trusting_leaves } else { seal };
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
-        if bundle.digest().leaves() == TreeSize::ZERO && !options.allow_empty {
-            return Err(VaultError::SealEmpty);
-        }
-        let trace = self.mint_trace();
         let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
         let now = self.now();
         let appended = self.ledger.record_seal(&permit, header, &bundle, now)?;
@@ -98,6 +103,19 @@ impl Vault {
             rows_hashed: !options.trust_stored_leaves,
             recorded: Recorded::of_system(appended),
         })
+    }
+
+    fn is_empty(&self, selection: &Selection) -> Result<bool, VaultError> {
+        let snapshot = self.ledger.snapshot()?;
+        let as_of = TreeSize::new(snapshot.size().map_err(VaultError::View)?);
+        let mut is_empty = true;
+        snapshot
+            .visit_leaves(&selection.filter(as_of), &mut |_| {
+                is_empty = false;
+                Ok(Visit::Stop)
+            })
+            .map_err(VaultError::View)?;
+        Ok(is_empty)
     }
 
     /// Every scroll's engine, size and root, each verified against its signature first.

@@ -3,6 +3,7 @@
 use vm_core::digest::LeafHash;
 use vm_core::key::NoteKey;
 use vm_core::record::{LogEntry, StoredRow};
+use vm_core::verdict::{Code, Finding};
 
 use super::proof::{CompletenessProof, ProvenRange, TAIL_MAX};
 use crate::bundle::SealBundle;
@@ -226,6 +227,30 @@ impl CompletenessError {
                 | Self::Ranges { .. }
                 | Self::Differs { .. }
         )
+    }
+}
+
+impl CompletenessError {
+    /// The finding that this is.
+    #[must_use]
+    pub fn finding(&self, subject: impl Into<String>) -> Finding {
+        let code = match self {
+            _ if self.is_contradiction() => Code::Incomplete,
+            Self::FormatUnknown { .. } | Self::Index(IndexError::FormatUnknown { .. }) => Code::FormatUnknown,
+            Self::Checkpoint(_) => Code::CheckpointInvalid,
+            Self::TailRoot(_) => Code::RootMismatch,
+            Self::Index(IndexError::Lagging { .. }) => Code::IndexLagging,
+            Self::Index(_) => Code::IndexAltered,
+            _ => Code::CompletenessUnproven,
+        };
+        let found = match self {
+            Self::Differs { what, expected, found } => {
+                return Finding::new(code, format!("{} {what}", subject.into())).expected_found(expected, found);
+            }
+            Self::Card { at, .. } | Self::OutOfPlace { at } | Self::Range { at, .. } => format!("{}: {at}", self.code()),
+            _ => self.code().to_owned(),
+        };
+        Finding::new(code, subject).found(found)
     }
 }
 

@@ -20,7 +20,7 @@ pub const INDEX_FORMAT: &str = "vm-index-v0";
 pub const RUNS_MAX: usize = 64;
 
 /// A run, and what its trees come to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct IndexedRun {
     pub(super) run: LeafRun,
     pub(super) time: RootHash,
