@@ -14,19 +14,18 @@ exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided"
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
                 "genesis-invalid anchor-invalid incomplete").split()
 MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
+# Members and their types, as `shape` reads them.
 COLUMNS = {
-    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? "
-                        "duration_us:int?",
+    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? duration_us:int?",
     "mcp_calls": "connection:blob ordinal:int? direction:text kind:text rpc_id:text? method:text? answers_id:blob? "
                  "frame_len:int? frame_sha256:blob? frame_commitment:blob? body_json:text?",
     "proof_artifacts": "kind:text path:text? size:int sha256_hex:text blake3_hex:text? subject_id:blob?",
     "shadow_receipts": "horizon_id:text counterfactual_hash:blob entropy_delta:real reason:text observer_key:blob "
                        "observer_signature:blob"}
-EVERY = (" id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? "
-         "policy_hash:blob?")
-SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format:text inputs "
-        "leaves:count schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time "
-        "selection set_root:hash signer:text statement:text")
+ALL = " id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? policy_hash:blob?"
+SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format inputs leaves:count "
+        "schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time selection set_root:hash "
+        "signer:text statement:text")
 KINDS, TERMS = list(COLUMNS), dict(zip(COLUMNS, ("intent_id", "answers_id", "subject_id", "horizon_id")))
 
 class Bad(ValueError):
@@ -46,6 +45,10 @@ class Report(list):
     def find(self, code, subject, found):
         severity = "contradicted" if code in CONTRADICTED else "undecided"
         self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
+
+    def expect(self, condition, code, subject, found):
+        if not condition:
+            self.find(code, subject, found)
 
     def attempt(self, code, subject, action, *args):
         """What the action returns; None and a finding where it fails."""
@@ -88,13 +91,12 @@ def read_json(data, limit, words, format=None):
     return shape(value, words)
 
 def shape(value, words):
-    """Exactly the members that are named, each of the type behind the colon; with ? null is allowed."""
+    """Exactly the members that are named, each of the type behind the colon: with ? or null, after = that very text."""
     types = dict((word + ":").split(":")[:2] for word in words.split())
     need(isinstance(value, dict) and value.keys() == types.keys(), "other members than " + " ".join(types))
     for name, kind in types.items():
-        if value[name] is not None or kind[-1:] != "?":
-            fits = value[name] == kind[1:] if kind[:1] == "=" else TYPES[kind.rstrip("?")](value[name])
-            need(fits, "malformed " + name)
+        fits = TYPES.get(kind.rstrip("?"), lambda value: value == kind[1:])
+        need(value[name] is None and kind.endswith("?") or fits(value[name]), "malformed " + name)
     return value
 
 def matching(pattern):
@@ -111,6 +113,7 @@ TYPES = {
     "int": lambda value: type(value) is int, "real": lambda value: type(value) in (int, float),
     "count": lambda value: type(value) is int and 0 <= value < 2 ** 63, "hash": matching("[0-9a-f]{64}"),
     "id": matching("[0-9a-f]{32}"), "blob": matching("([0-9a-f]{2})*"), "time": lambda value: micros(value) is not None,
+    "leaf81": matching("[0-9a-f]{162}"), "leaf113": matching("[0-9a-f]{226}"),
     "uuid": matching("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")}
 
 # Merkle trees (row-leaf.md, row-proof.md, range-proof.md)
@@ -217,9 +220,10 @@ class Row:
         if value["schema"] not in MIGRATIONS:
             raise Open("format-unknown", "schema %d" % value["schema"])
         need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
-        shape(self.columns, COLUMNS[self.table] + EVERY)
+        shape(self.columns, COLUMNS[self.table] + ALL)
 
-    def locate(self, proof, size, root):
+    def locate(self, line, size, root):
+        proof = read_json(line, 8192, "index:count path")
         found = inclusion_root(self.leaf, proof["index"], size, read_hashes(proof["path"]))
         need(found == root, "a path to another root")
         self.place = proof["index"]
@@ -281,17 +285,13 @@ def read_tail(tail, size, root):
         row.place = place + number
     return rows, index["runs"]
 
-def read_leaf(text, order):
-    need(matching("[0-9a-f]{%d}" % (226 if order == "term" else 162))(text), "malformed leaf data")
-    return bytes.fromhex(text)
-
 def check_range(part, order, run, low, high, matches):
     """That these matches stand in a run's tree side by side, between neighbours beyond the interval."""
     begin, end = part["begin"], part["begin"] + part["count"]
     size = run["term"]["size"] if order == "term" else run["to"] - run["from"]
     need(len(matches) == part["count"], "%d matches where there are %d" % (len(matches), part["count"]))
     need((part["before"] is None, part["after"] is None) == (begin == 0, end == size), "a neighbour left out")
-    before, after = ([] if part[name] is None else [read_leaf(part[name], order)] for name in ("before", "after"))
+    before, after = ([bytes.fromhex(part[name])] if part[name] else [] for name in ("before", "after"))
     keys = [key_of(order, leaf) for leaf in before + matches + after]
     need(all(one < other for one, other in zip(keys, keys[1:])), "keys that do not rise")
     need(not before or keys[0] < low, "a match left out before the others")
@@ -308,13 +308,15 @@ def completeness(data, key, rows=None):
     tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
     if proof["entries"] is None and rows is None:
         raise Open("evidence-unreadable", "neither entries nor rows")
-    given = proof["entries"] and [read_leaf(text, order) for text in proof["entries"]]
+    leaf_type = "leaf113" if order == "term" else "leaf81"
+    need(all(map(TYPES[leaf_type], proof["entries"] or [])), "malformed entries")
+    given = proof["entries"] and [bytes.fromhex(text) for text in proof["entries"]]
     own = [leaf for row in rows for leaf in row.leaves(order, asked)] if given is None else given
     own = sorted((key_of(order, leaf), leaf) for leaf in own)
     need(len(proof["ranges"]) == len(runs) * len(asked), "another number of ranges")
     found = []
     for part, (run, (low, high)) in zip(proof["ranges"], itertools.product(runs, asked)):
-        shape(part, "after:text? before:text? begin:count count:count left right")
+        shape(part, "after:%s? before:%s? begin:count count:count left right" % (leaf_type, leaf_type))
         inside = own[bisect.bisect_left(own, (low,)):bisect.bisect_left(own, (high,))]
         matches = [leaf for _, leaf in inside if run["from"] <= int.from_bytes(leaf[-40:-32], "big") < run["to"]]
         check_range(part, order, run, low, high, matches)
@@ -335,12 +337,10 @@ def read_seal(data):
     need(engines == sorted(set(engines)) and len(engines) <= 1024 and len(roots) <= 16, "malformed scrolls")
     return seal
 
-def check_digest(seal):
-    digested = {name: seal[name] for name in ("bounds", "leaves", "scrolls", "selection", "set_root")}
-    found = sha256(written({**digested, "format": "vm-seal-digest-v0"}).encode()).hex()
-    need(found == seal["digest"]["hex"], "digest " + found)
-
 def check_statement(seal, signer):
+    digested = {name: seal[name] for name in ("bounds", "leaves", "scrolls", "selection", "set_root")}
+    digest = sha256(written({**digested, "format": "vm-seal-digest-v0"}).encode()).hex()
+    need(digest == seal["digest"]["hex"], "digest " + digest)
     rest = sha256(written({name: seal[name] for name in seal if name != "statement"}).encode()).hex()
     text = ["vm-seal-statement-v0", signer[0], seal["seal_id"], rest]
     need(read_note(seal["statement"], signer, 1) == text, "a statement over another bundle")
@@ -406,66 +406,58 @@ def lines_of(data):
 
 def read_rows(entries, seal, signer, head, report):
     """The rows that the seal selects."""
-    lines = lines_of(entries["rows.jsonl"])
-    proofs = [read_json(line, 8192, "index:count path:list") for line in lines_of(entries["proofs.jsonl"])]
-    if len(lines) != len(proofs):
-        report.find("root-mismatch", "proofs.jsonl", "%d proofs of %d rows" % (len(proofs), len(lines)))
-    (order, asked), rows = read_query({"selection": seal["selection"]}), {}
+    (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
+    lines, proofs = (lines_of(entries[name]) for name in ("rows.jsonl", "proofs.jsonl"))
+    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d of %d rows" % (len(proofs), len(lines)))
     for number, line in enumerate(lines):
         subject = "row %d of rows.jsonl" % number
         row = report.attempt("row-altered", subject, Row, line)
-        if row and head and number < len(proofs):
+        if row is None:
+            continue
+        if head and number < len(proofs):
             report.attempt("root-mismatch", subject, row.locate, proofs[number], *head)
-        if row and (row.table, row.columns["id"]) in rows:
-            report.find("row-inserted", subject, "exported twice")
-        elif row and not (row.table in seal["selection"]["kinds"] and row.leaves(order, asked)):
-            report.find("row-altered", subject, "outside the selection")
-        elif row:
-            rows[row.table, row.columns["id"]] = row
-        if row and row.place == 0 and signer[0] != "vaultmesh/" + row.leaf.hex():
-            report.find("genesis-invalid", subject, "the genesis of another ledger")
-        elif row and row.place == 0 and '"log_key":"%s"' % signer[2].hex() not in str(row.columns["meta_json"]):
-            report.find("seal-altered", "signer", "not the log key of the genesis")
-    report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows.values()])
-    return list(rows.values())
+        report.expect(row.columns["id"] not in seen, "row-inserted", subject, "exported twice")
+        seen.add(row.columns["id"])
+        selected = row.table in seal["selection"]["kinds"] and row.leaves(order, asked)
+        report.expect(selected, "row-altered", subject, "outside the selection")
+        rows += [row] if selected else []
+        if row.place == 0:
+            named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
+            report.expect(named == signer[0], "genesis-invalid", subject, "the genesis of another ledger")
+            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis with another log key")
+    report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
+    return rows
 
 def check_export(data, key, roots, report):
     entries = read_zip(data)
     sums = "".join("%s  %s\n" % (sha256(entries[name]).hex(), name) for name in sorted(entries) if name != "SHA256SUMS")
     if entries["SHA256SUMS"] != sums.encode():
         return report.find("artifact-altered", "SHA256SUMS", "other files than were packed")
-    need(packed(entries) == data, "bytes that belong to no entry")
-    words = "format:text key:text ledger:hash scope:=seal seal_id:uuid size:count"
+    words = "format key:text ledger:hash scope:=seal seal_id:uuid size:count"
     manifest = read_json(entries["manifest.json"], 8192, words, "vm-export-v0")
+    need(packed(entries) == data, "bytes that belong to no entry")
     path, proof = ("seals/%s%s.json" % (manifest["seal_id"], end) for end in ("", ".complete"))
     seal = read_seal(entries[path])
-    signer = read_key(seal["signer"])
-    need((seal["seal_id"], seal["signer"], signer[0]) == (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
-    if key is None:
-        report.find("no-trust-key", path, "the key is the export's own: give --key")
-    elif key != signer:
-        report.find("seal-altered", path, "signed by another key than --key")
-    if MIGRATIONS.get(seal["schema_version"]) != seal["schema_last_migration"]:
-        report.find("format-unknown", path, "schema %d" % seal["schema_version"])
-    report.attempt("seal-altered", "digest", check_digest, seal)
-    report.attempt("seal-altered", "statement", check_statement, seal, signer)
-    head = report.attempt("checkpoint-invalid", "checkpoint", read_checkpoint, seal["checkpoint"], signer)
-    if head and head[0] != seal["as_of"]:
-        report.find("seal-altered", "checkpoint", "of size %d" % head[0])
+    signer, blind = read_key(seal["signer"]), not entries.keys() & {"rows.jsonl", "proofs.jsonl"}
+    need((seal["seal_id"], seal["signer"], signer[0]) ==
+         (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
+    report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
+    report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
+    schema_known = MIGRATIONS.get(seal["schema_version"]) == seal["schema_last_migration"]
+    report.expect(schema_known, "format-unknown", path, "schema %d" % seal["schema_version"])
+    report.attempt("seal-altered", path, check_statement, seal, signer)
+    head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
+    report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
     for scroll in seal["scrolls"]:
         report.find("evidence-unreadable", "scroll " + scroll["engine"], "no export of a seal holds scrolls")
-    blind = not entries.keys() & {"rows.jsonl", "proofs.jsonl"}
     rows = None if blind else read_rows(entries, seal, signer, head, report)
+    report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
+    report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
     if proof in entries:
         report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
-    else:
-        report.find("completeness-unproven", path, "nothing proves that no other row belongs to it")
-    if blind and proof not in entries:
-        report.find("evidence-unreadable", path, "neither rows nor cards of them")
-    before, anchors = len(report), [name for name in sorted(entries) if name.startswith("anchors/")]
+    anchors = [name for name in sorted(entries) if name.startswith("anchors/")]
     held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots) for name in anchors]
-    if not any(held):
-        report.find("seal-unanchored", path, "no anchor that counts")
+    report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
     usual = {"manifest.json", "VERIFY.txt", "SHA256SUMS", "rows.jsonl", "proofs.jsonl", path, proof, *anchors}
     for name in sorted(entries.keys() - usual):
         report.find("format-unknown", name, "no entry of a seal's export")
