@@ -1,35 +1,34 @@
 #!/usr/bin/env python3
-"""Check the export of one seal without any code of VaultMesh: a second reading of docs/spec.
+"""Check the export of one seal, or a completeness proof, without any code of VaultMesh: a second reading of docs/spec.
 
-Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or later).
+Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or later). For example:
+
+  vaultmesh export SEAL -o seal.zip
+  python3 verify.py seal.zip --key vaultmesh/53843f...+34d89cd1+AfGP6P... --ca root.pem
+
+Exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided.
 """
 import argparse, base64, bisect, calendar, datetime, decimal, hashlib, io, itertools, json, os, re, struct
 import subprocess, sys, tempfile, time, zipfile, zlib
 
-EXAMPLE = """example:
-  vaultmesh export SEAL -o seal.zip
-  python3 verify.py seal.zip --key vaultmesh/53843f...+34d89cd1+AfGP6P... --ca root.pem
-
-exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided"""
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
                 "genesis-invalid anchor-invalid incomplete").split()
 MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
 # Members and their types, as `shape` reads them.
 COLUMNS = {
-    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? duration_us:int?",
+    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? "
+                        "duration_us:int?",
     "mcp_calls": "connection:blob ordinal:int? direction:text kind:text rpc_id:text? method:text? answers_id:blob? "
                  "frame_len:int? frame_sha256:blob? frame_commitment:blob? body_json:text?",
     "proof_artifacts": "kind:text path:text? size:int sha256_hex:text blake3_hex:text? subject_id:blob?",
     "shadow_receipts": "horizon_id:text counterfactual_hash:blob entropy_delta:real reason:text observer_key:blob "
                        "observer_signature:blob"}
-ALL = " id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? policy_hash:blob?"
-SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format inputs leaves:count "
-        "schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time selection set_root:hash "
-        "signer:text statement:text")
+COMMON = ("id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? "
+          "policy_hash:blob? ")
+SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format inputs "
+        "leaves:count schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time "
+        "selection set_root:hash signer:text statement:text")
 KINDS, TERMS = list(COLUMNS), dict(zip(COLUMNS, ("intent_id", "answers_id", "subject_id", "horizon_id")))
-
-class Bad(ValueError):
-    """Something is not what its page demands."""
 
 class Open(Exception):
     """Something could not be checked: the code of a finding, and why."""
@@ -39,7 +38,7 @@ FAULTS = ValueError, OverflowError, RuntimeError, IndexError, EOFError, struct.e
 
 def need(condition, why):
     if not condition:
-        raise Bad(why)
+        raise ValueError(why)
 
 class Report(list):
     def find(self, code, subject, found):
@@ -79,14 +78,15 @@ def written(value, depth=0):
         return "{" + ",".join(written(name) + ":" + written(value[name], depth + 1) for name in names) + "}"
     if isinstance(value, list):
         return "[" + ",".join(written(item, depth + 1) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool, type(None))) else written_number(value)
+    return written_number(value) if type(value) in (int, float) else json.dumps(value, ensure_ascii=False)
 
 def read_json(data, limit, words, format=None):
     """A canonical object of the shape that words name, once its format is known."""
     need(len(data) <= limit, "longer than its format allows")
     value = json.loads(data.decode())
     need(written(value).encode() == data and isinstance(value, dict), "no object in canonical JSON")
-    if format and value.get("format") != format and isinstance(value.get("format"), str):
+    if format and value.get("format") != format:
+        need(isinstance(value.get("format"), str), "no format")
         raise Open("format-unknown", value["format"])
     return shape(value, words)
 
@@ -172,8 +172,8 @@ def read_key(text):
     need(matching(r"vaultmesh/[0-9a-f]{64}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")(text), "malformed key")
     name, key_hash, key = text.split("+", 2)
     key = unbase64(key)
-    need(key[0] == 1 and not small_order(key[1:]), "no Ed25519 key")
-    need(sha256(name.encode(), b"\n", key)[:4].hex() == key_hash, "the hash of another key")
+    fits = key[0] == 1 and sha256(name.encode(), b"\n", key)[:4].hex() == key_hash
+    need(fits and not small_order(key[1:]), "malformed key")
     return name, bytes.fromhex(key_hash), key[1:]
 
 def small_order(point):
@@ -204,7 +204,7 @@ def read_note(note, key, most=100):
 def read_checkpoint(note, key):
     """Size and root."""
     lines = read_note(note, key)
-    need(len(lines) == 3 and lines[0] == key[0] and matching("0|[1-9][0-9]{0,18}")(lines[1]), "malformed checkpoint")
+    need(len(lines) == 3 and lines[0] == key[0] and matching("0|[1-9][0-9]{0,19}")(lines[1]), "malformed checkpoint")
     size, root = int(lines[1]), unbase64(lines[2])
     need(len(root) == 32 and (size or root == sha256()), "malformed root")
     return size, root
@@ -212,15 +212,13 @@ def read_checkpoint(note, key):
 # Rows, selections and cards (row-leaf.md, selection.md, index.md)
 
 class Row:
-    place = 2 ** 64 - 1  # none, until it is proven
-
-    def __init__(self, data):
-        value = read_json(data, 33619968, "format:text row schema:count table:text", "vm-row-v0")
-        self.leaf, self.table, self.columns = sha256(b"\0", data), value["table"], value["row"]
+    def __init__(self, data, place=2 ** 64 - 1):
+        value = read_json(data, 33619968, "format row schema:count table:text", "vm-row-v0")
+        self.leaf, self.place, self.table, self.columns = sha256(b"\0", data), place, value["table"], value["row"]
         if value["schema"] not in MIGRATIONS:
             raise Open("format-unknown", "schema %d" % value["schema"])
         need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
-        shape(self.columns, COLUMNS[self.table] + ALL)
+        shape(self.columns, COMMON + COLUMNS[self.table])
 
     def locate(self, line, size, root):
         proof = read_json(line, 8192, "index:count path")
@@ -235,10 +233,9 @@ class Row:
 
     def leaves(self, order, asked):
         """What an index holds of the row in the tree of that order, and in the intervals that are asked for."""
-        columns = [(name, self.columns[name]) for name in (TERMS[self.table], "corrects_id")]
-        terms = [term(*column) + self.card() for column in columns if column[1] is not None]
-        return [leaf for leaf in (terms if order == "term" else [self.card()])
-                if any(low <= key_of(order, leaf) < high for low, high in asked)]
+        names = [name for name in (TERMS[self.table], "corrects_id") if self.columns[name] is not None]
+        terms = [term(name, self.columns[name]) for name in names] if order == "term" else [b""]
+        return [first + self.card() for first in terms if within(asked, key_of(order, first + self.card()))]
 
 def term(column, value):
     return sha256(("vm-term-v0\n%s\n%s" % (column, value)).encode())
@@ -246,19 +243,25 @@ def term(column, value):
 def key_of(order, leaf):
     return int.from_bytes({"time": leaf[:25], "trace": leaf[25:49], "term": leaf[:32] + leaf[73:81]}[order], "big")
 
+def within(asked, key):
+    at = bisect.bisect_left(asked, (key + 1,))
+    return at > 0 and key < asked[at - 1][1]
+
 def read_query(query):
     """The order of a question, and its intervals of keys as numbers, from the first up to and without the second."""
     if isinstance(query, dict) and "term" in query:
         asked = shape(shape(query, "term")["term"], "column:text value:text")
         need(asked["column"] in [*TERMS.values(), "corrects_id"], "unknown column")
-        return "term", [(first << 64, first + 1 << 64) for first in [int.from_bytes(term(**asked), "big")]]
+        number = int.from_bytes(term(**asked), "big")
+        return "term", [(number << 64, number + 1 << 64)]
     selection = shape(shape(query, "selection")["selection"], "kinds scope since:time? trace_ids:list until:time?")
     kinds, traces, since, until = (selection[name] for name in ("kinds", "trace_ids", "since", "until"))
     need(kinds and kinds == [kind for kind in KINDS if kind in kinds], "malformed kinds")
     if selection["scope"] == "trace_set":
         need(0 < len(traces) <= 10000 and all(map(TYPES["uuid"], traces)), "malformed traces")
         need(traces == sorted(set(traces)) and since is until is None, "malformed set of traces")
-        return "trace", [(first << 64, first + 1 << 64) for first in (int(trace.replace("-", ""), 16) for trace in traces)]
+        numbers = [int(trace.replace("-", ""), 16) for trace in traces]
+        return "trace", [(number << 64, number + 1 << 64) for number in numbers]
     need(selection["scope"] == "time_window" and not traces, "malformed scope")
     first, last = micros(since) + 2 ** 63 if since else 0, micros(until) + 2 ** 63 if until else 2 ** 64
     need(first < last, "malformed window")
@@ -271,18 +274,18 @@ def read_tail(tail, size, root):
     """The rows from the index on, and the index's runs."""
     texts = shape(tail, "left rows:list")["rows"]
     need(0 < len(texts) <= min(1024, size) and all(map(TYPES["text"], texts)), "malformed tail")
-    rows, place = [Row(text.encode()) for text in texts], size - len(texts)
-    need(range_root(place, size, [row.leaf for row in rows], read_hashes(tail["left"])) == root, "a tail of another log")
+    place = size - len(texts)
+    rows = [Row(text.encode(), place + number) for number, text in enumerate(texts)]
+    found = range_root(place, size, [row.leaf for row in rows], read_hashes(tail["left"]))
+    need(found == root, "a tail of another log")
     need(rows[0].table == "proof_artifacts" and rows[0].columns["kind"] == "vm-index", "no index at the tail's head")
     meta = (rows[0].columns["meta_json"] or "").encode()
-    index, end = read_json(meta, 65536, "format:text runs:list size:count", "vm-index-v0"), 0
+    index, end = read_json(meta, 65536, "format runs:list size:count", "vm-index-v0"), 0
     for run in index["runs"]:
         shape(shape(run, "from:count term time:hash to:count trace:hash")["term"], "root:hash size:count")
         need(run["from"] == end < run["to"], "a run that does not follow")
         end = run["to"]
     need(0 < len(index["runs"]) <= 64 and index["size"] == end == place, "an index of another size than its place")
-    for number, row in enumerate(rows):
-        row.place = place + number
     return rows, index["runs"]
 
 def check_range(part, order, run, low, high, matches):
@@ -302,8 +305,7 @@ def check_range(part, order, run, low, high, matches):
 
 def completeness(data, key, rows=None):
     """The proof, and the cards of all rows that match its query; rows are those at hand."""
-    words = "checkpoint:text entries:list? format:text query ranges:list tail"
-    proof = read_json(data, 16777216, words, "vm-completeness-v0")
+    proof = read_json(data, 2 ** 24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
     order, asked = read_query(proof["query"])
     tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
     if proof["entries"] is None and rows is None:
@@ -355,28 +357,32 @@ def check_set(seal, cards):
 
 def check_completeness(data, seal, signer, rows):
     proof, cards = completeness(data, signer, rows)
-    need(proof["checkpoint"] == seal["checkpoint"], "a proof at another checkpoint")
-    need(proof["query"] == {"selection": seal["selection"]}, "a proof of another question")
+    question = seal["checkpoint"], {"selection": seal["selection"]}
+    need((proof["checkpoint"], proof["query"]) == question, "a proof of another question")
     cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
     need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
     check_set(seal, cards)
 
 def check_anchor(token, seal, roots):
-    length = 2 + token[1] % 128 if token[1] > 127 else 2
-    need(token[0] == 0x30 and length + int.from_bytes(token[2:length], "big") == len(token) < 262145, "no token")
+    if token[1:2] == b"\x80":
+        raise Open("format-unknown", "a token in BER")
+    begin = 2 + token[1] % 128 if token[1] > 127 else 2
+    need(token[0] == 0x30 and begin + int.from_bytes(token[2:begin], "big") == len(token) <= 262144, "no token")
     files = {"token": token, "seal": seal, "roots": roots or b""}
     said = openssl(files, "cms -verify -noverify -binary -inform DER -in token")
-    if b"signer certificate not found" in said.stderr:
-        raise Open("evidence-unreadable", "no certificate of the signer")
+    if re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr):
+        raise Open("evidence-unreadable", said.stderr[-300:])
     need(said.returncode == 0, "a signature that does not hold")
-    need(any(hashlib.new(name, seal).digest() in said.stdout for name in ("sha256", "sha384", "sha512")), "the imprint of another file")
-    moment = re.search(rb"\x18.(\d{14})", said.stdout)[1].decode()  # genTime, at which the path is judged
-    at = calendar.timegm(time.strptime(moment, "%Y%m%d%H%M%S"))
+    imprints = (hashlib.new(name, seal).digest() for name in ("sha256", "sha384", "sha512"))
+    need(any(imprint in said.stdout for imprint in imprints), "the imprint of another file")
+    # The path is judged at genTime.
+    at = calendar.timegm(time.strptime(re.search(rb"\x18.(\d{14})", said.stdout)[1].decode(), "%Y%m%d%H%M%S"))
+    need(at < time.time() + 300, "a time to come")
     said = roots and openssl(files, "ts -verify -data seal -in token -token_in -CAfile roots -attime %d" % at)
     if not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr):
         raise Open("no-trust-root", "no path to a root that --ca names")
     need(said.returncode == 0, said.stderr[-300:])
-    return moment
+    return True
 
 # Exports (export.md)
 
@@ -384,7 +390,8 @@ def read_zip(data):
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [entry.filename for entry in archive.infolist()]
         need(len(set(names)) == len(names) <= 1000000, "a name that stands twice")
-        need(all(map(matching(r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*"), names)), "a name that is no path")
+        is_path = matching(r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+        need(all(map(is_path, names)), "a name that is no path")
         need(all(entry.compress_type == 0 for entry in archive.infolist()), "a compressed entry")
         return {name: archive.read(name) for name in names}
 
@@ -397,18 +404,15 @@ def packed(entries):
         common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
         directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
         files += b"PK\3\4" + common + extra + data
-    counts = len(entries), len(entries), len(directory), len(files)
-    return files + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, *counts, 0)
-
-def lines_of(data):
-    need(not data or data.endswith(b"\n"), "a line that is cut")
-    return data.split(b"\n")[:-1]
+    end = struct.pack("<IHHIIH", 0, len(entries), len(entries), len(directory), len(files), 0)
+    return files + directory + b"PK\5\6" + end
 
 def read_rows(entries, seal, signer, head, report):
     """The rows that the seal selects."""
     (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
-    lines, proofs = (lines_of(entries[name]) for name in ("rows.jsonl", "proofs.jsonl"))
-    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d of %d rows" % (len(proofs), len(lines)))
+    lines, proofs = (entries[name].split(b"\n") for name in ("rows.jsonl", "proofs.jsonl"))
+    need(lines.pop() == proofs.pop() == b"", "a line that is cut")
+    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs))
     for number, line in enumerate(lines):
         subject = "row %d of rows.jsonl" % number
         row = report.attempt("row-altered", subject, Row, line)
@@ -424,7 +428,7 @@ def read_rows(entries, seal, signer, head, report):
         if row.place == 0:
             named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
             report.expect(named == signer[0], "genesis-invalid", subject, "the genesis of another ledger")
-            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis with another log key")
+            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis of another key")
     report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
     return rows
 
@@ -456,34 +460,38 @@ def check_export(data, key, roots, report):
     if proof in entries:
         report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
     anchors = [name for name in sorted(entries) if name.startswith("anchors/")]
-    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots) for name in anchors]
+    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots)
+            for name in anchors]
     report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
     usual = {"manifest.json", "VERIFY.txt", "SHA256SUMS", "rows.jsonl", "proofs.jsonl", path, proof, *anchors}
     for name in sorted(entries.keys() - usual):
         report.find("format-unknown", name, "no entry of a seal's export")
 
+def check_proof(data, key, roots, report):
+    report.expect(key, "no-trust-key", "proof", "a proof holds no key: give --key")
+    if key:
+        report.attempt("incomplete", "proof", completeness, data, key)
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", help="export of one seal")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", help="export of one seal, or completeness proof with its entries")
     parser.add_argument("--key", type=read_key, help="the ledger's key, as it was handed over by another road")
     parser.add_argument("--ca", help="file of root certificates (PEM) whose anchors count")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     options, report = parser.parse_args(), Report()
     try:
         data, roots = (open(name, "rb").read() if name else None for name in (options.bundle, options.ca))
-        check_export(data, options.key, roots, report)
+        check = check_proof if data.startswith(b"{") else check_export
+        check(data, options.key, roots, report)
     except Open as gap:
         report.find(gap.args[0], options.bundle, gap.args[1])
     except Exception as fault:  # or Python would exit with 1, which says contradicted
-        print("verify.py: no export of a seal: %r" % fault, file=sys.stderr)
+        print("verify.py: malformed: %r" % fault, file=sys.stderr)
         return 2
     severities = {finding["severity"] for finding in report}
     verdict = "contradicted" if "contradicted" in severities else "undecided" if severities else "verified"
-    if options.json:
-        print(json.dumps({"verdict": verdict, "findings": report}, indent=2))
-    else:
-        print("\n".join([verdict] + ["  %(code)s: %(subject)s: %(found)s" % finding for finding in report]))
+    lines = [verdict] + ["  %(code)s: %(subject)s: %(found)s" % finding for finding in report]
+    print(json.dumps({"verdict": verdict, "findings": report}, indent=2) if options.json else "\n".join(lines))
     return {"verified": 0, "contradicted": 1, "undecided": 3}[verdict]
 
 if __name__ == "__main__":
