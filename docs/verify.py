@@ -8,11 +8,12 @@ Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or lat
 
 Exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided.
 """
-import argparse, base64, bisect, calendar, datetime, decimal, hashlib, io, itertools, json, os, re, struct
+import argparse, base64, bisect, calendar, datetime, decimal, hashlib, io, itertools, json, pathlib, re, struct
 import subprocess, sys, tempfile, time, zipfile, zlib
 
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
                 "genesis-invalid anchor-invalid incomplete").split()
+FIRST, LAST = ["manifest.json", "VERIFY.txt", "rows.jsonl", "proofs.jsonl"], ["SHA256SUMS"]  # entries of an export
 MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
 # Members and their types, as `shape` reads them.
 COLUMNS = {
@@ -158,8 +159,7 @@ def openssl(files, command):
     """Runs it in a folder that holds the files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
-            with open(os.path.join(folder, name), "wb") as file:
-                file.write(data)
+            pathlib.Path(folder, name).write_bytes(data)
         return subprocess.run(["openssl"] + command.split(), cwd=folder, capture_output=True)
 
 def unbase64(text):
@@ -304,8 +304,8 @@ def check_range(part, order, run, low, high, matches):
     need(found.hex() == (run["term"]["root"] if order == "term" else run[order]), "a range of another tree")
 
 def completeness(data, key, rows=None):
-    """The proof, and the cards of all rows that match its query; rows are those at hand."""
-    proof = read_json(data, 2 ** 24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
+    """Checkpoint and query, and the cards of all rows that match; rows are those at hand."""
+    proof = read_json(data, 2**24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
     order, asked = read_query(proof["query"])
     tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
     if proof["entries"] is None and rows is None:
@@ -325,7 +325,7 @@ def completeness(data, key, rows=None):
         found += matches
     need(given is None or found == given, "entries that match nothing, or are out of order")
     found += [leaf for row in tail for leaf in row.leaves(order, asked)]
-    return proof, [leaf[-81:] for leaf in found]
+    return (proof["checkpoint"], proof["query"]), [leaf[-81:] for leaf in found]
 
 # Seals (seal-bundle.md) and their anchors (anchor-rfc3161.md)
 
@@ -356,9 +356,8 @@ def check_set(seal, cards):
     need(range_root(0, len(cards), [card[49:] for card in cards]).hex() == seal["set_root"], "another set_root")
 
 def check_completeness(data, seal, signer, rows):
-    proof, cards = completeness(data, signer, rows)
-    question = seal["checkpoint"], {"selection": seal["selection"]}
-    need((proof["checkpoint"], proof["query"]) == question, "a proof of another question")
+    question, cards = completeness(data, signer, rows)
+    need(question == (seal["checkpoint"], {"selection": seal["selection"]}), "a proof of another question")
     cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
     need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
     check_set(seal, cards)
@@ -369,6 +368,7 @@ def check_anchor(token, seal, roots):
     begin = 2 + token[1] % 128 if token[1] > 127 else 2
     need(token[0] == 0x30 and begin + int.from_bytes(token[2:begin], "big") == len(token) <= 262144, "no token")
     files = {"token": token, "seal": seal, "roots": roots or b""}
+    # By whatever certificate the token holds; whether that one is trusted comes last.
     said = openssl(files, "cms -verify -noverify -binary -inform DER -in token")
     if re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr):
         raise Open("evidence-unreadable", said.stderr[-300:])
@@ -397,9 +397,8 @@ def read_zip(data):
 
 def packed(entries):
     """The one archive that holds these entries."""
-    head, last = ["manifest.json", "VERIFY.txt", "rows.jsonl", "proofs.jsonl"], ["SHA256SUMS"]
     files, directory = bytearray(), bytearray()
-    for name in [name for name in head if name in entries] + sorted(entries.keys() - {*head, *last}) + last:
+    for name in [name for name in FIRST if name in entries] + sorted(entries.keys() - {*FIRST, *LAST}) + LAST:
         data, extra = entries[name], name.encode() + struct.pack("<HHQQ", 1, 16, *[len(entries[name])] * 2)
         common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
         directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
@@ -447,8 +446,8 @@ def check_export(data, key, roots, report):
          (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
     report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
     report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
-    schema_known = MIGRATIONS.get(seal["schema_version"]) == seal["schema_last_migration"]
-    report.expect(schema_known, "format-unknown", path, "schema %d" % seal["schema_version"])
+    schema = seal["schema_version"], seal["schema_last_migration"]
+    report.expect(schema in MIGRATIONS.items(), "format-unknown", path, "schema %d, %s" % schema)
     report.attempt("seal-altered", path, check_statement, seal, signer)
     head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
     report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
@@ -463,14 +462,13 @@ def check_export(data, key, roots, report):
     held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots)
             for name in anchors]
     report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
-    usual = {"manifest.json", "VERIFY.txt", "SHA256SUMS", "rows.jsonl", "proofs.jsonl", path, proof, *anchors}
-    for name in sorted(entries.keys() - usual):
+    for name in sorted(entries.keys() - {*FIRST, *LAST, path, proof, *anchors}):
         report.find("format-unknown", name, "no entry of a seal's export")
 
 def check_proof(data, key, roots, report):
-    report.expect(key, "no-trust-key", "proof", "a proof holds no key: give --key")
-    if key:
-        report.attempt("incomplete", "proof", completeness, data, key)
+    if key is None:
+        return report.find("no-trust-key", "proof", "a proof holds no key: give --key")
+    report.attempt("incomplete", "proof", completeness, data, key)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -480,7 +478,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     options, report = parser.parse_args(), Report()
     try:
-        data, roots = (open(name, "rb").read() if name else None for name in (options.bundle, options.ca))
+        data, roots = (name and pathlib.Path(name).read_bytes() for name in (options.bundle, options.ca))
         check = check_proof if data.startswith(b"{") else check_export
         check(data, options.key, roots, report)
     except Open as gap:
