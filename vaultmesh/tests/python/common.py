@@ -1,4 +1,8 @@
-"""What the tests share: the verifier as a module, and one answer of it."""
+"""What the tests of docs/verify.py share: the verifier as a module, and one answer of it.
+
+All of them run by `python3 -m unittest discover -s vaultmesh/tests/python`, against target/release/vaultmesh or what
+VAULTMESH_BIN names.
+"""
 import functools
 import importlib.util
 import pathlib
@@ -30,7 +34,3 @@ def answer(data, key=None, roots=None):
     except Exception:
         return None
     return {finding["code"] for finding in report}
-
-
-def contradicts(codes):
-    return codes is not None and any(code in verify.CONTRADICTED for code in codes)

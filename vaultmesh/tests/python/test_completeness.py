@@ -5,7 +5,8 @@ import json
 import unittest
 
 import maker
-from common import answer, contradicts, verify
+import vectors
+from common import VERIFIER, answer, verify
 from maker import dashed, export, moment, pack, prove, seal, selected, traces, uuid, window
 
 A, B, C, NONE, LAST = uuid(0xA1), uuid(0xB2), uuid(0xC3), uuid(0xD4), "f" * 32
@@ -158,6 +159,28 @@ class Whole(unittest.TestCase):
         proof.update(entries=None, ranges=ranges,
                      tail={"left": maker.hexes(left), "rows": [data.decode() for data in log.rows[place:]]})
         self.assertEqual(answer(pack(export(log, seal(log, selection), proof)), log.vkey), HOLDS)
+
+
+class Vectors(unittest.TestCase):
+    def test_vectors(self):
+        """What others are to agree with is what is made here, and it holds."""
+        kept = vectors.FILE.read_bytes()
+        self.assertEqual(kept, maker.canon(vectors.vectors()) + b"\n")
+        kept = json.loads(kept)
+        for one in kept["proofs"]:
+            cards = verify.completeness(maker.canon(one["proof"]), verify.read_key(kept["key"]))[1]
+            self.assertEqual([card.hex() for card in sorted(cards, key=lambda card: card[41:49])], one["cards"])
+
+    def test_samples(self):
+        index, proof, log = vectors.samples()
+        pages = [(VERIFIER.parent / "spec" / name).read_text() for name in ("index.md", "completeness.md")]
+        self.assertIn("```json\n%s\n```" % index, pages[0])
+        self.assertIn("card  " + maker.card(log.rows, 3).hex(), pages[0])
+        self.assertIn("term  " + maker.term("intent_id", uuid(2)).hex(), pages[0])
+        self.assertIn("```json\n%s\n```" % proof, pages[1])
+        self.assertIn("\n%s\n" % log.vkey, pages[1])
+        cards = verify.completeness(proof.encode(), verify.read_key(log.vkey))[1]
+        self.assertEqual(cards, [maker.card(log.rows, 3)])
 
 
 class LeftOut(unittest.TestCase):
