@@ -1,0 +1,496 @@
+#!/usr/bin/env python3
+"""Check the export of one seal, or a completeness proof, without any code of VaultMesh: a second reading of docs/spec.
+
+Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or later). For example:
+
+  vaultmesh export SEAL -o seal.zip
+  python3 verify.py seal.zip --key vaultmesh/53843f...+34d89cd1+AfGP6P... --ca root.pem
+
+Exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided.
+"""
+import argparse, base64, bisect, calendar, datetime, decimal, hashlib, io, itertools, json, pathlib, re, struct
+import subprocess, sys, tempfile, time, zipfile, zlib
+
+CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
+                "genesis-invalid anchor-invalid incomplete").split()
+FIRST, LAST = ["manifest.json", "VERIFY.txt", "rows.jsonl", "proofs.jsonl"], ["SHA256SUMS"]  # entries of an export
+MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
+# Members and their types, as `shape` reads them.
+COLUMNS = {
+    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? "
+                        "duration_us:int?",
+    "mcp_calls": "connection:blob ordinal:int? direction:text kind:text rpc_id:text? method:text? answers_id:blob? "
+                 "frame_len:int? frame_sha256:blob? frame_commitment:blob? body_json:text?",
+    "proof_artifacts": "kind:text path:text? size:int sha256_hex:text blake3_hex:text? subject_id:blob?",
+    "shadow_receipts": "horizon_id:text counterfactual_hash:blob entropy_delta:real reason:text observer_key:blob "
+                       "observer_signature:blob"}
+COMMON = ("id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? "
+          "policy_hash:blob? ")
+SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format inputs "
+        "leaves:count schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time "
+        "selection set_root:hash signer:text statement:text")
+KINDS, TERMS = list(COLUMNS), dict(zip(COLUMNS, ("intent_id", "answers_id", "subject_id", "horizon_id")))
+
+class Open(Exception):
+    """Something could not be checked: the code of a finding, and why."""
+
+# What reading malformed input raises, here and in the standard library.
+FAULTS = ValueError, OverflowError, RuntimeError, IndexError, EOFError, struct.error, zipfile.BadZipFile
+
+def need(condition, why):
+    if not condition:
+        raise ValueError(why)
+
+class Report(list):
+    def find(self, code, subject, found):
+        severity = "contradicted" if code in CONTRADICTED else "undecided"
+        self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
+
+    def expect(self, condition, code, subject, found):
+        if not condition:
+            self.find(code, subject, found)
+
+    def attempt(self, code, subject, action, *args):
+        """What the action returns; None and a finding where it fails."""
+        try:
+            return action(*args)
+        except FAULTS as fault:
+            self.find(code, subject, fault)
+        except Open as gap:
+            self.find(gap.args[0], subject, gap.args[1])
+        except OSError as fault:
+            self.find("evidence-unreadable", subject, fault)
+
+# Canonical JSON (canonical-json.md), and the shapes of what is read
+
+def written_number(value):
+    """As ECMAScript does it: the shortest digits that read back as the same double."""
+    value = float(value)
+    need(value - value == 0, "a number that is not finite")
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        text = format(decimal.Decimal(repr(abs(value) and value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return "%se%+d" % (repr(value).split("e")[0], int(repr(value).split("e")[1]))
+
+def written(value, depth=0):
+    need(depth < 128 or not isinstance(value, (dict, list)), "nested too deep")
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+        return "{" + ",".join(written(name) + ":" + written(value[name], depth + 1) for name in names) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(item, depth + 1) for item in value) + "]"
+    return written_number(value) if type(value) in (int, float) else json.dumps(value, ensure_ascii=False)
+
+def read_json(data, limit, words, format=None):
+    """A canonical object of the shape that words name, once its format is known."""
+    need(len(data) <= limit, "longer than its format allows")
+    value = json.loads(data.decode())
+    need(written(value).encode() == data and isinstance(value, dict), "no object in canonical JSON")
+    if format and value.get("format") != format:
+        need(isinstance(value.get("format"), str), "no format")
+        raise Open("format-unknown", value["format"])
+    return shape(value, words)
+
+def shape(value, words):
+    """Exactly the members that are named, each of the type behind the colon: with ? or null, after = that very text."""
+    types = dict((word + ":").split(":")[:2] for word in words.split())
+    need(isinstance(value, dict) and value.keys() == types.keys(), "other members than " + " ".join(types))
+    for name, kind in types.items():
+        fits = TYPES.get(kind.rstrip("?"), lambda value: value == kind[1:])
+        need(value[name] is None and kind.endswith("?") or fits(value[name]), "malformed " + name)
+    return value
+
+def matching(pattern):
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
+
+def micros(text):
+    """Microseconds since 1970."""
+    need(matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")(text), "malformed time")
+    since = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") - datetime.datetime(1970, 1, 1)
+    return since // datetime.timedelta(microseconds=1)
+
+TYPES = {
+    "": lambda value: True, "text": lambda value: isinstance(value, str), "list": lambda value: isinstance(value, list),
+    "int": lambda value: type(value) is int, "real": lambda value: type(value) in (int, float),
+    "count": lambda value: type(value) is int and 0 <= value < 2 ** 63, "hash": matching("[0-9a-f]{64}"),
+    "id": matching("[0-9a-f]{32}"), "blob": matching("([0-9a-f]{2})*"), "time": lambda value: micros(value) is not None,
+    "leaf81": matching("[0-9a-f]{162}"), "leaf113": matching("[0-9a-f]{226}"),
+    "uuid": matching("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")}
+
+# Merkle trees (row-leaf.md, row-proof.md, range-proof.md)
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+def half(size):
+    """The largest power of two below the size."""
+    return 1 << (size - 1).bit_length() - 1
+
+def read_hashes(value):
+    need(isinstance(value, list) and all(map(TYPES["hash"], value)), "malformed hashes")
+    return [bytes.fromhex(text) for text in value]
+
+def range_root(begin, size, leaves, left=(), right=()):
+    """The root that the leaf hashes from the place begin on lead to, with the subtrees left and right of them."""
+    before, inside, after, end = iter(left), iter(leaves), iter(right), begin + len(leaves)
+    need(end <= size and (begin < end or size == 0), "no such run")
+    def subtree(low, high):
+        if high <= begin or low >= end or high - low == 1:
+            found = next(before if high <= begin else after if low >= end else inside, None)
+            need(found, "too few hashes")
+            return found
+        middle = low + half(high - low)
+        return sha256(b"\1", subtree(low, middle), subtree(middle, high))
+    root = subtree(0, size) if size else sha256()
+    need(next(before, None) is None and next(after, None) is None, "too many hashes")
+    return root
+
+def inclusion_root(leaf, index, size, path):
+    need(index < size and bool(path) == (size > 1), "a path that does not fit its place")
+    if size == 1:
+        return leaf
+    if index < half(size):
+        return sha256(b"\1", inclusion_root(leaf, index, half(size), path[:-1]), path[-1])
+    return sha256(b"\1", path[-1], inclusion_root(leaf, index - half(size), size - half(size), path[:-1]))
+
+# Keys and signed notes (trust.md, checkpoint.md)
+
+def openssl(files, command):
+    """Runs it in a folder that holds the files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            pathlib.Path(folder, name).write_bytes(data)
+        return subprocess.run(["openssl"] + command.split(), cwd=folder, capture_output=True)
+
+def unbase64(text):
+    data = base64.b64decode(text, validate=True)
+    need(base64.b64encode(data).decode() == text, "malformed base64")
+    return data
+
+def read_key(text):
+    """Name, key hash and public key."""
+    need(matching(r"vaultmesh/[0-9a-f]{64}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")(text), "malformed key")
+    name, key_hash, key = text.split("+", 2)
+    key = unbase64(key)
+    fits = key[0] == 1 and sha256(name.encode(), b"\n", key)[:4].hex() == key_hash
+    need(fits and not small_order(key[1:]), "malformed key")
+    return name, bytes.fromhex(key_hash), key[1:]
+
+def small_order(point):
+    """The strict rules allow no such point; openssl does."""
+    prime, eighth = 2 ** 255 - 19, 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
+    return int.from_bytes(point, "little") % 2 ** 255 % prime in (0, 1, prime - 1, eighth, prime - eighth)
+
+def check_signature(key, signature, text):
+    files = {"key": bytes.fromhex("302a300506032b6570032100") + key, "signature": signature, "text": text.encode()}
+    said = openssl(files, "pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile signature")
+    if b"Verified Successfully" not in said.stdout and b"Verification Failure" not in said.stdout:
+        raise Open("evidence-unreadable", "openssl checks no Ed25519: %s" % said.stderr[:200])
+    need(said.returncode == 0 and not small_order(signature[:32]), "a signature that does not hold")
+
+def read_note(note, key, most=100):
+    """The lines of a note's text, once the key's signature holds."""
+    text, gap, lines = note.rpartition("\n\n")
+    need(len(note.encode()) <= 65536 and gap and lines.endswith("\n") and lines.count("\n") <= most, "malformed note")
+    lines = lines[:-1].split("\n")
+    need(all(map(matching(r"— [^\s+]+ [A-Za-z0-9+/=]{8,}"), lines)), "malformed signature line")
+    signatures = [(line.split(" ")[1], unbase64(line.split(" ")[2])) for line in lines]
+    own = [signature[4:] for name, signature in signatures if (name, signature[:4]) == key[:2]]
+    need(own, "no signature of the key")
+    for signature in own:
+        check_signature(key[2], signature, text + "\n")
+    return text.split("\n")
+
+def read_checkpoint(note, key):
+    """Size and root."""
+    lines = read_note(note, key)
+    need(len(lines) == 3 and lines[0] == key[0] and matching("0|[1-9][0-9]{0,19}")(lines[1]), "malformed checkpoint")
+    size, root = int(lines[1]), unbase64(lines[2])
+    need(len(root) == 32 and (size or root == sha256()), "malformed root")
+    return size, root
+
+# Rows, selections and cards (row-leaf.md, selection.md, index.md)
+
+class Row:
+    def __init__(self, data, place=2 ** 64 - 1):
+        value = read_json(data, 33619968, "format row schema:count table:text", "vm-row-v0")
+        self.leaf, self.place, self.table, self.columns = sha256(b"\0", data), place, value["table"], value["row"]
+        if value["schema"] not in MIGRATIONS:
+            raise Open("format-unknown", "schema %d" % value["schema"])
+        need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
+        shape(self.columns, COMMON + COLUMNS[self.table])
+
+    def locate(self, line, size, root):
+        proof = read_json(line, 8192, "index:count path")
+        found = inclusion_root(self.leaf, proof["index"], size, read_hashes(proof["path"]))
+        need(found == root, "a path to another root")
+        self.place = proof["index"]
+
+    def card(self):
+        numbers = struct.pack(">BQ", KINDS.index(self.table) + 1, micros(self.columns["ts"]) + 2 ** 63)
+        ids = bytes.fromhex(self.columns["id"] + self.columns["trace_id"])
+        return numbers + ids + struct.pack(">Q", self.place) + self.leaf
+
+    def leaves(self, order, asked):
+        """What an index holds of the row in the tree of that order, and in the intervals that are asked for."""
+        names = [name for name in (TERMS[self.table], "corrects_id") if self.columns[name] is not None]
+        terms = [term(name, self.columns[name]) for name in names] if order == "term" else [b""]
+        return [first + self.card() for first in terms if within(asked, key_of(order, first + self.card()))]
+
+def term(column, value):
+    return sha256(("vm-term-v0\n%s\n%s" % (column, value)).encode())
+
+def key_of(order, leaf):
+    return int.from_bytes({"time": leaf[:25], "trace": leaf[25:49], "term": leaf[:32] + leaf[73:81]}[order], "big")
+
+def within(asked, key):
+    at = bisect.bisect_left(asked, (key + 1,))
+    return at > 0 and key < asked[at - 1][1]
+
+def read_query(query):
+    """The order of a question, and its intervals of keys as numbers, from the first up to and without the second."""
+    if isinstance(query, dict) and "term" in query:
+        asked = shape(shape(query, "term")["term"], "column:text value:text")
+        need(asked["column"] in [*TERMS.values(), "corrects_id"], "unknown column")
+        number = int.from_bytes(term(**asked), "big")
+        return "term", [(number << 64, number + 1 << 64)]
+    selection = shape(shape(query, "selection")["selection"], "kinds scope since:time? trace_ids:list until:time?")
+    kinds, traces, since, until = (selection[name] for name in ("kinds", "trace_ids", "since", "until"))
+    need(kinds and kinds == [kind for kind in KINDS if kind in kinds], "malformed kinds")
+    if selection["scope"] == "trace_set":
+        need(0 < len(traces) <= 10000 and all(map(TYPES["uuid"], traces)), "malformed traces")
+        need(traces == sorted(set(traces)) and since is until is None, "malformed set of traces")
+        numbers = [int(trace.replace("-", ""), 16) for trace in traces]
+        return "trace", [(number << 64, number + 1 << 64) for number in numbers]
+    need(selection["scope"] == "time_window" and not traces, "malformed scope")
+    first, last = micros(since) + 2 ** 63 if since else 0, micros(until) + 2 ** 63 if until else 2 ** 64
+    need(first < last, "malformed window")
+    tables = [KINDS.index(kind) + 1 << 64 for kind in kinds]
+    return "time", [(table + first << 128, table + last << 128) for table in tables]
+
+# Completeness proofs (completeness.md, index.md)
+
+def read_tail(tail, size, root):
+    """The rows from the index on, and the index's runs."""
+    texts = shape(tail, "left rows:list")["rows"]
+    need(0 < len(texts) <= min(1024, size) and all(map(TYPES["text"], texts)), "malformed tail")
+    place = size - len(texts)
+    rows = [Row(text.encode(), place + number) for number, text in enumerate(texts)]
+    found = range_root(place, size, [row.leaf for row in rows], read_hashes(tail["left"]))
+    need(found == root, "a tail of another log")
+    need(rows[0].table == "proof_artifacts" and rows[0].columns["kind"] == "vm-index", "no index at the tail's head")
+    meta = (rows[0].columns["meta_json"] or "").encode()
+    index, end = read_json(meta, 65536, "format runs:list size:count", "vm-index-v0"), 0
+    for run in index["runs"]:
+        shape(shape(run, "from:count term time:hash to:count trace:hash")["term"], "root:hash size:count")
+        need(run["from"] == end < run["to"], "a run that does not follow")
+        end = run["to"]
+    need(0 < len(index["runs"]) <= 64 and index["size"] == end == place, "an index of another size than its place")
+    return rows, index["runs"]
+
+def check_range(part, order, run, low, high, matches):
+    """That these matches stand in a run's tree side by side, between neighbours beyond the interval."""
+    begin, end = part["begin"], part["begin"] + part["count"]
+    size = run["term"]["size"] if order == "term" else run["to"] - run["from"]
+    need(len(matches) == part["count"], "%d matches where there are %d" % (len(matches), part["count"]))
+    need((part["before"] is None, part["after"] is None) == (begin == 0, end == size), "a neighbour left out")
+    before, after = ([bytes.fromhex(part[name])] if part[name] else [] for name in ("before", "after"))
+    keys = [key_of(order, leaf) for leaf in before + matches + after]
+    need(all(one < other for one, other in zip(keys, keys[1:])), "keys that do not rise")
+    need(not before or keys[0] < low, "a match left out before the others")
+    need(not after or keys[-1] >= high, "a match left out after the others")
+    leaves = [sha256(b"\0", leaf) for leaf in before + matches + after]
+    found = range_root(begin - len(before), size, leaves, read_hashes(part["left"]), read_hashes(part["right"]))
+    need(found.hex() == (run["term"]["root"] if order == "term" else run[order]), "a range of another tree")
+
+def completeness(data, key, rows=None):
+    """Checkpoint and query, and the cards of all rows that match; rows are those at hand."""
+    proof = read_json(data, 2**24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
+    order, asked = read_query(proof["query"])
+    tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
+    if proof["entries"] is None and rows is None:
+        raise Open("evidence-unreadable", "neither entries nor rows")
+    leaf_type = "leaf113" if order == "term" else "leaf81"
+    need(all(map(TYPES[leaf_type], proof["entries"] or [])), "malformed entries")
+    given = proof["entries"] and [bytes.fromhex(text) for text in proof["entries"]]
+    own = [leaf for row in rows for leaf in row.leaves(order, asked)] if given is None else given
+    own = sorted((key_of(order, leaf), leaf) for leaf in own)
+    need(len(proof["ranges"]) == len(runs) * len(asked), "another number of ranges")
+    found = []
+    for part, (run, (low, high)) in zip(proof["ranges"], itertools.product(runs, asked)):
+        shape(part, "after:%s? before:%s? begin:count count:count left right" % (leaf_type, leaf_type))
+        inside = own[bisect.bisect_left(own, (low,)):bisect.bisect_left(own, (high,))]
+        matches = [leaf for _, leaf in inside if run["from"] <= int.from_bytes(leaf[-40:-32], "big") < run["to"]]
+        check_range(part, order, run, low, high, matches)
+        found += matches
+    need(given is None or found == given, "entries that match nothing, or are out of order")
+    found += [leaf for row in tail for leaf in row.leaves(order, asked)]
+    return (proof["checkpoint"], proof["query"]), [leaf[-81:] for leaf in found]
+
+# Seals (seal-bundle.md) and their anchors (anchor-rfc3161.md)
+
+def read_seal(data):
+    seal = read_json(data, 1048576, SEAL, "vm-ouroboros-seal-v0")
+    read_query({"selection": seal["selection"]})
+    shape(seal["bounds"], "max_ts:time? min_ts:time?")
+    shape(seal["digest"], "algorithm:=sha256 hex:hash")
+    roots = shape(seal["inputs"], "receipt_roots:list sqlite_db_path:text?")["receipt_roots"]
+    engines = [shape(scroll, "engine:text root:hash size:count")["engine"] for scroll in seal["scrolls"]]
+    need(engines == sorted(set(engines)) and len(engines) <= 1024 and len(roots) <= 16, "malformed scrolls")
+    return seal
+
+def check_statement(seal, signer):
+    digested = {name: seal[name] for name in ("bounds", "leaves", "scrolls", "selection", "set_root")}
+    digest = sha256(written({**digested, "format": "vm-seal-digest-v0"}).encode()).hex()
+    need(digest == seal["digest"]["hex"], "digest " + digest)
+    rest = sha256(written({name: seal[name] for name in seal if name != "statement"}).encode()).hex()
+    text = ["vm-seal-statement-v0", signer[0], seal["seal_id"], rest]
+    need(read_note(seal["statement"], signer, 1) == text, "a statement over another bundle")
+
+def check_set(seal, cards):
+    cards = sorted(cards, key=lambda card: card[:1] + card[9:25])
+    need(len(cards) == seal["leaves"], "%d rows" % len(cards))
+    times = [int.from_bytes(card[1:9], "big") - 2 ** 63 for card in cards]
+    bounds = [time and micros(time) for time in (seal["bounds"]["min_ts"], seal["bounds"]["max_ts"])]
+    need(bounds == [min(times, default=None), max(times, default=None)], "other bounds")
+    need(range_root(0, len(cards), [card[49:] for card in cards]).hex() == seal["set_root"], "another set_root")
+
+def check_completeness(data, seal, signer, rows):
+    question, cards = completeness(data, signer, rows)
+    need(question == (seal["checkpoint"], {"selection": seal["selection"]}), "a proof of another question")
+    cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
+    need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
+    check_set(seal, cards)
+
+def check_anchor(token, seal, roots):
+    if token[1:2] == b"\x80":
+        raise Open("format-unknown", "a token in BER")
+    begin = 2 + token[1] % 128 if token[1] > 127 else 2
+    need(token[0] == 0x30 and begin + int.from_bytes(token[2:begin], "big") == len(token) <= 262144, "no token")
+    files = {"token": token, "seal": seal, "roots": roots or b""}
+    # By whatever certificate the token holds; whether that one is trusted comes last.
+    said = openssl(files, "cms -verify -noverify -binary -inform DER -in token")
+    if re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr):
+        raise Open("evidence-unreadable", said.stderr[-300:])
+    need(said.returncode == 0, "a signature that does not hold")
+    imprints = (hashlib.new(name, seal).digest() for name in ("sha256", "sha384", "sha512"))
+    need(any(imprint in said.stdout for imprint in imprints), "the imprint of another file")
+    # The path is judged at genTime.
+    at = calendar.timegm(time.strptime(re.search(rb"\x18.(\d{14})", said.stdout)[1].decode(), "%Y%m%d%H%M%S"))
+    need(at < time.time() + 300, "a time to come")
+    said = roots and openssl(files, "ts -verify -data seal -in token -token_in -CAfile roots -attime %d" % at)
+    if not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr):
+        raise Open("no-trust-root", "no path to a root that --ca names")
+    need(said.returncode == 0, said.stderr[-300:])
+    return True
+
+# Exports (export.md)
+
+def read_zip(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [entry.filename for entry in archive.infolist()]
+        need(len(set(names)) == len(names) <= 1000000, "a name that stands twice")
+        is_path = matching(r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+        need(all(map(is_path, names)), "a name that is no path")
+        need(all(entry.compress_type == 0 for entry in archive.infolist()), "a compressed entry")
+        return {name: archive.read(name) for name in names}
+
+def packed(entries):
+    """The one archive that holds these entries."""
+    files, directory = bytearray(), bytearray()
+    for name in [name for name in FIRST if name in entries] + sorted(entries.keys() - {*FIRST, *LAST}) + LAST:
+        data, extra = entries[name], name.encode() + struct.pack("<HHQQ", 1, 16, *[len(entries[name])] * 2)
+        common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
+        directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
+        files += b"PK\3\4" + common + extra + data
+    end = struct.pack("<IHHIIH", 0, len(entries), len(entries), len(directory), len(files), 0)
+    return files + directory + b"PK\5\6" + end
+
+def read_rows(entries, seal, signer, head, report):
+    """The rows that the seal selects."""
+    (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
+    lines, proofs = (entries[name].split(b"\n") for name in ("rows.jsonl", "proofs.jsonl"))
+    need(lines.pop() == proofs.pop() == b"", "a line that is cut")
+    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs))
+    for number, line in enumerate(lines):
+        subject = "row %d of rows.jsonl" % number
+        row = report.attempt("row-altered", subject, Row, line)
+        if row is None:
+            continue
+        if head and number < len(proofs):
+            report.attempt("root-mismatch", subject, row.locate, proofs[number], *head)
+        report.expect(row.columns["id"] not in seen, "row-inserted", subject, "exported twice")
+        seen.add(row.columns["id"])
+        selected = row.table in seal["selection"]["kinds"] and row.leaves(order, asked)
+        report.expect(selected, "row-altered", subject, "outside the selection")
+        rows += [row] if selected else []
+        if row.place == 0:
+            named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
+            report.expect(named == signer[0], "genesis-invalid", subject, "the genesis of another ledger")
+            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis of another key")
+    report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
+    return rows
+
+def check_export(data, key, roots, report):
+    entries = read_zip(data)
+    sums = "".join("%s  %s\n" % (sha256(entries[name]).hex(), name) for name in sorted(entries) if name != "SHA256SUMS")
+    if entries["SHA256SUMS"] != sums.encode():
+        return report.find("artifact-altered", "SHA256SUMS", "other files than were packed")
+    words = "format key:text ledger:hash scope:=seal seal_id:uuid size:count"
+    manifest = read_json(entries["manifest.json"], 8192, words, "vm-export-v0")
+    need(packed(entries) == data, "bytes that belong to no entry")
+    path, proof = ("seals/%s%s.json" % (manifest["seal_id"], end) for end in ("", ".complete"))
+    seal = read_seal(entries[path])
+    signer, blind = read_key(seal["signer"]), not entries.keys() & {"rows.jsonl", "proofs.jsonl"}
+    need((seal["seal_id"], seal["signer"], signer[0]) ==
+         (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
+    report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
+    report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
+    schema = seal["schema_version"], seal["schema_last_migration"]
+    report.expect(schema in MIGRATIONS.items(), "format-unknown", path, "schema %d, %s" % schema)
+    report.attempt("seal-altered", path, check_statement, seal, signer)
+    head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
+    report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
+    for scroll in seal["scrolls"]:
+        report.find("evidence-unreadable", "scroll " + scroll["engine"], "no export of a seal holds scrolls")
+    rows = None if blind else read_rows(entries, seal, signer, head, report)
+    report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
+    report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
+    if proof in entries:
+        report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
+    anchors = [name for name in sorted(entries) if name.startswith("anchors/")]
+    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots)
+            for name in anchors]
+    report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
+    for name in sorted(entries.keys() - {*FIRST, *LAST, path, proof, *anchors}):
+        report.find("format-unknown", name, "no entry of a seal's export")
+
+def check_proof(data, key, roots, report):
+    if key is None:
+        return report.find("no-trust-key", "proof", "a proof holds no key: give --key")
+    report.attempt("incomplete", "proof", completeness, data, key)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", help="export of one seal, or completeness proof with its entries")
+    parser.add_argument("--key", type=read_key, help="the ledger's key, as it was handed over by another road")
+    parser.add_argument("--ca", help="file of root certificates (PEM) whose anchors count")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    options, report = parser.parse_args(), Report()
+    try:
+        data, roots = (name and pathlib.Path(name).read_bytes() for name in (options.bundle, options.ca))
+        check = check_proof if data.startswith(b"{") else check_export
+        check(data, options.key, roots, report)
+    except Open as gap:
+        report.find(gap.args[0], options.bundle, gap.args[1])
+    except Exception as fault:  # or Python would exit with 1, which says contradicted
+        print("verify.py: malformed: %r" % fault, file=sys.stderr)
+        return 2
+    severities = {finding["severity"] for finding in report}
+    verdict = "contradicted" if "contradicted" in severities else "undecided" if severities else "verified"
+    lines = [verdict] + ["  %(code)s: %(subject)s: %(found)s" % finding for finding in report]
+    print(json.dumps({"verdict": verdict, "findings": report}, indent=2) if options.json else "\n".join(lines))
+    return {"verified": 0, "contradicted": 1, "undecided": 3}[verdict]
+
+if __name__ == "__main__":
+    sys.exit(main())
