@@ -13,6 +13,7 @@ use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, 
 use crate::bundle::SealBundle;
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::complete::CompletenessProof;
+use crate::error::CompletenessError;
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
 use crate::index::Card;
 use crate::merkle::{Frontier, TreeSize};
@@ -102,19 +103,29 @@ pub fn verify_exported<L: AsRef<[u8]>>(
             cards.iter().for_each(|card| set.add(card.leaf, card.ts));
             compare_set(bundle, &set, &mut report);
             report.checked(format!("{subject}: {} exported rows", cards.len()));
-            (cards, proof)
+            (Some(cards), proof)
         }
-        Exported::Blind(proof) => (Vec::new(), Some(proof)),
+        Exported::Blind(proof) => (None, Some(proof)),
     };
-    // The bundle's own key: whether it is the right one was found above.
-    let complete = proof.map(|proof| proof.verify(bundle.signer(), cards).and_then(|found| found.check_seal(bundle)));
-    match complete {
+    match proof.map(|proof| check_complete(bundle, proof, cards)) {
         None => report.find(Finding::new(Code::CompletenessUnproven, &subject)),
         Some(Ok(())) => report.checked(format!("{subject}: complete at {}", bundle.as_of())),
         Some(Err(error)) => report.find(error.finding(&subject)),
     }
     check_scrolls(bundle, None, &mut report);
     report
+}
+
+/// The bundle against its completeness proof, and the rows where there are some. Under the bundle's own key: whether that is the
+/// right one is found with the bundle.
+fn check_complete(
+    bundle: &SealBundle,
+    proof: &CompletenessProof,
+    cards: Option<Vec<Card>>,
+) -> Result<(), CompletenessError> {
+    let complete = proof.verify(bundle.signer(), cards.clone().unwrap_or_default())?;
+    cards.map_or(Ok(()), |cards| complete.check_rows(&cards))?;
+    complete.check_seal(bundle)
 }
 
 /// Cards of exported rows, ordered by table and id.

@@ -12,10 +12,11 @@ use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{NoteKey, SigningIdentity};
 use vm_core::record::{RowHeader, Table};
+use vm_core::verdict::Code;
 use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 use vm_seal::complete::{Complete, CompletenessProof, Indexed, prove_complete};
 use vm_seal::error::CompletenessError;
-use vm_seal::index::{Card, Query, TermColumn};
+use vm_seal::index::{Card, Query, Statement, TermColumn};
 use vm_seal::selection::Selection;
 
 /// All cards of a ledger, by place.
@@ -39,9 +40,16 @@ fn index(world: &mut World) {
     world.ledger.record_index(&permit, trace, &world.clock, &mut world.entropy).unwrap();
 }
 
+fn indexed(world: &World) -> Indexed {
+    Indexed::read(&world.ledger, world.ledger.tree_size()).unwrap().unwrap()
+}
+
 fn prove(world: &World, query: &Query, with_entries: bool) -> CompletenessProof {
-    let indexed = Indexed::read(&world.ledger, world.ledger.tree_size()).unwrap().unwrap();
-    prove_complete(&indexed, query.clone(), &world.head(), world.ledger.tree(), with_entries).unwrap()
+    prove_by(&indexed(world), world, query, with_entries)
+}
+
+fn prove_by(indexed: &Indexed, world: &World, query: &Query, with_entries: bool) -> CompletenessProof {
+    prove_complete(indexed, query.clone(), &world.head(), world.ledger.tree(), with_entries).unwrap()
 }
 
 fn verify(world: &World, proof: &CompletenessProof, rows: Vec<Card>) -> Result<Complete, CompletenessError> {
@@ -108,19 +116,21 @@ fn questions(times: &[i64]) -> Vec<Query> {
 
 /// Every question to a ledger: the answer is right, and no row can be left out, put in or moved.
 fn check_all(world: &World, times: &[i64], is_spoilt: bool, tally: &mut Tally) {
+    let indexed = indexed(world);
     for query in questions(times) {
-        let proof = prove(world, &query, true);
+        let (proof, rows) = (prove_by(&indexed, world, &query, true), matching(world, &query));
         let complete = verify(world, &proof, Vec::new()).unwrap();
-        assert_eq!(complete.cards(), matching(world, &query), "{:?}", query.to_value());
-        assert_eq!(CompletenessProof::parse(&proof.to_bytes().unwrap()), Ok(proof.clone()));
-        let bare = prove(world, &query, false);
-        if !matches!(&query, Query::Selection(selection) if selection.kinds().len() < 4) {
-            assert_eq!(verify(world, &bare, matching(world, &query)), Ok(complete.clone()));
-        }
+        assert_eq!(complete.cards(), rows, "{:?}", query.to_value());
         tally.answers += 1;
-        if is_spoilt {
-            spoil(world, &proof, &bare, &matching(world, &query), tally);
+        if !is_spoilt {
+            continue;
         }
+        assert_eq!(CompletenessProof::parse(&proof.to_bytes().unwrap()), Ok(proof.clone()));
+        let bare = prove_by(&indexed, world, &query, false);
+        if !matches!(&query, Query::Selection(selection) if selection.kinds().len() < 4) {
+            assert_eq!(verify(world, &bare, rows.clone()), Ok(complete));
+        }
+        spoil(world, &proof, &bare, &rows, tally);
     }
 }
 
@@ -134,9 +144,12 @@ struct Tally {
 fn spoil(world: &World, proof: &CompletenessProof, bare: &CompletenessProof, rows: &[Card], tally: &mut Tally) {
     let mut contradicted = |spoilt: Result<Complete, CompletenessError>, what: &str| {
         let error = spoilt.expect_err(what);
-        assert!(error.is_contradiction() || matches!(error, CompletenessError::NoEntries), "{what}: {error:?}");
+        let code = error.finding("answer").code();
+        let unread = code == Code::EvidenceUnreadable && matches!(error, CompletenessError::NoEntries);
+        assert!(code == Code::Incomplete || unread, "{what}: {error:?}");
         tally.refused += 1;
     };
+    let all = cards(world);
     // Rows given from outside: one less, one more.
     for at in 0..rows.len() {
         let mut fewer = rows.to_vec();
@@ -146,7 +159,7 @@ fn spoil(world: &World, proof: &CompletenessProof, bare: &CompletenessProof, row
             contradicted(verify(world, bare, fewer), "a row less");
         }
     }
-    for foreign in cards(world).into_iter().filter(|card| !rows.contains(card) && card.seq < world.ledger.size().unwrap() - 1).take(3) {
+    for foreign in all.iter().copied().filter(|card| !rows.contains(card) && card.seq < world.ledger.size().unwrap() - 1).take(3) {
         let more = rows.iter().copied().chain([foreign]).collect();
         contradicted(verify(world, bare, more), "a row more");
     }
@@ -159,7 +172,7 @@ fn spoil(world: &World, proof: &CompletenessProof, bare: &CompletenessProof, row
     };
     let entries = value["entries"].as_array().unwrap().len();
     let ranges = value["ranges"].as_array().unwrap().clone();
-    let foreign = to_hex(&cards(world)[0].to_bytes());
+    let foreign = to_hex(&all[0].to_bytes());
     for at in 0..entries {
         contradicted(edited(&|value| drop(value["entries"].as_array_mut().unwrap().remove(at))), "an entry less");
         contradicted(
@@ -219,12 +232,12 @@ fn every_question_to_every_small_ledger() {
             for traces in patterns {
                 let mut world = ledger(&times, traces);
                 index(&mut world);
-                check_all(&world, &times, size <= 5 || (size == 12 && traces > 1 << 11), &mut tally);
+                check_all(&world, &times, size <= 4 || (size == 12 && traces == (1 << size) - 1), &mut tally);
             }
         }
     }
     println!("{tally:?}");
-    assert!(tally.answers > 3_000 && tally.refused > 30_000, "{tally:?}");
+    assert!(tally.answers > 3_000 && tally.refused > 20_000, "{tally:?}");
 }
 
 #[test]
@@ -316,5 +329,48 @@ fn a_proof_needs_the_right_key_and_an_index() {
         let result = CompletenessProof::parse(text.as_bytes()).and_then(|proof| proof.verify(&world.key(), Vec::new()));
         let found = result.unwrap_err().code();
         assert_eq!(found, code, "{from}");
+    }
+}
+
+/// Proofs that another program made, from the pages of the formats alone (vaultmesh/tests/python/maker.py).
+#[test]
+fn proofs_of_another_maker_hold() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/completeness.json")).unwrap();
+    let key: NoteKey = vectors["key"].as_str().unwrap().parse().unwrap();
+    let proofs = vectors["proofs"].as_array().unwrap();
+    assert!(proofs.len() > 10);
+    for vector in proofs {
+        let bytes = canonical::to_bytes(&vector["proof"]).unwrap();
+        let proof = CompletenessProof::parse(&bytes).unwrap();
+        assert_eq!(proof.to_bytes().unwrap(), bytes);
+        let complete = proof.verify(&key, Vec::new()).unwrap();
+        let mut cards: Vec<Card> = complete.cards().to_vec();
+        cards.sort_unstable_by_key(|card| card.seq);
+        let found: Vec<String> = cards.iter().map(|card| to_hex(&card.to_bytes())).collect();
+        let selected = |hex: &&Value| {
+            let bytes = vm_core::digest::from_hex(hex.as_str().unwrap()).unwrap();
+            proof.query().selects(&Card::from_bytes(&bytes.try_into().unwrap()).unwrap())
+        };
+        let wanted: Vec<&Value> = vector["cards"].as_array().unwrap().iter().filter(selected).collect();
+        assert_eq!(json!(found), json!(wanted), "{}", vector["proof"]["query"]);
+    }
+}
+
+#[test]
+fn the_pages_show_what_holds() {
+    let page = include_str!("../../docs/spec/completeness.md");
+    let block = |page: &str, fence: &str| {
+        let (_, rest) = page.split_once(fence).unwrap();
+        rest.split_once("\n```").unwrap().0.to_owned()
+    };
+    let proof = CompletenessProof::parse(block(page, "```json\n").as_bytes()).unwrap();
+    let key: NoteKey = block(page, "```text\n").parse().unwrap();
+    assert_eq!(proof.verify(&key, Vec::new()).unwrap().cards().len(), 1);
+    let page = include_str!("../../docs/spec/index.md");
+    let statement: Value = serde_json::from_str(&block(page, "```json\n")).unwrap();
+    let statement = Statement::from_value(&statement).unwrap();
+    assert_eq!((statement.size().as_u64(), statement.runs().len()), (4, 2));
+    for column in TermColumn::ALL {
+        assert!(page.contains(&format!("`{}`", column.as_str())));
     }
 }

@@ -1,13 +1,13 @@
 """The samples of docs/spec/index.md and completeness.md, and vectors for whoever writes the same formats elsewhere.
 
-`python3 vectors.py` writes vectors.json anew: a log of rows, its key, and proofs with the cards they show.
+`python3 vectors.py` writes vm-seal/tests/vectors/completeness.json anew: a log of rows, its key, and proofs with the cards they show.
 """
 import json
 import pathlib
 
 import maker
 
-FILE = pathlib.Path(__file__).resolve().parent / "vectors.json"
+FILE = pathlib.Path(__file__).resolve().parents[3] / "vm-seal/tests/vectors/completeness.json"
 
 
 def sample_log():

@@ -1,6 +1,7 @@
 //! Verification of completeness proofs, offline, from the ledger's key alone.
 
 use vm_core::digest::LeafHash;
+use vm_core::error::RecordError;
 use vm_core::key::NoteKey;
 use vm_core::record::{LogEntry, StoredRow};
 use vm_core::verdict::{Code, Finding};
@@ -40,6 +41,22 @@ impl Complete {
         &self.cards
     }
 
+    /// Checks that `cards`, by table and id, are those of the rows that match.
+    ///
+    /// # Errors
+    /// [`CompletenessError::Differs`] names the first row that the one side has and the other has not.
+    pub fn check_rows(&self, cards: &[Card]) -> Result<(), CompletenessError> {
+        let shown = |card: Option<&Card>| card.map_or_else(|| "no row".to_owned(), |card| format!("{}/{}", card.table, card.id));
+        let differ = (0..self.cards.len().max(cards.len())).find(|at| self.cards.get(*at) != cards.get(*at));
+        match differ {
+            None => Ok(()),
+            Some(at) => {
+                let (expected, found) = (shown(self.cards.get(at)), shown(cards.get(at)));
+                Err(CompletenessError::Differs { what: "rows", expected, found })
+            }
+        }
+    }
+
     /// Checks that a seal is over these rows, all of them and no other.
     ///
     /// # Errors
@@ -68,7 +85,7 @@ impl CompletenessProof {
     /// has no entries of its own. Cost: one leaf hash and one node a match, a few for each range. Memory: 160 bytes a match.
     ///
     /// # Errors
-    /// [`CompletenessError`]; where [`CompletenessError::is_contradiction`] says so, a match was left out or put in.
+    /// [`CompletenessError`]; [`CompletenessError::finding`] says what each of them means.
     pub fn verify(&self, key: &NoteKey, rows: Vec<Card>) -> Result<Complete, CompletenessError> {
         let checkpoint = Checkpoint::verify(&self.checkpoint, key).map_err(CompletenessError::Checkpoint)?;
         let (statement, mut cards) = self.check_tail(&checkpoint)?;
@@ -214,34 +231,15 @@ impl ProvenRange {
 }
 
 impl CompletenessError {
-    /// Whether it proves that a match was left out, or one put in that the index does not hold. All others say that the proof
-    /// is none, which leaves the question open.
-    #[must_use]
-    pub const fn is_contradiction(&self) -> bool {
-        matches!(
-            self,
-            Self::Card { .. }
-                | Self::OutOfPlace { .. }
-                | Self::Range { .. }
-                | Self::Entries { .. }
-                | Self::Ranges { .. }
-                | Self::Differs { .. }
-        )
-    }
-}
-
-impl CompletenessError {
-    /// The finding that this is.
+    /// The finding that this is. What was given for a proof and is none contradicts like one that leaves a row out.
     #[must_use]
     pub fn finding(&self, subject: impl Into<String>) -> Finding {
         let code = match self {
-            _ if self.is_contradiction() => Code::Incomplete,
-            Self::FormatUnknown { .. } | Self::Index(IndexError::FormatUnknown { .. }) => Code::FormatUnknown,
-            Self::Checkpoint(_) => Code::CheckpointInvalid,
-            Self::TailRoot(_) => Code::RootMismatch,
-            Self::Index(IndexError::Lagging { .. }) => Code::IndexLagging,
-            Self::Index(_) => Code::IndexAltered,
-            _ => Code::CompletenessUnproven,
+            Self::FormatUnknown { .. }
+            | Self::Index(IndexError::FormatUnknown { .. })
+            | Self::TailRow { source: RecordError::UnknownFormat { .. }, .. } => Code::FormatUnknown,
+            Self::NoEntries => Code::EvidenceUnreadable,
+            _ => Code::Incomplete,
         };
         let found = match self {
             Self::Differs { what, expected, found } => {

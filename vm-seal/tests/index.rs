@@ -1,0 +1,106 @@
+//! Indexes that state something else than the rows before them come to.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+mod fixture;
+
+use fixture::World;
+use serde_json::{Value, json};
+use vm_core::capability::act;
+use vm_core::id::TraceId;
+use vm_core::record::{ArtifactKind, ProofArtifact, SystemKind};
+use vm_core::redact::Redacted;
+use vm_core::verdict::{Code, Report, Verdict};
+use vm_seal::audit::{Trust, audit};
+use vm_seal::complete::state_index;
+use vm_seal::memory::hazmat;
+
+/// A ledger of some rows and three indexes, so that the last one has several runs.
+fn indexed() -> World {
+    let mut world = World::full();
+    for rows in [4, 2, 1] {
+        state(&mut world, None);
+        for _ in 0..rows {
+            let trace = world.trace();
+            world.event(trace, None);
+        }
+    }
+    world
+}
+
+/// Records an index as it is, or as `edit` makes it.
+fn state(world: &mut World, edit: Option<&dyn Fn(&mut Value)>) {
+    let size = world.size();
+    let mut value = state_index(&world.ledger, None, size).unwrap().to_value();
+    if let Some(edit) = edit {
+        edit(&mut value);
+    }
+    let header = world.header(TraceId::from_bytes([0xee; 16]));
+    let meta = Some(Redacted::system(&value).unwrap());
+    let kind = ArtifactKind::system(SystemKind::Index);
+    let draft = ProofArtifact { header, kind, file: None, subject: None, meta }.into_draft(None).unwrap();
+    let permit = world.ledger.permit::<act::Seal>(&world.holder, &world.clock).unwrap();
+    world.ledger.record_sealed(&permit, draft).unwrap();
+}
+
+fn verify(world: &World) -> Report {
+    let (key, head) = (world.key(), world.head());
+    audit(&world.ledger, Some(&world.files), &Trust { key: Some(&key), head: Some(&head) }).report
+}
+
+fn codes(report: &Report) -> Vec<Code> {
+    report.findings().iter().map(vm_core::verdict::Finding::code).collect()
+}
+
+#[test]
+fn true_indexes_verify_and_are_counted() {
+    let report = verify(&indexed());
+    assert_eq!(report.verdict(), Verdict::Verified, "{:?}", report.findings());
+    assert!(report.checks().iter().any(|check| check.starts_with("indexes: 3")), "{:?}", report.checks());
+}
+
+#[test]
+fn a_forged_index_is_contradicted_by_name() {
+    for (pointer, order) in [("/runs/0/time", "time"), ("/runs/0/trace", "trace"), ("/runs/0/term/root", "term")] {
+        let mut world = indexed();
+        state(&mut world, Some(&|value| *value.pointer_mut(pointer).unwrap() = json!("ab".repeat(32))));
+        let report = verify(&world);
+        assert_eq!(codes(&report), [Code::IndexAltered], "{pointer}");
+        assert!(report.findings()[0].subject().ends_with(order), "{:?}", report.findings());
+    }
+    let mut world = indexed();
+    state(&mut world, Some(&|value| value["runs"][0]["term"]["size"] = json!(0)));
+    assert_eq!(codes(&verify(&world)), [Code::IndexAltered]);
+}
+
+#[test]
+fn a_lagging_index_and_one_that_is_none_are_told_apart() {
+    let size = indexed().size().as_u64();
+    for (pointer, value, code) in [
+        ("", json!({}), Code::IndexAltered),
+        ("/format", json!("vm-index-v1"), Code::FormatUnknown),
+        ("/runs", json!([]), Code::IndexAltered),
+        ("/size", json!(size - 1), Code::IndexAltered),
+    ] {
+        let mut world = indexed();
+        state(&mut world, Some(&|stated| *stated.pointer_mut(pointer).unwrap() = value.clone()));
+        assert_eq!(codes(&verify(&world)), [code], "{pointer}");
+    }
+    let mut world = indexed();
+    state(
+        &mut world,
+        Some(&|value| {
+            value["size"] = json!(size - 1);
+            value["runs"][0]["to"] = json!(size - 1);
+        }),
+    );
+    assert_eq!(codes(&verify(&world)), [Code::IndexLagging]);
+}
+
+#[test]
+fn an_index_over_rows_that_are_gone_cannot_be_rebuilt() {
+    let mut world = indexed();
+    let victim = world.event(TraceId::from_bytes([5; 16]), None).row_id;
+    state(&mut world, None);
+    hazmat::remove_row(&mut world.ledger, victim);
+    assert_eq!(codes(&verify(&world)), [Code::RowMissing, Code::EvidenceUnreadable]);
+}
