@@ -11,46 +11,16 @@ use core::arch::x86_64::{
     _mm_shuffle_epi32,
 };
 
+use crate::cpu::{Hash, ShaNi};
 use crate::message::{Block, Message};
+use crate::rows;
 use crate::schedule::{LAST_BLOCK, ROUND, START};
 use crate::{HASH_LEN, Hash32, LEAF_PREFIX, NODE_PREFIX};
 
-type Hash = [u8; HASH_LEN];
-
-/// Most nodes hashed in one call, so that calls weigh little.
-const ROW: usize = 16;
-
-/// Shows that the processor has the extensions: [`ShaNi::detect`] alone makes one.
-#[derive(Clone, Copy)]
-pub(crate) struct ShaNi(());
-
-/// Lets the holder of a [`ShaNi`] call a function that is built for processors with the extensions. None of them is
-/// generic: what is generic is built with the crate that uses it, and in debug builds of that without optimisation.
-macro_rules! entry {
-    ($name:ident($argument:ident: $given:ty) -> $answer:ty = $function:expr) => {
-        #[expect(unsafe_code, reason = "calls a function built for processors with SHA extensions")]
-        fn $name(self, $argument: $given) -> $answer {
-            // SAFETY: the function is safe but for the features it is built with, and `self` exists only where
-            // `detect` found those.
-            unsafe { $function($argument) }
-        }
-    };
-}
-
 impl ShaNi {
-    /// Asks the processor; the standard library remembers its answer.
-    pub(crate) fn detect() -> Option<Self> {
-        let has_all = is_x86_feature_detected!("sha")
-            && is_x86_feature_detected!("sse2")
-            && is_x86_feature_detected!("ssse3")
-            && is_x86_feature_detected!("sse4.1");
-        has_all.then_some(Self(()))
-    }
-
-    entry!(row_of_nodes(row: (&[[&Hash; 2]], &mut [Hash])) -> () = hash_row);
+    entry!(pub(crate) row_of_nodes(row: (&[[&Hash; 2]], &mut [Hash])) -> () = hash_row_of_nodes);
+    entry!(pub(crate) row_of_leaves(row: (&[&Hash], &mut [Hash])) -> () = hash_row_of_leaves);
     entry!(one_node(pair: [[&Hash; 2]; 1]) -> [Hash; 1] = hash_nodes::<1>);
-    entry!(two_leaves(data: [&Hash; 2]) -> [Hash; 2] = hash_leaves_of_32::<2>);
-    entry!(one_leaf(data: [&Hash; 1]) -> [Hash; 1] = hash_leaves_of_32::<1>);
     entry!(two_steps(messages: [&mut Running<'_>; 2]) -> () = step::<2>);
     entry!(one_step(message: [&mut Running<'_>; 1]) -> () = step::<1>);
 
@@ -60,30 +30,11 @@ impl ShaNi {
     }
 
     pub(crate) fn nodes<C: Hash32, P: Hash32>(self, pairs: &[[C; 2]], parents: &mut [P]) {
-        let count = pairs.len().min(parents.len());
-        let mut hashes = [[0; HASH_LEN]; ROW];
-        for (pairs, parents) in pairs[..count].chunks(ROW).zip(parents[..count].chunks_mut(ROW)) {
-            let mut children = [[&[0; HASH_LEN]; 2]; ROW];
-            for (children, pair) in children.iter_mut().zip(pairs) {
-                *children = pair.each_ref().map(Hash32::hash_bytes);
-            }
-            self.row_of_nodes((&children[..pairs.len()], &mut hashes));
-            for (parent, hash) in parents.iter_mut().zip(hashes) {
-                *parent = P::from_hash(hash);
-            }
-        }
+        rows::nodes(pairs, parents, |row| self.row_of_nodes(row));
     }
 
     pub(crate) fn leaves_of_32<D: Hash32, H: Hash32>(self, data: &[D], hashes: &mut [H]) {
-        let count = data.len().min(hashes.len());
-        let (twos, one) = data[..count].as_chunks();
-        let (two_hashes, one_hash) = hashes[..count].as_chunks_mut();
-        for ([first, second], hashes) in twos.iter().zip(two_hashes) {
-            *hashes = self.two_leaves([first.hash_bytes(), second.hash_bytes()]).map(H::from_hash);
-        }
-        for (data, hash) in one.iter().zip(one_hash) {
-            [*hash] = self.one_leaf([data.hash_bytes()]).map(H::from_hash);
-        }
+        rows::leaves_of_32(data, hashes, |row| self.row_of_leaves(row));
     }
 
     pub(crate) fn leaves<D: AsRef<[u8]>, H: Hash32>(self, data: &[D], hashes: &mut [H]) {
@@ -142,7 +93,7 @@ impl<'a> Running<'a> {
 }
 
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn hash_row((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
+fn hash_row_of_nodes((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
     let (twos, one) = pairs.as_chunks();
     let (two_parents, one_parent) = parents.split_at_mut(2 * twos.len());
     for (pairs, parents) in twos.iter().zip(two_parents.as_chunks_mut().0) {
@@ -150,6 +101,18 @@ fn hash_row((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
     }
     for (pair, parent) in one.iter().zip(one_parent) {
         [*parent] = hash_nodes([*pair]);
+    }
+}
+
+#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+fn hash_row_of_leaves((data, hashes): (&[&Hash], &mut [Hash])) {
+    let (twos, one) = data.as_chunks();
+    let (two_hashes, one_hash) = hashes.split_at_mut(2 * twos.len());
+    for (data, hashes) in twos.iter().zip(two_hashes.as_chunks_mut().0) {
+        *hashes = hash_leaves_of_32::<2>(*data);
+    }
+    for (data, hash) in one.iter().zip(one_hash) {
+        [*hash] = hash_leaves_of_32([*data]);
     }
 }
 
@@ -169,6 +132,7 @@ fn hash_nodes<const N: usize>(pairs: [[&Hash; 2]; N]) -> [Hash; N] {
     digests(states)
 }
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn hash_leaves_of_32<const N: usize>(data: [&Hash; N]) -> [Hash; N] {
     let mut states = [start(); N];
