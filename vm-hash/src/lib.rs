@@ -49,7 +49,7 @@ impl Hash32 for [u8; HASH_LEN] {
     }
 }
 
-/// Whether this processor has the extensions that the fast side needs.
+/// Whether this processor has extensions that make any of this faster than the portable twin.
 #[must_use]
 pub fn is_accelerated() -> bool {
     Backend::each().count() > 1
