@@ -13,6 +13,7 @@ use core::arch::x86_64::{
 };
 
 use crate::cpu::{Avx512, Hash};
+use crate::message::{Message, Running, take_blocks};
 use crate::rows;
 use crate::schedule::{LAST_BLOCK, ROUND, START};
 use crate::{HASH_LEN, Hash32, LEAF_PREFIX, NODE_PREFIX};
@@ -31,6 +32,7 @@ type State = [Word; 8];
 
 impl Avx512 {
     entry!(sixteen_nodes(row: (&[[&Hash; 2]; LANES], &mut [Hash; LANES])) -> () = hash_nodes);
+    entry!(sixteen_steps(lanes: [&mut Running<'_>; LANES]) -> () = step);
     entry!(sixteen_leaves(row: (&[&Hash; LANES], &mut [Hash; LANES])) -> () = hash_leaves_of_32);
 
     pub(crate) fn node(self, left: &Hash, right: &Hash) -> Hash {
@@ -52,11 +54,34 @@ impl Avx512 {
     }
 
     pub(crate) fn leaves<D: AsRef<[u8]>, H: Hash32>(self, data: &[D], hashes: &mut [H]) {
-        self.sha_ni().leaves(data, hashes);
+        self.messages(Some(LEAF_PREFIX), data, hashes);
     }
 
     pub(crate) fn digests<D: AsRef<[u8]>, H: Hash32>(self, data: &[D], digests: &mut [H]) {
-        self.sha_ni().digests(data, digests);
+        self.messages(None, data, digests);
+    }
+
+    /// Where a message ends the next one takes its lane. When none is left, those still on their way go on two by two.
+    fn messages<D: AsRef<[u8]>, H: Hash32>(self, prefix: Option<u8>, data: &[D], hashes: &mut [H]) {
+        let waiting = data.iter().zip(hashes);
+        let mut waiting = waiting.map(|(data, hash)| (Running::new(Message::new(prefix, data.as_ref())), hash));
+        let (mut lanes, mut places): (Vec<_>, Vec<_>) = waiting.by_ref().take(LANES).unzip();
+        while let Some(full) = lanes.as_mut_slice().as_mut_array::<LANES>() {
+            self.sixteen_steps(full.each_mut());
+            for lane in (0..LANES).rev() {
+                if !lanes[lane].message.is_ended() {
+                    continue;
+                }
+                *places[lane] = H::from_hash(lanes[lane].state);
+                if let Some(next) = waiting.next() {
+                    (lanes[lane], places[lane]) = next;
+                } else {
+                    lanes.swap_remove(lane);
+                    places.swap_remove(lane);
+                }
+            }
+        }
+        self.sha_ni().run(lanes.into_iter().zip(places));
     }
 }
 
@@ -88,6 +113,32 @@ fn hash_leaves_of_32((data, hashes): (&[&Hash; LANES], &mut [Hash; LANES])) {
     let mut state = start();
     compress::<'l'>(&mut state, &mut transposed(&blocks));
     put_digests(state, hashes);
+}
+
+/// Takes each message one block further, or as many as all of them have in whole pieces.
+#[target_feature(enable = "avx512f,avx512bw")]
+fn step(mut lanes: [&mut Running<'_>; LANES]) {
+    let mut rows = [all(0); LANES];
+    for (row, lane) in rows.iter_mut().zip(&lanes) {
+        *row = turned(_mm512_castsi256_si512(load(&lane.state)));
+    }
+    let [a, b, c, d, e, f, g, h, ..] = transposed(&rows);
+    let mut state = [a, b, c, d, e, f, g, h];
+    let mut scratch = [[0; 64]; LANES];
+    let (runs, count) = take_blocks(&mut lanes, &mut scratch);
+    for at in 0..count {
+        for (row, run) in rows.iter_mut().zip(&runs) {
+            let words = run[at].as_chunks().0;
+            let word = |n: usize| i64::from_le_bytes(words[n]);
+            *row = turned(eight([0, 1, 2, 3, 4, 5, 6, 7].map(word)));
+        }
+        compress::<'s'>(&mut state, &mut transposed(&rows));
+    }
+    let mut digests = [[0; HASH_LEN]; LANES];
+    put_digests(state, &mut digests);
+    for (lane, digest) in lanes.into_iter().zip(digests) {
+        lane.state = digest;
+    }
 }
 
 /// Compresses one block a lane (FIPS 180-4, section 6.2.2). `CALLER` makes one function for each caller, as in `shani`.
@@ -137,8 +188,7 @@ fn compress_last(state: &mut State, last: &[u8; LANES]) {
         let mut rows = [all(0); LANES];
         for (row, byte) in rows.iter_mut().zip(last) {
             let pairs = &LAST_BLOCK[usize::from(*byte)].as_chunks::<8>().0[quarter];
-            let [s0, s1, s2, s3, s4, s5, s6, s7] = pairs.map(u64::cast_signed);
-            *row = _mm512_set_epi64(s7, s6, s5, s4, s3, s2, s1, s0);
+            *row = eight(pairs.map(u64::cast_signed));
         }
         let sums = transposed(&rows);
         for sum in &sums[..8] {
@@ -269,6 +319,13 @@ fn xor(a: Word, b: Word, c: Word) -> Word {
 #[target_feature(enable = "avx512f")]
 fn all(word: u32) -> Word {
     _mm512_set1_epi32(word.cast_signed())
+}
+
+/// Eight pairs of words, the first in the lowest place.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn eight([p0, p1, p2, p3, p4, p5, p6, p7]: [i64; 8]) -> Word {
+    _mm512_set_epi64(p7, p6, p5, p4, p3, p2, p1, p0)
 }
 
 /// Bytes as they stand, the first in the lowest place.

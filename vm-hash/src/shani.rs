@@ -12,7 +12,7 @@ use core::arch::x86_64::{
 };
 
 use crate::cpu::{Hash, ShaNi};
-use crate::message::{Block, Message};
+use crate::message::{Message, Running, take_blocks};
 use crate::rows;
 use crate::schedule::{LAST_BLOCK, ROUND, START};
 use crate::{HASH_LEN, Hash32, LEAF_PREFIX, NODE_PREFIX};
@@ -46,22 +46,26 @@ impl ShaNi {
     }
 
     fn messages<D: AsRef<[u8]>, H: Hash32>(self, prefix: Option<u8>, data: &[D], hashes: &mut [H]) {
-        let mut waiting = data.iter().zip(hashes);
-        let mut next = || waiting.next().map(|(data, hash)| (Running::new(Message::new(prefix, data.as_ref())), hash));
-        let (mut first, mut second) = (next(), next());
+        let waiting = data.iter().zip(hashes);
+        self.run(waiting.map(|(data, hash)| (Running::new(Message::new(prefix, data.as_ref())), hash)));
+    }
+
+    /// Takes messages to their end, from wherever they are, and writes their digests.
+    pub(crate) fn run<'a, H: Hash32 + 'a>(self, mut waiting: impl Iterator<Item = (Running<'a>, &'a mut H)>) {
+        let (mut first, mut second) = (waiting.next(), waiting.next());
         while let Some((one, one_hash)) = &mut first {
             if let Some((two, two_hash)) = &mut second {
                 self.two_steps([one, two]);
                 if two.message.is_ended() {
-                    **two_hash = H::from_hash(two.hash);
-                    second = next();
+                    **two_hash = H::from_hash(two.state);
+                    second = waiting.next();
                 }
             } else {
                 self.one_step([one]);
             }
             if one.message.is_ended() {
-                **one_hash = H::from_hash(one.hash);
-                first = next().or_else(|| second.take());
+                **one_hash = H::from_hash(one.state);
+                first = waiting.next().or_else(|| second.take());
             }
         }
     }
@@ -76,21 +80,6 @@ struct State {
 
 /// A block as sixteen words, the first in the lowest lane.
 type Words = [__m128i; 4];
-
-/// A message on its way.
-struct Running<'a> {
-    message: Message<'a>,
-    /// None before the first block.
-    state: Option<State>,
-    /// Right once the message has ended.
-    hash: Hash,
-}
-
-impl<'a> Running<'a> {
-    const fn new(message: Message<'a>) -> Self {
-        Self { message, state: None, hash: [0; HASH_LEN] }
-    }
-}
 
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn hash_row_of_nodes((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
@@ -149,21 +138,14 @@ fn hash_leaves_of_32<const N: usize>(data: [&Hash; N]) -> [Hash; N] {
 
 /// Takes each message one block further, or as many as all of them have in whole pieces.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
-    let whole = lanes.iter().map(|lane| lane.message.whole()).min().unwrap_or_default();
-    let mut scratch = [[0; 64]; N];
-    let mut runs: [&[Block]; N] = [&[]; N];
+fn step<const N: usize>(mut lanes: [&mut Running<'_>; N]) {
     let mut states = [start(); N];
-    for (n, scratch) in scratch.iter_mut().enumerate() {
-        let message = &mut lanes[n].message;
-        runs[n] = message.take_whole(whole.max(1));
-        if runs[n].is_empty() {
-            *scratch = message.put_together();
-            runs[n] = core::slice::from_ref(scratch);
-        }
-        states[n] = lanes[n].state.unwrap_or(states[n]);
+    for (state, lane) in states.iter_mut().zip(&lanes) {
+        *state = resumed(&lane.state);
     }
-    for at in 0..whole.max(1) {
+    let mut scratch = [[0; 64]; N];
+    let (runs, count) = take_blocks(&mut lanes, &mut scratch);
+    for at in 0..count {
         let mut blocks = [[zero(); 4]; N];
         for (block, run) in blocks.iter_mut().zip(&runs) {
             let bytes = run[at].as_chunks().0;
@@ -172,10 +154,7 @@ fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
         compress::<N, 's'>(&mut states, &mut blocks);
     }
     for (lane, state) in lanes.into_iter().zip(states) {
-        lane.state = Some(state);
-        if lane.message.is_ended() {
-            lane.hash = digest(state);
-        }
+        lane.state = digest(state);
     }
 }
 
@@ -251,6 +230,16 @@ fn add<const N: usize>(states: &mut [State; N], working: &[State; N]) {
 fn start() -> State {
     let [a, b, c, d, e, f, g, h] = START;
     State { abef: four(f, e, b, a), cdgh: four(h, g, d, c) }
+}
+
+/// The state that [`digest`] made bytes of.
+#[inline]
+#[target_feature(enable = "sse2,ssse3,sse4.1")]
+fn resumed(bytes: &Hash) -> State {
+    let [abcd, efgh] = halves(bytes);
+    let badc = _mm_shuffle_epi32(words(abcd), 0b10_11_00_01);
+    let hgfe = _mm_shuffle_epi32(words(efgh), 0b00_01_10_11);
+    State { abef: _mm_alignr_epi8(badc, hgfe, 8), cdgh: _mm_blend_epi16(hgfe, badc, 0xf0) }
 }
 
 #[inline]
