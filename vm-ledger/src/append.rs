@@ -112,7 +112,7 @@ impl<'a> Batch<'a> {
         capability: Option<CapabilityHash>,
     ) -> Result<Vec<Appended>, LedgerError> {
         let mut appended = Vec::with_capacity(drafts.len());
-        // Rows to come are made ready, and their openings encrypted, while this inserts.
+        // It works between inserts, which need the rest of this.
         let mut encryptor = self.encryptor.take();
         let done = ready::each(drafts, capability, encryptor.as_mut(), |ready| {
             appended.push(self.append_one(ready?)?);

@@ -1,9 +1,7 @@
-//! Drafts made ready for the store: completed, hashed, and their openings encrypted. Nothing of that needs the store, so for
-//! long batches it is done on a thread of its own, a little ahead of the one that inserts.
+//! Drafts made ready for the store: completed, hashed, and their openings encrypted. Nothing of that needs the store. It is done
+//! a few dozen rows ahead of the inserts and no further.
 
 use std::iter;
-use std::sync::mpsc;
-use std::thread;
 
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
 use vm_core::error::RecordError;
@@ -14,8 +12,6 @@ use crate::openings::{Encrypted, Encryptor};
 
 /// Drafts made ready at once: their leaf data is held together while it is hashed, several rows side by side.
 const CHUNK: usize = 64;
-/// Chunks that may wait to be inserted: enough that neither thread waits for the other at each.
-const AHEAD: usize = 2;
 
 /// A row that only the store is left to refuse.
 pub(crate) struct Ready {
@@ -29,8 +25,6 @@ pub(crate) struct Ready {
     pub(crate) openings: Result<Option<Encrypted>, LedgerError>,
 }
 
-type Chunk = Vec<Result<Ready, LedgerError>>;
-
 /// Makes `drafts` ready and tells `take` of each in their order, with what is wrong with it, until `take` fails.
 ///
 /// # Errors
@@ -39,43 +33,21 @@ pub(crate) fn each(
     drafts: Vec<RowDraft>,
     capability: Option<CapabilityHash>,
     mut encryptor: Option<&mut Encryptor<'_>>,
-    mut take: impl FnMut(Result<Ready, LedgerError>) -> Result<(), LedgerError>,
+    take: impl FnMut(Result<Ready, LedgerError>) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    // Few rows are not worth a thread.
-    let long = drafts.len() >= 2 * CHUNK;
     let mut drafts = drafts.into_iter();
-    let mut chunks = iter::from_fn(|| {
+    let chunks = iter::from_fn(|| {
         let drafts: Vec<RowDraft> = drafts.by_ref().take(CHUNK).collect();
         (!drafts.is_empty()).then(|| chunk(drafts, capability, encryptor.as_deref_mut()))
     });
-    let mut take_all = |chunk: Chunk| chunk.into_iter().try_for_each(&mut take);
-    if long && let Some(taken) = beside(&mut chunks, &mut take_all) {
-        return taken;
-    }
-    chunks.try_for_each(take_all)
-}
-
-/// Makes chunks on a thread of their own while those before are taken; none, and nothing is made, where the system has no
-/// thread for us.
-fn beside(
-    chunks: &mut (impl Iterator<Item = Chunk> + Send),
-    take_all: &mut impl FnMut(Chunk) -> Result<(), LedgerError>,
-) -> Option<Result<(), LedgerError>> {
-    thread::scope(|scope| {
-        let (made, coming) = mpsc::sync_channel(AHEAD);
-        // Nobody waits for more once a row was refused.
-        let work = move || chunks.try_for_each(|chunk| made.send(chunk));
-        thread::Builder::new().name("drafts".to_owned()).spawn_scoped(scope, work).ok()?;
-        // They end early only by a panic, which the end of the scope hands on.
-        Some(coming.into_iter().try_for_each(take_all))
-    })
+    chunks.flatten().try_for_each(take)
 }
 
 fn chunk(
     drafts: Vec<RowDraft>,
     capability: Option<CapabilityHash>,
     mut encryptor: Option<&mut Encryptor<'_>>,
-) -> Chunk {
+) -> Vec<Result<Ready, LedgerError>> {
     let begin = |draft| Begun::new(draft, capability, encryptor.as_deref_mut());
     let begun: Vec<Begun> = drafts.into_iter().map(begin).collect();
     let mut leaves = StoredRow::leaf_hashes(begun.iter().filter_map(|begun| begun.row.as_ref().ok())).into_iter();

@@ -1,4 +1,4 @@
-//! Long batches, whose rows are made ready on a thread of their own: what is refused, in which order, and what stands then.
+//! Long batches, whose rows are made ready some at a time: what is refused, in which order, and what stands then.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod common;
@@ -71,7 +71,6 @@ fn a_batch_gives_the_log_that_its_rows_one_by_one_give() {
         }
         let at_once = fixture.append(rows.clone());
         let mut one_by_one: Vec<Appended> = Vec::new();
-        // Short batches stay on one thread.
         let mut size = 0;
         while !rows.is_empty() {
             size = size % 37 + 9;
@@ -158,7 +157,7 @@ impl Entropy for Fuse {
 }
 
 #[test]
-fn a_panic_beside_the_store_ends_the_call_and_writes_nothing() {
+fn a_panic_before_the_store_ends_the_call_and_writes_nothing() {
     let fixture = Fixture::new();
     let (vault, id, mut maker) = (fixture.path(), fixture.id(), Maker::new(80));
     drop(fixture.ledger);
