@@ -46,22 +46,23 @@ fn tree_size() -> u64 {
     u64::try_from(merkle::LEAVES).unwrap_or(u64::MAX)
 }
 
-/// Single hashes and many, on the fast side and on the portable one.
+/// Single hashes and many, by each backend that this processor has.
 fn hashes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hashing");
     let leaves = merkle::leaves(2_048);
     let pairs = leaves.as_chunks().0;
     let mut out = vec![[0; 32]; leaves.len()];
     group.throughput(Throughput::Elements(1_024));
-    group.bench_function("1,024 nodes", |bencher| bencher.iter(|| vm_hash::nodes(pairs, &mut out)));
-    group.bench_function("1,024 nodes, portable", |bencher| bencher.iter(|| vm_hash::portable::nodes(pairs, &mut out)));
+    let rows: Vec<Vec<u8>> = (0..1_024).map(|n| vec![7; 1_024 + n]).collect();
+    for side in vm_hash::Backend::each() {
+        let id = |what| BenchmarkId::new(what, side.name());
+        group.bench_function(id("1,024 nodes"), |bencher| bencher.iter(|| side.nodes(pairs, &mut out)));
+        let leaves = &leaves[..1_024];
+        group.bench_function(id("1,024 leaves of 32"), |bencher| bencher.iter(|| side.leaves_of_32(leaves, &mut out)));
+        group.bench_function(id("1,024 rows of 1 to 2 KiB"), |bencher| bencher.iter(|| side.leaves(&rows, &mut out)));
+    }
     group.bench_function("1,024 nodes, one by one", |bencher| {
         bencher.iter(|| pairs.iter().zip(&mut out).for_each(|([left, right], out)| *out = vm_hash::node(left, right)));
-    });
-    let rows: Vec<Vec<u8>> = (0..1_024).map(|n| vec![7; 1_024 + n]).collect();
-    group.bench_function("1,024 rows of 1 to 2 KiB", |bencher| bencher.iter(|| vm_hash::leaves(&rows, &mut out)));
-    group.bench_function("1,024 rows of 1 to 2 KiB, portable", |bencher| {
-        bencher.iter(|| vm_hash::portable::leaves(&rows, &mut out));
     });
     group.finish();
 }

@@ -81,7 +81,7 @@ pub fn grown_by_ct_merkle(data: &[[u8; 32]]) -> CtTree {
     tree
 }
 
-/// As many node hashes as a tree over `leaves` takes, two side by side, pairs read in their order, answers into a few
+/// As many node hashes as a tree over `leaves` takes, many side by side, pairs read in their order, answers into a few
 /// bytes that stay in the nearest cache: what the processor can do, and no tree.
 pub fn bare(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut parents = [[0; 32]; 256];

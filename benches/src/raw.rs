@@ -8,7 +8,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
-use vm_core::record::{Cell, SCHEMA, StoredRow, Table};
+use vm_core::record::{CellRef, SCHEMA, StoredRow, Table};
 
 use crate::error::Fault;
 
@@ -69,16 +69,16 @@ impl RawTable {
 }
 
 /// A cell as SQLite takes it.
-struct RawCell<'a>(&'a Cell);
+struct RawCell<'a>(CellRef<'a>);
 
 impl ToSql for RawCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self.0 {
-            Cell::Null => ValueRef::Null,
-            Cell::Integer(integer) => ValueRef::Integer(*integer),
-            Cell::Real(real) => ValueRef::Real(*real),
-            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+            CellRef::Null => ValueRef::Null,
+            CellRef::Integer(integer) => ValueRef::Integer(integer),
+            CellRef::Real(real) => ValueRef::Real(real),
+            CellRef::Text(text) => ValueRef::Text(text.as_bytes()),
+            CellRef::Blob(bytes) => ValueRef::Blob(bytes),
         }))
     }
 }

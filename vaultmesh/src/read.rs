@@ -8,7 +8,7 @@ use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey};
 use vm_core::path::VaultPath;
-use vm_core::record::{Cell, Genesis, StoredRow, Table};
+use vm_core::record::{CellRef, Genesis, StoredRow, Table};
 use vm_core::view::{
     EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, VaultFiles as _, ViewError, Visit,
 };
@@ -168,7 +168,7 @@ impl Reader {
                     return Ok(Visit::Stop);
                 }
                 if let (StoredEntry::Entry(entry), RowState::Present(row)) = (entry, state)
-                    && row.cells().any(|(_, cell)| matches!(cell, Cell::Text(text) if text.contains(pattern)))
+                    && row.cells().any(|(_, cell)| matches!(cell, CellRef::Text(text) if text.contains(pattern)))
                 {
                     rows.push(shown(&LoggedRow { entry, row }));
                 }
@@ -261,19 +261,19 @@ pub const fn window(since: Option<Instant>, until: Option<Instant>) -> RowScope 
 }
 
 /// JSON of a column where the text is JSON, else the text.
-fn column(name: &str, cell: &Cell) -> Value {
+fn column(name: &str, cell: CellRef<'_>) -> Value {
     match cell {
-        Cell::Null => Value::Null,
-        Cell::Integer(integer) => json!(integer),
-        Cell::Real(real) => json!(real),
-        Cell::Text(text) if name.ends_with("_json") => {
+        CellRef::Null => Value::Null,
+        CellRef::Integer(integer) => json!(integer),
+        CellRef::Real(real) => json!(real),
+        CellRef::Text(text) if name.ends_with("_json") => {
             canonical::parse(text.as_bytes(), canonical::BYTES_MAX).unwrap_or_else(|_| json!(text))
         }
-        Cell::Text(text) => json!(text),
-        Cell::Blob(bytes) if ID_COLUMNS.contains(&name) => {
+        CellRef::Text(text) => json!(text),
+        CellRef::Blob(bytes) if ID_COLUMNS.contains(&name) => {
             TraceId::from_slice(bytes).map_or_else(|_| json!(vm_core::digest::to_hex(bytes)), |id| json!(id))
         }
-        Cell::Blob(bytes) => json!(vm_core::digest::to_hex(bytes)),
+        CellRef::Blob(bytes) => json!(vm_core::digest::to_hex(bytes)),
     }
 }
 

@@ -82,7 +82,7 @@ impl Recorded {
 
     fn change(&mut self, at: usize, column: &str, cell: Cell) {
         let row = &self.rows[at];
-        let cells = row.cells().map(|(name, old)| if name == column { cell.clone() } else { old.clone() });
+        let cells = row.cells().map(|(name, old)| if name == column { cell.clone() } else { old.into() });
         self.rows[at] = StoredRow::new(row.table(), row.schema(), cells.collect()).unwrap();
     }
 }
@@ -197,7 +197,7 @@ fn rows_that_are_dropped_doubled_or_changed_are_contradicted() {
         assert_eq!(more.verdict(&frames), (Verdict::Contradicted, vec![Code::FrameMissing]));
         for (column, cell) in [("frame_len", Cell::Integer(1)), ("direction", Cell::Text("s2c".to_owned()))] {
             let mut changed = Recorded::of(CONNECTION, &frames);
-            if changed.rows[at].cell(column) == Some(&cell) {
+            if changed.rows[at].cell(column) == Some(cell.as_ref()) {
                 continue;
             }
             changed.change(at, column, cell);

@@ -22,7 +22,7 @@ use vaultmesh::vault::{
 use vm_core::canonical;
 use vm_core::digest::{Commitment, Sha256Digest, to_hex};
 use vm_core::id::RowId;
-use vm_core::record::Cell;
+use vm_core::record::CellRef;
 use vm_core::redact::{Opening, commitments};
 use vm_core::verdict::Code;
 use vm_ledger::hazmat;
@@ -516,11 +516,11 @@ fn all_commitments(reader: &Reader, place: &Place) -> Vec<(RowId, String, Commit
         let rune = row.row.text("kind") == Some("proof-rune");
         for (column, cell) in row.row.cells() {
             match cell {
-                Cell::Text(text) if rune && column == "meta_json" => {
+                CellRef::Text(text) if rune && column == "meta_json" => {
                     let value: Value = serde_json::from_str(text).unwrap();
                     take(row.entry.row_id, "payload", &value["payload"].to_string());
                 }
-                Cell::Text(text) => take(row.entry.row_id, column, text),
+                CellRef::Text(text) => take(row.entry.row_id, column, text),
                 _ => {}
             }
         }

@@ -15,7 +15,7 @@ use vaultmesh::verify::{Outside, verify_vault};
 use vm_core::digest::{RootHash, to_hex};
 use vm_core::id::LedgerId;
 use vm_core::key::SigningIdentity;
-use vm_core::record::{Cell, CellKind, Column, SCHEMA, Table};
+use vm_core::record::{CellKind, CellRef, Column, SCHEMA, Table};
 use vm_core::verdict::{Code, Verdict};
 use vm_core::view::LoggedRow;
 use vm_ledger::VaultDir;
@@ -33,17 +33,17 @@ fn text(text: &str) -> String {
 }
 
 /// SQL of another value that the column could as well hold.
-fn other_value(column: &Column, cell: &Cell) -> String {
+fn other_value(column: &Column, cell: CellRef<'_>) -> String {
     let fresh_blob = |len: u8| blob(&vec![0xa7; usize::from(len)]);
     match cell {
-        Cell::Integer(integer) => (integer + 1).to_string(),
-        Cell::Real(real) => (real + 0.5).to_string(),
-        Cell::Blob(_) if column.name == "observer_key" => {
+        CellRef::Integer(integer) => (integer + 1).to_string(),
+        CellRef::Real(real) => (real + 0.5).to_string(),
+        CellRef::Blob(_) if column.name == "observer_key" => {
             blob(SigningIdentity::from_seed(&[3; 32]).public().as_bytes())
         }
-        Cell::Blob(bytes) => blob(&bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()),
-        Cell::Text(was) => text(&other_text(column.name, was)),
-        Cell::Null => match column.kind {
+        CellRef::Blob(bytes) => blob(&bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()),
+        CellRef::Text(was) => text(&other_text(column.name, was)),
+        CellRef::Null => match column.kind {
             CellKind::Integer => "1".to_owned(),
             CellKind::Real => "1.5".to_owned(),
             CellKind::Text => text(&other_text(column.name, "")),
@@ -78,7 +78,7 @@ fn various(all: &[LoggedRow], table: Table) -> Vec<(&'static Column, &LoggedRow)
     let of_table = || all.iter().filter(|row| row.entry.table == table);
     let mut picked = Vec::new();
     for column in table.columns(SCHEMA).unwrap() {
-        let null = |row: &&LoggedRow| row.row.cell(column.name) == Some(&Cell::Null);
+        let null = |row: &&LoggedRow| row.row.cell(column.name) == Some(CellRef::Null);
         let (first, last) = (of_table().find(null), of_table().rfind(|row| !null(row)));
         assert!(first.is_some() || last.is_some(), "{table}.{} was not tried", column.name);
         picked.extend([first, last].into_iter().flatten().map(|row| (column, row)));

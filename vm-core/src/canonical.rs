@@ -25,8 +25,8 @@ mod write;
 
 pub use fast::Canonicalizer;
 pub use serde_json::Value;
-pub(crate) use write::write_string;
 pub use write::write_value;
+pub(crate) use write::{write_integer, write_string};
 
 use crate::error::CanonicalError;
 

@@ -190,7 +190,7 @@ impl Sha256Digest {
         Self(Sha256::digest(data).into())
     }
 
-    /// Hashes each of `data`, in their order and two side by side where the processor can.
+    /// Hashes each of `data`, in their order, side by side where the processor can.
     #[must_use]
     pub fn of_each<D: AsRef<[u8]>>(data: &[D]) -> Vec<Self> {
         let mut digests = vec![Self([0; DIGEST_LEN]); data.len()];
@@ -215,7 +215,7 @@ impl LeafHash {
     }
 
     /// Hashes the data of many leaves, in their order: two side by side where the processor can, which takes about six
-    /// sevenths of the time of one after the other.
+    /// sevenths of the time of one after the other; sixteen where it has AVX-512, which takes about half.
     #[must_use]
     pub fn of_each<D: AsRef<[u8]>>(leaf_data: &[D]) -> Vec<Self> {
         let mut hashes = vec![Self([0; DIGEST_LEN]); leaf_data.len()];
@@ -244,7 +244,8 @@ impl RootHash {
     }
 
     /// Parents of many pairs: `parents[i]` becomes that of `pairs[i]`, as far as both slices go. Faster than
-    /// [`RootHash::parent`] for each: by a sixth where those do not wait for each other, by half where they do.
+    /// [`RootHash::parent`] for each: by a sixth where those do not wait for each other, by half where they do. Where the
+    /// processor has AVX-512, more than twice as fast from sixteen pairs on.
     pub fn parents<C: Subtree>(pairs: &[[C; 2]], parents: &mut [Self]) {
         vm_hash::nodes(pairs, parents);
     }

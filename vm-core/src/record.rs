@@ -9,6 +9,8 @@
 //! TEXT is a string, INTEGER a number within the rule of [`crate::canonical`], REAL a number, BLOB lower-case
 //! hexadecimal, NULL null. Every column is covered.
 
+mod cell;
+mod cells;
 mod draft;
 mod entry;
 mod leaf;
@@ -19,14 +21,17 @@ use core::fmt;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::canonical;
-use crate::digest::{LeafHash, from_hex, to_hex};
+use crate::digest::LeafHash;
 use crate::error::RecordError;
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
 
+use cells::Cells;
+
+pub use cell::{Cell, CellRef};
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
 pub use entry::LogEntry;
 pub use system::{ArtifactKind, Genesis, SystemKind};
@@ -246,87 +251,38 @@ const SHADOW_RECEIPTS: &[Column] = &[
     opt("policy_hash", CellKind::Blob),
 ];
 
-/// One value of a row, in one of SQLite's storage classes.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Cell {
-    /// NULL.
-    Null,
-    /// INTEGER.
-    Integer(i64),
-    /// REAL; finite once it stands in a [`StoredRow`].
-    Real(f64),
-    /// TEXT.
-    Text(String),
-    /// BLOB.
-    Blob(Vec<u8>),
-}
-
-impl Cell {
-    /// Bytes of a text or blob; 0 for the others.
-    #[must_use]
-    pub fn byte_len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Blob(bytes) => bytes.len(),
-            Self::Null | Self::Integer(_) | Self::Real(_) => 0,
-        }
-    }
-
-    fn fits(&self, column: &Column) -> bool {
-        match self {
-            Self::Null => column.nullable,
-            Self::Integer(_) => column.kind == CellKind::Integer,
-            Self::Real(real) => column.kind == CellKind::Real && real.is_finite(),
-            Self::Text(_) => column.kind == CellKind::Text,
-            Self::Blob(_) => column.kind == CellKind::Blob,
-        }
-    }
-
-    fn to_value(&self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Integer(integer) => Value::from(*integer),
-            // A row is built only of finite reals, so the fallback is never taken.
-            Self::Real(real) => Number::from_f64(*real).map_or(Value::Null, Value::Number),
-            Self::Text(text) => Value::from(text.as_str()),
-            Self::Blob(bytes) => Value::from(to_hex(bytes)),
-        }
-    }
-
-    fn from_value(value: &Value, kind: CellKind) -> Option<Self> {
-        match (value, kind) {
-            (Value::Null, _) => Some(Self::Null),
-            (Value::Number(_), CellKind::Integer) => canonical::integer(value).map(Self::Integer),
-            (Value::Number(number), CellKind::Real) => number.as_f64().map(Self::Real),
-            (Value::String(text), CellKind::Text) => Some(Self::Text(text.clone())),
-            (Value::String(text), CellKind::Blob) => from_hex(text).ok().map(Self::Blob),
-            _ => None,
-        }
-    }
-}
-
 /// A row as it is stored: exactly the columns of its table under its schema, each of its column's type.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredRow {
     table: Table,
     schema: SchemaVersion,
-    cells: Vec<Cell>,
+    cells: Cells,
 }
 
 impl StoredRow {
     /// Builds a row from its cells, in column order.
     ///
     /// # Errors
+    /// As [`StoredRow::from_cells`].
+    pub fn new(table: Table, schema: SchemaVersion, cells: Vec<Cell>) -> Result<Self, RecordError> {
+        let cells: Vec<CellRef<'_>> = cells.iter().map(Cell::as_ref).collect();
+        Self::from_cells(table, schema, &cells)
+    }
+
+    /// Builds a row from cells that stand elsewhere, in column order. Cost: one copy of them, and three allocations however
+    /// many they are.
+    ///
+    /// # Errors
     /// [`RecordError::UnknownSchema`], [`RecordError::CellCount`], or [`RecordError::Cell`] naming the first column
     /// whose value is of another type, null where it may not be, or not finite.
-    pub fn new(table: Table, schema: SchemaVersion, cells: Vec<Cell>) -> Result<Self, RecordError> {
+    pub fn from_cells(table: Table, schema: SchemaVersion, cells: &[CellRef<'_>]) -> Result<Self, RecordError> {
         let columns = table.columns(schema).ok_or(RecordError::UnknownSchema { table, found: schema.0 })?;
         if columns.len() != cells.len() {
             return Err(RecordError::CellCount { table, expected: columns.len(), found: cells.len() });
         }
-        match columns.iter().zip(&cells).find(|(column, cell)| !cell.fits(column)) {
+        match columns.iter().zip(cells).find(|(column, cell)| !cell.fits(column)) {
             Some((column, _)) => Err(RecordError::Cell { table, column: column.name }),
-            None => Ok(Self { table, schema, cells }),
+            None => Ok(Self { table, schema, cells: Cells::new(cells) }),
         }
     }
 
@@ -343,22 +299,29 @@ impl StoredRow {
     }
 
     /// Names and values, in column order.
-    pub fn cells(&self) -> impl Iterator<Item = (&'static str, &Cell)> {
+    pub fn cells(&self) -> impl Iterator<Item = (&'static str, CellRef<'_>)> {
         let columns = self.table.columns(self.schema).unwrap_or_default();
-        columns.iter().map(|column| column.name).zip(&self.cells)
+        columns.iter().map(|column| column.name).zip(self.cells.iter())
+    }
+
+    /// Bytes of its texts and blobs together.
+    #[must_use]
+    pub const fn byte_len(&self) -> usize {
+        self.cells.byte_len()
     }
 
     /// Value of the column called `name`.
     #[must_use]
-    pub fn cell(&self, name: &str) -> Option<&Cell> {
-        self.cells().find_map(|(column, cell)| (column == name).then_some(cell))
+    pub fn cell(&self, name: &str) -> Option<CellRef<'_>> {
+        let columns = self.table.columns(self.schema)?;
+        self.cells.get(columns.iter().position(|column| column.name == name)?)
     }
 
     /// Text of a column; `None` where it is null or of another type.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.cell(name)? {
-            Cell::Text(text) => Some(text),
+            CellRef::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -367,7 +330,7 @@ impl StoredRow {
     #[must_use]
     pub fn blob(&self, name: &str) -> Option<&[u8]> {
         match self.cell(name)? {
-            Cell::Blob(bytes) => Some(bytes),
+            CellRef::Blob(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -376,7 +339,7 @@ impl StoredRow {
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.cell(name)? {
-            Cell::Integer(integer) => Some(*integer),
+            CellRef::Integer(integer) => Some(integer),
             _ => None,
         }
     }
@@ -451,7 +414,9 @@ impl StoredRow {
     /// [`StoredRow::leaf_hash`] of each of `rows`, in their order. Cost: less than one after the other, since several are
     /// hashed side by side. Memory: the leaf data of all of them.
     pub fn leaf_hashes<'a>(rows: impl IntoIterator<Item = &'a Self>) -> Vec<Result<LeafHash, RecordError>> {
-        let (mut data, mut written) = (Vec::new(), Vec::new());
+        let rows: Vec<&Self> = rows.into_iter().collect();
+        let mut data = Vec::with_capacity(rows.iter().map(|row| leaf::capacity(row)).sum());
+        let mut written = Vec::with_capacity(rows.len());
         for row in rows {
             let begin = data.len();
             written.push((leaf::write(row, &mut data), begin..data.len()));
@@ -506,6 +471,10 @@ mod tests {
         StoredRow::new(table, SCHEMA, cells.collect()).unwrap()
     }
 
+    fn owned(row: &StoredRow) -> Vec<Cell> {
+        row.cells().map(|(_, cell)| cell.into()).collect()
+    }
+
     #[test]
     fn leaf_data_round_trips_for_every_table() {
         for table in Table::ALL {
@@ -522,7 +491,7 @@ mod tests {
             let row = sample(table);
             let leaf = row.leaf_hash().unwrap();
             for (at, column) in table.columns(SCHEMA).unwrap().iter().enumerate() {
-                let mut cells = row.cells.clone();
+                let mut cells = owned(&row);
                 cells[at] = match column.kind {
                     CellKind::Integer => Cell::Integer(8),
                     CellKind::Real => Cell::Real(0.25),
@@ -539,13 +508,13 @@ mod tests {
     fn cells_of_the_wrong_type_are_refused() {
         for table in Table::ALL {
             let row = sample(table);
-            for at in 0..row.cells.len() {
+            for at in 0..row.cells().count() {
                 for wrong in
                     [Cell::Null, Cell::Integer(1), Cell::Real(f64::NAN), Cell::Text("t".into()), Cell::Blob(vec![])]
                 {
                     let column = &table.columns(SCHEMA).unwrap()[at];
-                    let mut cells = row.cells.clone();
-                    let fits = wrong.fits(column);
+                    let mut cells = owned(&row);
+                    let fits = wrong.as_ref().fits(column);
                     cells[at] = wrong;
                     assert_eq!(StoredRow::new(table, SCHEMA, cells).is_ok(), fits, "{table}.{}", column.name);
                 }

@@ -4,11 +4,22 @@
 //! types that tell a leaf from a root (`vm-core`).
 
 #[cfg(target_arch = "x86_64")]
+#[macro_use]
+mod cpu;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod backend;
+#[cfg(target_arch = "x86_64")]
 mod message;
 pub mod portable;
+#[cfg(target_arch = "x86_64")]
+mod rows;
 mod schedule;
 #[cfg(target_arch = "x86_64")]
 mod shani;
+
+#[doc(hidden)]
+pub use backend::Backend;
 
 /// Length in bytes of a SHA-256 digest.
 pub const HASH_LEN: usize = 32;
@@ -38,43 +49,28 @@ impl Hash32 for [u8; HASH_LEN] {
     }
 }
 
-/// Calls the function on the fast side where there is one, else on the portable side.
-macro_rules! dispatch {
-    ($name:ident($($argument:expr),*)) => {{
-        #[cfg(target_arch = "x86_64")]
-        if let Some(cpu) = shani::ShaNi::detect() {
-            return cpu.$name($($argument),*);
-        }
-        portable::$name($($argument),*)
-    }};
-}
-
-/// Whether this processor has the extensions that the fast side needs.
+/// Whether this processor has extensions that make any of this faster than the portable twin.
 #[must_use]
 pub fn is_accelerated() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if shani::ShaNi::detect().is_some() {
-        return true;
-    }
-    false
+    Backend::each().count() > 1
 }
 
 /// Hash of one node: SHA-256 over `0x01 || left || right`. For many use [`nodes`], which is faster.
 #[must_use]
 pub fn node(left: &[u8; HASH_LEN], right: &[u8; HASH_LEN]) -> [u8; HASH_LEN] {
-    dispatch!(node(left, right))
+    Backend::best().node(left, right)
 }
 
 /// Hashes of nodes: `parents[i]` becomes SHA-256 over `0x01 || pairs[i][0] || pairs[i][1]`, as far as both slices go.
 /// Cost: two compressions a node.
 pub fn nodes<C: Hash32, P: Hash32>(pairs: &[[C; 2]], parents: &mut [P]) {
-    dispatch!(nodes(pairs, parents));
+    Backend::best().nodes(pairs, parents);
 }
 
 /// Hashes of leaves whose data are 32 bytes: `hashes[i]` becomes SHA-256 over `0x00 || data[i]`, as far as both slices
 /// go. Cost: one compression a leaf.
 pub fn leaves_of_32<D: Hash32, H: Hash32>(data: &[D], hashes: &mut [H]) {
-    dispatch!(leaves_of_32(data, hashes));
+    Backend::best().leaves_of_32(data, hashes);
 }
 
 /// Hash of one leaf: SHA-256 over `0x00 || data`.
@@ -87,11 +83,11 @@ pub fn leaf(data: &[u8]) -> [u8; HASH_LEN] {
 /// Hashes of leaves: `hashes[i]` becomes SHA-256 over `0x00 || data[i]`, as far as both slices go. The data may differ
 /// in length. Cost: one compression for each 64 bytes begun, counting 10 more a leaf.
 pub fn leaves<D: AsRef<[u8]>, H: Hash32>(data: &[D], hashes: &mut [H]) {
-    dispatch!(leaves(data, hashes));
+    Backend::best().leaves(data, hashes);
 }
 
 /// Plain digests: `digests[i]` becomes SHA-256 over `data[i]`, as far as both slices go. The data may differ in length.
 /// Cost: one compression for each 64 bytes begun, counting 9 more a message.
 pub fn digests<D: AsRef<[u8]>, H: Hash32>(data: &[D], digests: &mut [H]) {
-    dispatch!(digests(data, digests));
+    Backend::best().digests(data, digests);
 }

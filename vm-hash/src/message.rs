@@ -1,5 +1,8 @@
 //! A message as the blocks that SHA-256 takes: cut, and padded at the end (FIPS 180-4, section 5.1.1).
 
+use crate::HASH_LEN;
+use crate::schedule::START_BYTES;
+
 /// One block.
 pub(crate) type Block = [u8; 64];
 
@@ -68,6 +71,38 @@ impl<'a> Message<'a> {
         }
         block
     }
+}
+
+/// A message on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Running<'a> {
+    pub(crate) message: Message<'a>,
+    /// State between two blocks, as the bytes of its words: the digest once the message has ended.
+    pub(crate) state: [u8; HASH_LEN],
+}
+
+impl<'a> Running<'a> {
+    pub(crate) const fn new(message: Message<'a>) -> Self {
+        Self { message, state: START_BYTES }
+    }
+}
+
+/// Takes as many blocks of each message as all of them have in whole pieces, or one of each, put together in `scratch`.
+/// Answers how many.
+pub(crate) fn take_blocks<'a, 'data: 'a, const N: usize>(
+    lanes: &mut [&mut Running<'data>; N],
+    scratch: &'a mut [Block; N],
+) -> ([&'a [Block]; N], usize) {
+    let whole = lanes.iter().map(|lane| lane.message.whole()).min().unwrap_or_default();
+    let mut runs: [&[Block]; N] = [&[]; N];
+    for ((run, lane), scratch) in runs.iter_mut().zip(lanes).zip(scratch) {
+        *run = lane.message.take_whole(whole.max(1));
+        if run.is_empty() {
+            *scratch = lane.message.put_together();
+            *run = core::slice::from_ref(scratch);
+        }
+    }
+    (runs, whole.max(1))
 }
 
 #[cfg(test)]

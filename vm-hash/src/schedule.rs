@@ -1,8 +1,26 @@
 //! Constants of SHA-256 (FIPS 180-4, sections 4.2.2 and 5.3.3), and the message schedules of the last block of a node.
 
+#[cfg(target_arch = "x86_64")]
+use crate::HASH_LEN;
+
 /// The state before the first block.
 pub(crate) const START: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The same as bytes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const START_BYTES: [u8; HASH_LEN] = start_bytes();
+
+#[cfg(target_arch = "x86_64")]
+const fn start_bytes() -> [u8; HASH_LEN] {
+    let mut bytes = [0; HASH_LEN];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = START[at / 4].to_be_bytes()[at % 4];
+        at += 1;
+    }
+    bytes
+}
 
 /// The constant of each round.
 #[rustfmt::skip]

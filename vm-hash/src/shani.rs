@@ -11,46 +11,16 @@ use core::arch::x86_64::{
     _mm_shuffle_epi32,
 };
 
-use crate::message::{Block, Message};
+use crate::cpu::{Hash, ShaNi};
+use crate::message::{Message, Running, take_blocks};
+use crate::rows;
 use crate::schedule::{LAST_BLOCK, ROUND, START};
 use crate::{HASH_LEN, Hash32, LEAF_PREFIX, NODE_PREFIX};
 
-type Hash = [u8; HASH_LEN];
-
-/// Most nodes hashed in one call, so that calls weigh little.
-const ROW: usize = 16;
-
-/// Shows that the processor has the extensions: [`ShaNi::detect`] alone makes one.
-#[derive(Clone, Copy)]
-pub(crate) struct ShaNi(());
-
-/// Lets the holder of a [`ShaNi`] call a function that is built for processors with the extensions. None of them is
-/// generic: what is generic is built with the crate that uses it, and in debug builds of that without optimisation.
-macro_rules! entry {
-    ($name:ident($argument:ident: $given:ty) -> $answer:ty = $function:expr) => {
-        #[expect(unsafe_code, reason = "calls a function built for processors with SHA extensions")]
-        fn $name(self, $argument: $given) -> $answer {
-            // SAFETY: the function is safe but for the features it is built with, and `self` exists only where
-            // `detect` found those.
-            unsafe { $function($argument) }
-        }
-    };
-}
-
 impl ShaNi {
-    /// Asks the processor; the standard library remembers its answer.
-    pub(crate) fn detect() -> Option<Self> {
-        let has_all = is_x86_feature_detected!("sha")
-            && is_x86_feature_detected!("sse2")
-            && is_x86_feature_detected!("ssse3")
-            && is_x86_feature_detected!("sse4.1");
-        has_all.then_some(Self(()))
-    }
-
-    entry!(row_of_nodes(row: (&[[&Hash; 2]], &mut [Hash])) -> () = hash_row);
+    entry!(pub(crate) row_of_nodes(row: (&[[&Hash; 2]], &mut [Hash])) -> () = hash_row_of_nodes);
+    entry!(pub(crate) row_of_leaves(row: (&[&Hash], &mut [Hash])) -> () = hash_row_of_leaves);
     entry!(one_node(pair: [[&Hash; 2]; 1]) -> [Hash; 1] = hash_nodes::<1>);
-    entry!(two_leaves(data: [&Hash; 2]) -> [Hash; 2] = hash_leaves_of_32::<2>);
-    entry!(one_leaf(data: [&Hash; 1]) -> [Hash; 1] = hash_leaves_of_32::<1>);
     entry!(two_steps(messages: [&mut Running<'_>; 2]) -> () = step::<2>);
     entry!(one_step(message: [&mut Running<'_>; 1]) -> () = step::<1>);
 
@@ -60,30 +30,11 @@ impl ShaNi {
     }
 
     pub(crate) fn nodes<C: Hash32, P: Hash32>(self, pairs: &[[C; 2]], parents: &mut [P]) {
-        let count = pairs.len().min(parents.len());
-        let mut hashes = [[0; HASH_LEN]; ROW];
-        for (pairs, parents) in pairs[..count].chunks(ROW).zip(parents[..count].chunks_mut(ROW)) {
-            let mut children = [[&[0; HASH_LEN]; 2]; ROW];
-            for (children, pair) in children.iter_mut().zip(pairs) {
-                *children = pair.each_ref().map(Hash32::hash_bytes);
-            }
-            self.row_of_nodes((&children[..pairs.len()], &mut hashes));
-            for (parent, hash) in parents.iter_mut().zip(hashes) {
-                *parent = P::from_hash(hash);
-            }
-        }
+        rows::nodes(pairs, parents, |row| self.row_of_nodes(row));
     }
 
     pub(crate) fn leaves_of_32<D: Hash32, H: Hash32>(self, data: &[D], hashes: &mut [H]) {
-        let count = data.len().min(hashes.len());
-        let (twos, one) = data[..count].as_chunks();
-        let (two_hashes, one_hash) = hashes[..count].as_chunks_mut();
-        for ([first, second], hashes) in twos.iter().zip(two_hashes) {
-            *hashes = self.two_leaves([first.hash_bytes(), second.hash_bytes()]).map(H::from_hash);
-        }
-        for (data, hash) in one.iter().zip(one_hash) {
-            [*hash] = self.one_leaf([data.hash_bytes()]).map(H::from_hash);
-        }
+        rows::leaves_of_32(data, hashes, |row| self.row_of_leaves(row));
     }
 
     pub(crate) fn leaves<D: AsRef<[u8]>, H: Hash32>(self, data: &[D], hashes: &mut [H]) {
@@ -95,22 +46,26 @@ impl ShaNi {
     }
 
     fn messages<D: AsRef<[u8]>, H: Hash32>(self, prefix: Option<u8>, data: &[D], hashes: &mut [H]) {
-        let mut waiting = data.iter().zip(hashes);
-        let mut next = || waiting.next().map(|(data, hash)| (Running::new(Message::new(prefix, data.as_ref())), hash));
-        let (mut first, mut second) = (next(), next());
+        let waiting = data.iter().zip(hashes);
+        self.run(waiting.map(|(data, hash)| (Running::new(Message::new(prefix, data.as_ref())), hash)));
+    }
+
+    /// Takes messages to their end, from wherever they are, and writes their digests.
+    pub(crate) fn run<'a, H: Hash32 + 'a>(self, mut waiting: impl Iterator<Item = (Running<'a>, &'a mut H)>) {
+        let (mut first, mut second) = (waiting.next(), waiting.next());
         while let Some((one, one_hash)) = &mut first {
             if let Some((two, two_hash)) = &mut second {
                 self.two_steps([one, two]);
                 if two.message.is_ended() {
-                    **two_hash = H::from_hash(two.hash);
-                    second = next();
+                    **two_hash = H::from_hash(two.state);
+                    second = waiting.next();
                 }
             } else {
                 self.one_step([one]);
             }
             if one.message.is_ended() {
-                **one_hash = H::from_hash(one.hash);
-                first = next().or_else(|| second.take());
+                **one_hash = H::from_hash(one.state);
+                first = waiting.next().or_else(|| second.take());
             }
         }
     }
@@ -126,23 +81,8 @@ struct State {
 /// A block as sixteen words, the first in the lowest lane.
 type Words = [__m128i; 4];
 
-/// A message on its way.
-struct Running<'a> {
-    message: Message<'a>,
-    /// None before the first block.
-    state: Option<State>,
-    /// Right once the message has ended.
-    hash: Hash,
-}
-
-impl<'a> Running<'a> {
-    const fn new(message: Message<'a>) -> Self {
-        Self { message, state: None, hash: [0; HASH_LEN] }
-    }
-}
-
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn hash_row((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
+fn hash_row_of_nodes((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
     let (twos, one) = pairs.as_chunks();
     let (two_parents, one_parent) = parents.split_at_mut(2 * twos.len());
     for (pairs, parents) in twos.iter().zip(two_parents.as_chunks_mut().0) {
@@ -150,6 +90,18 @@ fn hash_row((pairs, parents): (&[[&Hash; 2]], &mut [Hash])) {
     }
     for (pair, parent) in one.iter().zip(one_parent) {
         [*parent] = hash_nodes([*pair]);
+    }
+}
+
+#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+fn hash_row_of_leaves((data, hashes): (&[&Hash], &mut [Hash])) {
+    let (twos, one) = data.as_chunks();
+    let (two_hashes, one_hash) = hashes.split_at_mut(2 * twos.len());
+    for (data, hashes) in twos.iter().zip(two_hashes.as_chunks_mut().0) {
+        *hashes = hash_leaves_of_32::<2>(*data);
+    }
+    for (data, hash) in one.iter().zip(one_hash) {
+        [*hash] = hash_leaves_of_32([*data]);
     }
 }
 
@@ -169,6 +121,7 @@ fn hash_nodes<const N: usize>(pairs: [[&Hash; 2]; N]) -> [Hash; N] {
     digests(states)
 }
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn hash_leaves_of_32<const N: usize>(data: [&Hash; N]) -> [Hash; N] {
     let mut states = [start(); N];
@@ -185,21 +138,14 @@ fn hash_leaves_of_32<const N: usize>(data: [&Hash; N]) -> [Hash; N] {
 
 /// Takes each message one block further, or as many as all of them have in whole pieces.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
-    let whole = lanes.iter().map(|lane| lane.message.whole()).min().unwrap_or_default();
-    let mut scratch = [[0; 64]; N];
-    let mut runs: [&[Block]; N] = [&[]; N];
+fn step<const N: usize>(mut lanes: [&mut Running<'_>; N]) {
     let mut states = [start(); N];
-    for (n, scratch) in scratch.iter_mut().enumerate() {
-        let message = &mut lanes[n].message;
-        runs[n] = message.take_whole(whole.max(1));
-        if runs[n].is_empty() {
-            *scratch = message.put_together();
-            runs[n] = core::slice::from_ref(scratch);
-        }
-        states[n] = lanes[n].state.unwrap_or(states[n]);
+    for (state, lane) in states.iter_mut().zip(&lanes) {
+        *state = resumed(&lane.state);
     }
-    for at in 0..whole.max(1) {
+    let mut scratch = [[0; 64]; N];
+    let (runs, count) = take_blocks(&mut lanes, &mut scratch);
+    for at in 0..count {
         let mut blocks = [[zero(); 4]; N];
         for (block, run) in blocks.iter_mut().zip(&runs) {
             let bytes = run[at].as_chunks().0;
@@ -208,10 +154,7 @@ fn step<const N: usize>(lanes: [&mut Running<'_>; N]) {
         compress::<N, 's'>(&mut states, &mut blocks);
     }
     for (lane, state) in lanes.into_iter().zip(states) {
-        lane.state = Some(state);
-        if lane.message.is_ended() {
-            lane.hash = digest(state);
-        }
+        lane.state = digest(state);
     }
 }
 
@@ -287,6 +230,16 @@ fn add<const N: usize>(states: &mut [State; N], working: &[State; N]) {
 fn start() -> State {
     let [a, b, c, d, e, f, g, h] = START;
     State { abef: four(f, e, b, a), cdgh: four(h, g, d, c) }
+}
+
+/// The state that [`digest`] made bytes of.
+#[inline]
+#[target_feature(enable = "sse2,ssse3,sse4.1")]
+fn resumed(bytes: &Hash) -> State {
+    let [abcd, efgh] = halves(bytes);
+    let badc = _mm_shuffle_epi32(words(abcd), 0b10_11_00_01);
+    let hgfe = _mm_shuffle_epi32(words(efgh), 0b00_01_10_11);
+    State { abef: _mm_alignr_epi8(badc, hgfe, 8), cdgh: _mm_blend_epi16(hgfe, badc, 0xf0) }
 }
 
 #[inline]

@@ -1,7 +1,9 @@
-//! Every function against its portable twin, and that against the `sha2` crate asked for whole messages.
+//! Every function of every backend that this processor has, the portable one among them, against the `sha2` crate asked
+//! for whole messages.
 
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
+use vm_hash::Backend;
 
 type Hash = [u8; 32];
 
@@ -23,17 +25,6 @@ fn hashes(count: usize) -> Vec<Hash> {
     noise(count * 32).as_chunks().0.to_vec()
 }
 
-type Nodes = fn(&[[Hash; 2]], &mut [Hash]);
-type LeavesOf32 = fn(&[Hash], &mut [Hash]);
-type Messages = fn(&[&[u8]], &mut [Hash]);
-
-const NODES: [Nodes; 2] = [vm_hash::nodes, vm_hash::portable::nodes];
-const LEAVES_OF_32: [LeavesOf32; 2] = [vm_hash::leaves_of_32, vm_hash::portable::leaves_of_32];
-const LEAVES: [Messages; 2] =
-    [|data, out| vm_hash::leaves(data, out), |data, out| vm_hash::portable::leaves(data, out)];
-const DIGESTS: [Messages; 2] =
-    [|data, out| vm_hash::digests(data, out), |data, out| vm_hash::portable::digests(data, out)];
-
 /// What `hash` writes into room for `count` hashes with one to spare, which it must leave alone.
 fn written(count: usize, hash: impl FnOnce(&mut [Hash])) -> Vec<Hash> {
     let mut out = vec![[0xee; 32]; count + 1];
@@ -45,8 +36,12 @@ fn written(count: usize, hash: impl FnOnce(&mut [Hash])) -> Vec<Hash> {
 fn check_nodes(children: &[Hash]) {
     let pairs = children.as_chunks().0;
     let wanted: Vec<Hash> = pairs.iter().map(|[left, right]| sha256(&[&[1], left, right])).collect();
-    for nodes in NODES {
-        assert_eq!(written(pairs.len(), |out| nodes(pairs, out)), wanted);
+    assert_eq!(written(pairs.len(), |out| vm_hash::nodes(pairs, out)), wanted);
+    for side in Backend::each() {
+        assert_eq!(written(pairs.len(), |out| side.nodes(pairs, out)), wanted, "{}", side.name());
+        for ([left, right], wanted) in pairs.iter().zip(&wanted) {
+            assert_eq!(side.node(left, right), *wanted, "{}", side.name());
+        }
     }
     for ([left, right], wanted) in pairs.iter().zip(wanted) {
         assert_eq!(vm_hash::node(left, right), wanted);
@@ -54,11 +49,15 @@ fn check_nodes(children: &[Hash]) {
 }
 
 fn check_messages(data: &[&[u8]]) {
-    for (sides, prefix) in [(LEAVES, &[0][..]), (DIGESTS, &[])] {
-        let wanted: Vec<Hash> = data.iter().map(|data| sha256(&[prefix, data])).collect();
-        for side in sides {
-            assert_eq!(written(data.len(), |out| side(data, out)), wanted);
-        }
+    let wanted: Vec<Hash> = data.iter().map(|data| sha256(&[&[0], data])).collect();
+    assert_eq!(written(data.len(), |out| vm_hash::leaves(data, out)), wanted);
+    for side in Backend::each() {
+        assert_eq!(written(data.len(), |out| side.leaves(data, out)), wanted, "{}", side.name());
+    }
+    let wanted: Vec<Hash> = data.iter().map(|data| sha256(&[data])).collect();
+    assert_eq!(written(data.len(), |out| vm_hash::digests(data, out)), wanted);
+    for side in Backend::each() {
+        assert_eq!(written(data.len(), |out| side.digests(data, out)), wanted, "{}", side.name());
     }
     for data in data {
         assert_eq!(vm_hash::leaf(data), sha256(&[&[0], data]));
@@ -67,26 +66,45 @@ fn check_messages(data: &[&[u8]]) {
 
 fn check_leaves_of_32(data: &[Hash]) {
     let wanted: Vec<Hash> = data.iter().map(|data| sha256(&[&[0], data])).collect();
-    for leaves in LEAVES_OF_32 {
-        assert_eq!(written(data.len(), |out| leaves(data, out)), wanted);
+    assert_eq!(written(data.len(), |out| vm_hash::leaves_of_32(data, out)), wanted);
+    for side in Backend::each() {
+        assert_eq!(written(data.len(), |out| side.leaves_of_32(data, out)), wanted, "{}", side.name());
     }
 }
 
+/// A backend that is missing though the processor could run it would be compared by no test below.
 #[test]
-fn this_test_compares_two_sides_where_there_are_two() {
-    if !vm_hash::is_accelerated() {
-        eprintln!("no SHA extensions here: both sides are the portable one");
+fn every_backend_that_this_processor_can_run_is_compared() {
+    let found: Vec<&str> = Backend::each().map(Backend::name).collect();
+    let mut wanted = vec!["portable"];
+    for (name, is_here) in [("sha-ni", has_sha()), ("avx512", has_sha() && has_avx512())] {
+        if is_here {
+            wanted.insert(0, name);
+        } else {
+            eprintln!("not run: this processor lacks what `{name}` needs");
+        }
     }
-    assert_eq!(vm_hash::is_accelerated(), cfg!(target_arch = "x86_64") && has_extensions());
+    assert_eq!(found, wanted);
+    assert_eq!(vm_hash::is_accelerated(), has_sha());
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_extensions() -> bool {
+fn has_sha() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")
 }
 
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi")
+}
+
 #[cfg(not(target_arch = "x86_64"))]
-const fn has_extensions() -> bool {
+const fn has_sha() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn has_avx512() -> bool {
     false
 }
 
@@ -96,9 +114,9 @@ fn known_answers() {
     // FIPS 180-2, appendix B.1 and B.2; RFC 6962 test data of the Certificate Transparency project.
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let two_blocks = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
-    for digests in DIGESTS {
+    for side in Backend::each() {
         let mut out = [[0; 32]; 2];
-        digests(&[b"abc", b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"], &mut out);
+        side.digests::<&[u8], _>(&[b"abc", b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"], &mut out);
         assert_eq!(out.map(hex), [abc, two_blocks]);
     }
     assert_eq!(hex(vm_hash::leaf(b"")), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
@@ -115,24 +133,29 @@ fn every_count_of_nodes_and_leaves() {
 
 #[test]
 fn every_last_byte_of_a_node_in_every_lane() {
-    let mut all = hashes(4 * 256);
-    for last in 0..=255 {
-        let four = &mut all[4 * usize::from(last)..][..4];
-        four[1][31] = last;
-        four[3][31] = 255 - last;
+    for shift in 0..16 {
+        let mut all = hashes(2 * 256);
+        for (last, pair) in (0..=255_u8).zip(all.as_chunks_mut::<2>().0) {
+            pair[1][31] = last.wrapping_add(shift);
+        }
+        check_nodes(&all);
+        check_nodes(&all[1..]);
     }
-    check_nodes(&all);
-    check_nodes(&all[1..]);
 }
 
 #[test]
 fn every_length_alone_and_beside_every_kind_of_neighbour() {
+    const OTHERS: [usize; 15] = [0, 1, 54, 55, 56, 62, 63, 64, 65, 118, 119, 120, 127, 128, 300];
     let data = noise(320);
     for len in 0..300 {
         check_messages(&[&data[..len]]);
-        for other in [0, 1, 54, 55, 56, 62, 63, 64, 65, 118, 119, 120, 127, 128, 300] {
+        for other in OTHERS {
             check_messages(&[&data[..len], &data[20..20 + other]]);
         }
+        // With all others, each length in another of sixteen lanes than the one before.
+        let mut among = OTHERS.map(|other| &data[20..20 + other]).to_vec();
+        among.insert(len % 16, &data[..len]);
+        check_messages(&among);
     }
     let rising: Vec<&[u8]> = (0..300).map(|len| &data[..len]).collect();
     check_messages(&rising);
@@ -141,10 +164,10 @@ fn every_length_alone_and_beside_every_kind_of_neighbour() {
 #[test]
 fn every_count_of_messages() {
     let data = noise(300);
-    for count in 0..=20 {
+    for count in 0..=70 {
         let messages: Vec<&[u8]> = (0..count).map(|n| &data[..(n * 97) % 300]).collect();
         check_messages(&messages);
-        let falling: Vec<&[u8]> = (0..count).map(|n| &data[13 * n..]).collect();
+        let falling: Vec<&[u8]> = (0..count).map(|n| &data[4 * n..]).collect();
         check_messages(&falling);
     }
 }
@@ -162,32 +185,28 @@ fn every_alignment() {
 
 #[test]
 fn the_shorter_side_decides() {
-    let all = hashes(6);
-    for nodes in NODES {
-        let mut out = [[0xee; 32]; 5];
-        nodes(all.as_chunks().0, &mut out);
-        assert_eq!(out[3..], [[0xee; 32]; 2]);
-        assert_eq!(out[2], vm_hash::node(&all[4], &all[5]));
-        nodes(all.as_chunks().0, &mut []);
-    }
-    for leaves in LEAVES_OF_32 {
-        let mut out = [[0xee; 32]; 7];
-        leaves(&all, &mut out);
-        assert_eq!((out[5], out[6]), (sha256(&[&[0], &all[5]]), [0xee; 32]));
-        leaves(&all, &mut out[..1]);
-    }
-    for leaves in LEAVES {
+    let all = hashes(40);
+    for side in Backend::each() {
+        let mut out = [[0xee; 32]; 22];
+        side.nodes(all.as_chunks().0, &mut out);
+        assert_eq!(out[20..], [[0xee; 32]; 2]);
+        assert_eq!(out[19], vm_hash::node(&all[38], &all[39]));
+        side.nodes::<_, Hash>(all.as_chunks().0, &mut []);
+        let mut out = [[0xee; 32]; 41];
+        side.leaves_of_32(&all, &mut out);
+        assert_eq!((out[39], out[40]), (sha256(&[&[0], &all[39]]), [0xee; 32]));
+        side.leaves_of_32(&all, &mut out[..1]);
         let mut out = [[0xee; 32]; 3];
-        leaves(&[b"a", b"b"], &mut out);
+        side.leaves(&[b"a", b"b"], &mut out);
         assert_eq!(out, [sha256(&[b"\0a"]), sha256(&[b"\0b"]), [0xee; 32]]);
-        leaves(&[b"c", b"d"], &mut out[..1]);
+        side.leaves(&[b"c", b"d"], &mut out[..1]);
         assert_eq!(out[..2], [sha256(&[b"\0c"]), sha256(&[b"\0b"])]);
     }
 }
 
 proptest! {
     #[test]
-    fn messages_are_as_sha2_has_them(data in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2_000), 0..12)) {
+    fn messages_are_as_sha2_has_them(data in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2_000), 0..40)) {
         check_messages(&data.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
 

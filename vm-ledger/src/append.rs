@@ -4,16 +4,16 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use vm_core::capability::{Permit, Resource, act};
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
 use vm_core::error::CapabilityError;
-use vm_core::id::{LedgerId, RowId};
+use vm_core::id::RowId;
 use vm_core::instant::Instant;
-use vm_core::record::{Appended, LogEntry, RowDraft, StoredRow, Table};
+use vm_core::record::{Appended, Correction, LogEntry, RowDraft, StoredRow, Table};
 use vm_core::redact::Opening;
-use vm_core::source::Entropy;
 
 use crate::error::{LedgerError, is_constraint};
 use crate::ledger::Ledger;
 use crate::lookup;
-use crate::openings::{self, OpeningsKey};
+use crate::openings::{self, Encryptor};
+use crate::ready::{self, Ready};
 use crate::rows;
 use crate::tiles::Edge;
 
@@ -39,7 +39,7 @@ impl Ledger {
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.check_issued(capability)?;
         self.write(now, |batch| {
-            let appended = batch.append(&drafts, Some(capability))?;
+            let appended = batch.append(drafts, Some(capability))?;
             batch.spend(spend)?;
             Ok(appended)
         })
@@ -55,7 +55,8 @@ impl Ledger {
     pub fn keep_openings(&mut self, id: RowId, kept: &[Opening], now: Instant) -> Result<(), LedgerError> {
         let _lock = self.lock(now)?;
         let Some(key) = self.access.openings.as_ref().filter(|_| !kept.is_empty()) else { return Ok(()) };
-        openings::store(&self.conn, key, self.access.entropy.as_mut(), self.id, id, kept)
+        let mut encryptor = Encryptor::new(key, self.access.entropy.as_mut(), self.id);
+        openings::store(&self.conn, &mut encryptor, id, kept)
     }
 }
 
@@ -85,28 +86,19 @@ pub(crate) fn use_of<A: vm_core::capability::Act>(permit: &Permit<A>) -> Option<
 /// One transaction's worth of appends.
 pub(crate) struct Batch<'a> {
     conn: &'a Connection,
-    ledger: LedgerId,
     edge: Edge,
-    openings: Option<&'a OpeningsKey>,
-    entropy: &'a mut dyn Entropy,
+    /// Without one, openings are dropped.
+    encryptor: Option<Encryptor<'a>>,
     added: u64,
-    /// Insert statements by table, and the log's: prepared when first needed, and kept to the end.
+    /// Insert statements by table, the log's and the openings': prepared when first needed, and kept to the end.
     inserts: [Option<CachedStatement<'a>>; 4],
     log: Option<CachedStatement<'a>>,
+    openings: Option<CachedStatement<'a>>,
 }
 
-/// Rows whose leaf data is held at once while it is hashed, several rows side by side.
-const HASHED_AT_ONCE: usize = 64;
-
 impl<'a> Batch<'a> {
-    pub(crate) fn new(
-        conn: &'a Connection,
-        ledger: LedgerId,
-        edge: Edge,
-        openings: Option<&'a OpeningsKey>,
-        entropy: &'a mut dyn Entropy,
-    ) -> Self {
-        Self { conn, ledger, edge, openings, entropy, added: 0, inserts: [const { None }; 4], log: None }
+    pub(crate) const fn new(conn: &'a Connection, edge: Edge, encryptor: Option<Encryptor<'a>>) -> Self {
+        Self { conn, edge, encryptor, added: 0, inserts: [const { None }; 4], log: None, openings: None }
     }
 
     pub(crate) const fn conn(&self) -> &'a Connection {
@@ -116,50 +108,50 @@ impl<'a> Batch<'a> {
     /// Appends drafts in order; for one whose idempotency key was used before, finds the row that the first use made.
     pub(crate) fn append(
         &mut self,
-        drafts: &[RowDraft],
+        drafts: Vec<RowDraft>,
         capability: Option<CapabilityHash>,
     ) -> Result<Vec<Appended>, LedgerError> {
         let mut appended = Vec::with_capacity(drafts.len());
-        for drafts in drafts.chunks(HASHED_AT_ONCE) {
-            let rows = drafts.iter().map(|draft| draft.complete(capability)).collect::<Result<Vec<_>, _>>();
-            let rows = rows.map_err(LedgerError::Record)?;
-            for ((draft, row), leaf) in drafts.iter().zip(&rows).zip(StoredRow::leaf_hashes(&rows)) {
-                appended.push(self.append_one(draft, row, leaf.map_err(LedgerError::Record)?)?);
-            }
-        }
-        Ok(appended)
+        // It works between inserts, which need the rest of this.
+        let mut encryptor = self.encryptor.take();
+        let done = ready::each(drafts, capability, encryptor.as_mut(), |ready| {
+            appended.push(self.append_one(ready?)?);
+            Ok(())
+        });
+        self.encryptor = encryptor;
+        done.map(|()| appended)
     }
 
     /// Appends one row of the system's own.
     pub(crate) fn record(
         &mut self,
-        draft: &RowDraft,
+        draft: RowDraft,
         capability: Option<CapabilityHash>,
     ) -> Result<Appended, LedgerError> {
-        let row = draft.complete(capability).map_err(LedgerError::Record)?;
-        let leaf = row.leaf_hash().map_err(LedgerError::Record)?;
-        self.append_one(draft, &row, leaf)
+        let ready = ready::one(draft, capability, self.encryptor.as_mut())?;
+        self.append_one(ready)
     }
 
-    fn append_one(&mut self, draft: &RowDraft, row: &StoredRow, leaf: LeafHash) -> Result<Appended, LedgerError> {
-        if let Some((key, fingerprint)) = draft.idempotency()
+    fn append_one(&mut self, ready: Ready) -> Result<Appended, LedgerError> {
+        let Ready { row, leaf, corrects, idempotency, openings } = ready;
+        if let Some((key, fingerprint)) = idempotency
             && let Some(earlier) = self.replay(key, fingerprint)?
         {
             return Ok(earlier);
         }
-        self.check_references(draft, row)?;
-        let appended = self.insert(row, leaf)?;
-        let id = appended.row_id;
-        if let Some(key) = self.openings {
-            let kept = draft.openings_json().map_err(LedgerError::Canonical)?;
-            if !kept.is_empty() {
-                openings::store_json(self.conn, key, self.entropy, self.ledger, id, kept)?;
-            }
+        self.check_references(corrects, &row)?;
+        let appended = self.insert(&row, leaf)?;
+        if let Some(encrypted) = openings? {
+            let insert = match &mut self.openings {
+                Some(statement) => statement,
+                empty => empty.insert(openings::insert_statement(self.conn)?),
+            };
+            openings::insert(insert, appended.row_id, &encrypted)?;
         }
-        if let Some((key, fingerprint)) = draft.idempotency() {
+        if let Some((key, fingerprint)) = idempotency {
             self.conn
                 .prepare_cached("INSERT INTO idempotency (key, fingerprint, row_id) VALUES (?1, ?2, ?3)")?
-                .execute(params![key.as_bytes(), fingerprint.as_bytes(), id.as_bytes()])?;
+                .execute(params![key.as_bytes(), fingerprint.as_bytes(), appended.row_id.as_bytes()])?;
         }
         Ok(appended)
     }
@@ -265,8 +257,8 @@ impl<'a> Batch<'a> {
 
     /// Whatever a row names must be recorded, and of the kind that the column is for: what an audit would contradict
     /// is not let in.
-    fn check_references(&self, draft: &RowDraft, row: &StoredRow) -> Result<(), LedgerError> {
-        if let Some(corrects) = draft.header().corrects {
+    fn check_references(&self, corrects: Option<Correction>, row: &StoredRow) -> Result<(), LedgerError> {
+        if let Some(corrects) = corrects {
             let entry = self.referred("corrects_id", corrects.id, Some(row.table()))?;
             if entry.leaf != corrects.leaf {
                 return Err(LedgerError::CorrectionLeaf {

@@ -100,9 +100,9 @@ fn numbered(row: &Row<'_>, table: Table, schema: SchemaVersion, columns: &[Colum
     Ok(Numbered { number: row.get(0)?, id, state: rows::read_row(row, 1, table, schema, columns)? })
 }
 
-fn length(state: &RowState) -> usize {
+const fn length(state: &RowState) -> usize {
     match state {
-        RowState::Present(row) => row.cells().map(|(_, cell)| cell.byte_len()).sum(),
+        RowState::Present(row) => row.byte_len(),
         _ => 0,
     }
 }

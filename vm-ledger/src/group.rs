@@ -79,8 +79,8 @@ struct Request {
 }
 
 impl Request {
-    fn write(&self, batch: &mut Batch<'_>) -> Outcome {
-        let appended = batch.append(&self.drafts, Some(self.capability))?;
+    fn write(self, batch: &mut Batch<'_>) -> Outcome {
+        let appended = batch.append(self.drafts, Some(self.capability))?;
         batch.spend(self.spend)?;
         Ok(appended)
     }
@@ -327,7 +327,7 @@ impl<'a> Turn<'a> {
     fn lead(mut self) {
         let (tickets, requests): (Vec<_>, Vec<_>) = self.inner.gather().into_iter().unzip();
         self.unanswered = tickets;
-        let outcomes = own(&self.inner.ledger).append_group(&requests);
+        let outcomes = own(&self.inner.ledger).append_group(requests);
         for (ticket, outcome) in self.unanswered.drain(..).zip(outcomes) {
             ticket.tell(State::Done(outcome));
         }
@@ -349,20 +349,19 @@ impl Drop for Turn<'_> {
 
 impl Ledger {
     /// Appends what several calls ask for, in their order and in one transaction. One result each, in the same order.
-    fn append_group(&mut self, group: &[Request]) -> Vec<Outcome> {
-        let Some(first) = group.first() else { return Vec::new() };
+    fn append_group(&mut self, group: Vec<Request>) -> Vec<Outcome> {
+        let Some(now) = group.first().map(|first| first.now) else { return Vec::new() };
+        let alone = group.len() == 1;
         let refused: Vec<Option<LedgerError>> =
             group.iter().map(|request| self.check_issued(request.capability).err()).collect();
-        let written = self.write(first.now, |batch| match group {
-            [one] if refused.iter().all(Option::is_none) => Ok(vec![Some(Ok(one.write(batch)?))]),
-            _ => group
-                .iter()
-                .zip(&refused)
-                .map(|(request, refused)| match refused {
-                    Some(_) => Ok(None),
-                    None => batch.attempt(|batch| request.write(batch)).map(Some),
-                })
-                .collect(),
+        let write = |batch: &mut Batch<'_>, (request, refused): (Request, &Option<LedgerError>)| match refused {
+            Some(_) => Ok(None),
+            // With nobody beside it, it need not be taken back alone.
+            None if alone => request.write(batch).map(|appended| Some(Ok(appended))),
+            None => batch.attempt(|batch| request.write(batch)).map(Some),
+        };
+        let written = self.write(now, |batch| {
+            group.into_iter().zip(&refused).map(|request| write(batch, request)).collect::<Result<Vec<_>, _>>()
         });
         match written {
             Ok(outcomes) => {
@@ -371,7 +370,7 @@ impl Ledger {
                 };
                 outcomes.into_iter().zip(refused).map(refuse).collect()
             }
-            Err(error) if group.len() == 1 => vec![Err(refused.into_iter().flatten().next().unwrap_or(error))],
+            Err(error) if alone => vec![Err(refused.into_iter().flatten().next().unwrap_or(error))],
             Err(error) => {
                 let failure = GroupFailure::new(error);
                 refused

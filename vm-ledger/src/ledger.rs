@@ -23,7 +23,7 @@ use crate::files::{DATABASE_FILE, VaultDir, make_private_folders};
 use crate::lock::{LOCK_FILE, Lock, Patience};
 use crate::lookup;
 use crate::migration;
-use crate::openings::OpeningsKey;
+use crate::openings::{Encryptor, OpeningsKey};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::tiles::{self, Edge};
@@ -99,7 +99,7 @@ impl Ledger {
             Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0, issued };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
-            batch.record(&draft, None)
+            batch.record(draft, None)
         })?;
         ledger.finish_begin()?;
         Ok(ledger)
@@ -224,7 +224,8 @@ impl Ledger {
                 trusted_edge(&tx, &key)?
             }
         };
-        let mut batch = Batch::new(&tx, *id, edge, access.openings.as_ref(), access.entropy.as_mut());
+        let encryptor = access.openings.as_ref().map(|key| Encryptor::new(key, access.entropy.as_mut(), *id));
+        let mut batch = Batch::new(&tx, edge, encryptor);
         let answer = work(&mut batch)?;
         let (edge, added) = batch.finish()?;
         if added > 0 {

@@ -17,6 +17,7 @@ mod matching;
 mod migration;
 pub mod openings;
 mod proof;
+mod ready;
 mod restore;
 mod rows;
 mod schema;

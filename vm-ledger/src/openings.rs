@@ -14,7 +14,7 @@ use core::fmt;
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use vm_core::canonical;
 use vm_core::digest::to_hex;
 use vm_core::id::{LedgerId, RowId};
@@ -82,44 +82,63 @@ impl fmt::Debug for OpeningsKey {
     }
 }
 
+/// Encrypts the openings of one ledger's rows.
+pub(crate) struct Encryptor<'a> {
+    key: &'a OpeningsKey,
+    cipher: XChaCha20Poly1305,
+    /// Where nonces come from.
+    entropy: &'a mut (dyn Entropy + Send),
+    ledger: LedgerId,
+}
+
+/// Encrypted openings of one row.
+pub(crate) struct Encrypted {
+    key_id: [u8; KEY_ID_LEN],
+    nonce: [u8; NONCE_LEN],
+    ciphertext: Vec<u8>,
+}
+
+impl<'a> Encryptor<'a> {
+    pub(crate) fn new(key: &'a OpeningsKey, entropy: &'a mut (dyn Entropy + Send), ledger: LedgerId) -> Self {
+        Self { key, cipher: key.cipher(), entropy, ledger }
+    }
+
+    /// Encrypts the openings of `row`, `plain` in canonical form.
+    pub(crate) fn encrypt(&mut self, row: RowId, plain: &[u8]) -> Result<Encrypted, LedgerError> {
+        let mut nonce = [0; NONCE_LEN];
+        self.entropy.fill(&mut nonce);
+        let aad = aad(self.key, self.ledger, row);
+        let payload = Payload { msg: plain, aad: aad.as_bytes() };
+        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        let ciphertext = ciphertext.map_err(|_| LedgerError::Openings { row })?;
+        Ok(Encrypted { key_id: self.key.id, nonce, ciphertext })
+    }
+}
+
+/// The statement that [`insert`] runs.
+pub(crate) fn insert_statement(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(
+        "INSERT INTO openings (row_id, format, suite, key_id, nonce, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+}
+
+/// Stores the encrypted openings of a row.
+pub(crate) fn insert(statement: &mut CachedStatement<'_>, row: RowId, encrypted: &Encrypted) -> rusqlite::Result<()> {
+    let Encrypted { key_id, nonce, ciphertext } = encrypted;
+    statement.execute(params![row.as_bytes(), OPENINGS_FORMAT, OPENINGS_SUITE, key_id, nonce, ciphertext]).map(drop)
+}
+
 /// Encrypts and stores the openings of a row.
 pub(crate) fn store(
     conn: &Connection,
-    key: &OpeningsKey,
-    entropy: &mut dyn Entropy,
-    ledger: LedgerId,
+    encryptor: &mut Encryptor<'_>,
     row: RowId,
     openings: &[Opening],
 ) -> Result<(), LedgerError> {
     let value = serde_json::to_value(openings).map_err(|_| LedgerError::Openings { row })?;
     let plain = Zeroizing::new(canonical::to_bytes(&value).map_err(LedgerError::Canonical)?);
-    store_json(conn, key, entropy, ledger, row, &plain)
-}
-
-/// Encrypts and stores the openings of a row, `plain` in canonical form.
-pub(crate) fn store_json(
-    conn: &Connection,
-    key: &OpeningsKey,
-    entropy: &mut dyn Entropy,
-    ledger: LedgerId,
-    row: RowId,
-    plain: &[u8],
-) -> Result<(), LedgerError> {
-    let mut nonce = [0; NONCE_LEN];
-    entropy.fill(&mut nonce);
-    let aad = aad(key, ledger, row);
-    let payload = Payload { msg: plain, aad: aad.as_bytes() };
-    let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| LedgerError::Openings { row })?;
-    let sql = "INSERT INTO openings (row_id, format, suite, key_id, nonce, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    conn.prepare_cached(sql)?.execute(params![
-        row.as_bytes(),
-        OPENINGS_FORMAT,
-        OPENINGS_SUITE,
-        key.id,
-        nonce,
-        ciphertext
-    ])?;
-    Ok(())
+    let encrypted = encryptor.encrypt(row, &plain)?;
+    Ok(insert(&mut insert_statement(conn)?, row, &encrypted)?)
 }
 
 /// Stored openings of one row.
@@ -210,7 +229,7 @@ mod tests {
         let (key, row) = (OpeningsKey::from_bytes([7; 32]), RowId::from_bytes([9; 16]));
         let ledger = LedgerId::from_genesis(LeafHash::of(b"g"));
         let mut entropy = CountingEntropy::new(2);
-        store(&conn, &key, &mut entropy, ledger, row, &openings(row)).unwrap();
+        store(&conn, &mut Encryptor::new(&key, &mut entropy, ledger), row, &openings(row)).unwrap();
         conn.execute_batch("DROP TRIGGER openings_no_update").unwrap();
         (conn, key, ledger, row)
     }

@@ -9,7 +9,6 @@ use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey, PublicKey};
 use vm_core::record::{SCHEMA, StoredRow};
-use vm_core::source::Entropy;
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::error::CheckpointError;
 
@@ -74,8 +73,7 @@ fn fill<E: Into<Cause>>(
     let ledger = LedgerId::from_genesis(leaf);
     let log_key = genesis_of(&row)?.log_key();
     let signed = verify_all(checkpoints, ledger, log_key)?;
-    let mut unused = NoEntropy;
-    let mut batch = Batch::new(conn, ledger, Edge::default(), None, &mut unused);
+    let mut batch = Batch::new(conn, Edge::default(), None);
     batch.insert(&row, leaf)?;
     check_root(&signed, 1, batch.root())?;
     let mut size = 1;
@@ -143,13 +141,4 @@ fn store_checkpoints(conn: &Connection, signed: &Signed) -> Result<(), LedgerErr
         insert.execute(params![size, note])?;
     }
     Ok(())
-}
-
-/// Restoring encrypts nothing.
-struct NoEntropy;
-
-impl Entropy for NoEntropy {
-    fn fill(&mut self, out: &mut [u8]) {
-        out.fill(0);
-    }
 }

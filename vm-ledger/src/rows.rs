@@ -1,16 +1,19 @@
 //! Rows of the four tables, to and from SQL. The statements are made from the columns of the record types, so that a
 //! column cannot be forgotten.
 
-use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, ToSql, params_from_iter};
 use vm_core::digest::LeafHash;
 use vm_core::error::RecordError;
 use vm_core::id::RowId;
-use vm_core::record::{Cell, Column, LogEntry, SchemaVersion, StoredRow, Table};
+use vm_core::record::{CellRef, Column, LogEntry, SchemaVersion, StoredRow, Table};
 use vm_core::view::{RowState, StoredEntry};
 
 /// Columns of the log, in the order that [`read_entry`] reads.
 pub(crate) const LOG_COLUMNS: &str = "seq, tbl, row_id, schema, leaf";
+
+/// Most columns of a table; with fewer than it has, no row would be read.
+const COLUMNS_MAX: usize = 32;
 
 /// Columns of `table` that a file of this connection really has; a table that was dropped has none.
 pub(crate) fn present_columns(conn: &Connection, table: Table) -> rusqlite::Result<Vec<String>> {
@@ -38,17 +41,17 @@ pub(crate) fn insert(statement: &mut CachedStatement<'_>, row: &StoredRow) -> ru
 }
 
 /// A cell as a parameter of a statement.
-pub(crate) struct SqlCell<'a>(pub(crate) &'a Cell);
+pub(crate) struct SqlCell<'a>(pub(crate) CellRef<'a>);
 
 impl ToSql for SqlCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0 {
-            Cell::Null => ToSqlOutput::Owned(SqlValue::Null),
-            Cell::Integer(integer) => ToSqlOutput::Owned(SqlValue::Integer(*integer)),
-            Cell::Real(real) => ToSqlOutput::Owned(SqlValue::Real(*real)),
-            Cell::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Cell::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-        })
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            CellRef::Null => ValueRef::Null,
+            CellRef::Integer(integer) => ValueRef::Integer(integer),
+            CellRef::Real(real) => ValueRef::Real(real),
+            CellRef::Text(text) => ValueRef::Text(text.as_bytes()),
+            CellRef::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
     }
 }
 
@@ -60,14 +63,14 @@ pub(crate) fn read_row(
     schema: SchemaVersion,
     columns: &[Column],
 ) -> rusqlite::Result<RowState> {
-    let mut cells = Vec::with_capacity(columns.len());
-    for (at, column) in columns.iter().enumerate() {
+    let mut cells = [CellRef::Null; COLUMNS_MAX];
+    for (at, (cell, column)) in cells.iter_mut().zip(columns).enumerate() {
         match read_cell(row.get_ref(from + at)?) {
-            Some(cell) => cells.push(cell),
+            Some(found) => *cell = found,
             None => return Ok(malformed(column.name)),
         }
     }
-    Ok(match StoredRow::new(table, schema, cells) {
+    Ok(match StoredRow::from_cells(table, schema, cells.get(..columns.len()).unwrap_or_default()) {
         Ok(row) => RowState::Present(row),
         Err(RecordError::Cell { column, .. }) => malformed(column),
         Err(_) => malformed("id"),
@@ -79,13 +82,13 @@ pub(crate) fn malformed(column: &str) -> RowState {
     RowState::Malformed { column: column.to_owned() }
 }
 
-fn read_cell(value: ValueRef<'_>) -> Option<Cell> {
+fn read_cell(value: ValueRef<'_>) -> Option<CellRef<'_>> {
     Some(match value {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Integer(integer) => Cell::Integer(integer),
-        ValueRef::Real(real) => Cell::Real(real),
-        ValueRef::Text(bytes) => Cell::Text(core::str::from_utf8(bytes).ok()?.to_owned()),
-        ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
+        ValueRef::Null => CellRef::Null,
+        ValueRef::Integer(integer) => CellRef::Integer(integer),
+        ValueRef::Real(real) => CellRef::Real(real),
+        ValueRef::Text(bytes) => CellRef::Text(core::str::from_utf8(bytes).ok()?),
+        ValueRef::Blob(bytes) => CellRef::Blob(bytes),
     })
 }
 

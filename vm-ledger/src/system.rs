@@ -89,7 +89,7 @@ impl Ledger {
         let digest = bundle.digest().hash();
         let meta = json!({ "seal_id": seal, "format": BUNDLE_FORMAT, "digest": digest });
         let draft = draft(header, SystemKind::Seal, Some(file), None, &meta)?;
-        self.record(permit, &draft)
+        self.record(permit, draft)
     }
 
     /// Keeps an anchor's evidence as `anchors/<seal id>/<file name>`, then records its row, which names the seal's.
@@ -122,7 +122,7 @@ impl Ledger {
             "evidence": anchor.meta,
         });
         let draft = draft(header, SystemKind::Anchor, Some(file), Some(seal), &meta)?;
-        self.record(permit, &draft)
+        self.record(permit, draft)
     }
 
     /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete. The
@@ -174,7 +174,7 @@ impl Ledger {
         let meta = canonical::parse_exact(&bytes, CHAIN_BYTES_MAX).map_err(LedgerError::Canonical)?;
         let draft = draft(header, SystemKind::Capability, None, None, &meta)?;
         let _lock = self.lock(now)?;
-        self.record(permit, &draft)
+        self.record(permit, draft)
     }
 
     /// Records what is cut from a scroll after a crash, and where it is kept. The same cut recorded again, as after a crash
@@ -205,7 +205,7 @@ impl Ledger {
             self.conn.prepare_cached(sql)?.query_row(params![kind, path, sha256, meta], |row| row.get::<_, Vec<u8>>(0));
         match stands.optional()?.and_then(|id| RowId::from_slice(&id).ok()) {
             Some(id) => self.standing(id),
-            None => self.record(permit, &draft),
+            None => self.record(permit, draft),
         }
     }
 
@@ -266,7 +266,7 @@ impl Ledger {
     }
 
     /// Appends one system row; the caller holds the lock.
-    fn record<A: Act>(&mut self, permit: &Permit<A>, draft: &RowDraft) -> Result<Appended, LedgerError> {
+    fn record<A: Act>(&mut self, permit: &Permit<A>, draft: RowDraft) -> Result<Appended, LedgerError> {
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.write_locked(|batch| {
             let appended = batch.record(draft, Some(capability))?;

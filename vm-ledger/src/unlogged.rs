@@ -1,6 +1,6 @@
 //! Rows of a table that no entry of the log names.
 
-use core::cmp::Ordering;
+use core::mem;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
@@ -19,21 +19,21 @@ pub(crate) fn visit_table(conn: &Connection, table: Table, visit: &mut Visitor<'
     let mut entries =
         conn.prepare("SELECT row_id FROM log WHERE tbl = ?1 AND seq >= 0 ORDER BY row_id").map_err(store)?;
     let mut rows = Ids::new(rows.query([]).map_err(store)?)?;
-    if rows.next.is_none() {
+    if rows.next().is_none() {
         return Ok(Visit::Continue);
     }
     let mut entries = Ids::new(entries.query([table.number()]).map_err(store)?)?;
-    let mut last = None;
-    while let Some(id) = rows.next.take() {
-        while entries.next.as_ref().is_some_and(|entry| entry < &id) {
+    let mut last = Id::default();
+    while let Some(id) = rows.next() {
+        while entries.next().is_some_and(|entry| entry < id) {
             entries.advance()?;
         }
-        let (named, twice) = (id.is_blob && entries.next.as_ref() == Some(&id), last.as_ref() == Some(&id));
+        // No id is as the default, of no bytes and no blob: what is no blob is told by its value.
+        let (named, twice) = (id.is_blob && entries.next() == Some(id), last == *id);
         if (!named || twice) && visit(id.bytes.clone())? == Visit::Stop {
             return Ok(Visit::Stop);
         }
-        last = Some(id);
-        rows.advance()?;
+        rows.pass_to(&mut last)?;
     }
     Ok(Visit::Continue)
 }
@@ -41,48 +41,52 @@ pub(crate) fn visit_table(conn: &Connection, table: Table, visit: &mut Visitor<'
 /// Ids in the order in which SQLite sorts them.
 struct Ids<'a> {
     rows: Rows<'a>,
-    next: Option<Id>,
+    next: Id,
+    ended: bool,
 }
 
 impl<'a> Ids<'a> {
     fn new(rows: Rows<'a>) -> Result<Self, ViewError> {
-        let mut ids = Self { rows, next: None };
+        let mut ids = Self { rows, next: Id::default(), ended: false };
         ids.advance()?;
         Ok(ids)
     }
 
+    /// The id that comes next, if one does.
+    fn next(&self) -> Option<&Id> {
+        (!self.ended).then_some(&self.next)
+    }
+
     fn advance(&mut self) -> Result<(), ViewError> {
-        let row = self.rows.next().map_err(store)?;
-        self.next = row.map(|row| Ok(Id::of(row.get_ref(0).map_err(store)?))).transpose()?;
+        match self.rows.next().map_err(store)? {
+            Some(row) => self.next.set(row.get_ref(0).map_err(store)?),
+            None => self.ended = true,
+        }
         Ok(())
+    }
+
+    /// Goes on, and keeps the id that came next in `last`. Both memories are used again.
+    fn pass_to(&mut self, last: &mut Id) -> Result<(), ViewError> {
+        mem::swap(&mut self.next, last);
+        self.advance()
     }
 }
 
 /// An id as stored. What is no blob is no id, stands before all blobs in SQLite's order, and is never named.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Id {
     is_blob: bool,
     bytes: Vec<u8>,
 }
 
 impl Id {
-    fn of(value: ValueRef<'_>) -> Self {
+    fn set(&mut self, value: ValueRef<'_>) {
+        self.bytes.clear();
+        self.is_blob = matches!(value, ValueRef::Blob(_));
         match value {
-            ValueRef::Blob(bytes) => Self { is_blob: true, bytes: bytes.to_vec() },
-            other => Self { is_blob: false, bytes: format!("{other:?}").into_bytes() },
+            ValueRef::Blob(bytes) => self.bytes.extend_from_slice(bytes),
+            other => self.bytes.extend_from_slice(format!("{other:?}").as_bytes()),
         }
-    }
-}
-
-impl PartialOrd for Id {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Id {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.is_blob, &self.bytes).cmp(&(other.is_blob, &other.bytes))
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn pass<T: Send>(
     thread::scope(|scope| {
         let (mut group, mut bytes, mut hasher, mut visit) = (Vec::new(), 0, None, Visit::Continue);
         read(&mut |beside, state| {
-            bytes += row_of(&state).map_or(0, |row| row.cells().map(|(_, cell)| cell.byte_len()).sum());
+            bytes += row_of(&state).map_or(0, StoredRow::byte_len);
             group.push((beside, state));
             if group.len() < ROWS_MAX && bytes < BYTES_MAX {
                 return Ok(Visit::Continue);

@@ -7,7 +7,7 @@ use fixture::{World, path};
 use vm_core::capability::act;
 use vm_core::digest::LeafHash;
 use vm_core::key::{Note, NoteKey, SigningIdentity};
-use vm_core::record::{Cell, McpKind, Phase, StoredRow, SystemKind};
+use vm_core::record::{Cell, CellRef, McpKind, Phase, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, Visit};
 use vm_seal::audit::{Audit, Trust, audit};
@@ -43,13 +43,13 @@ fn row_at(ledger: &MemoryLedger, seq: u64) -> LoggedRow {
 }
 
 /// A changed value for a cell, of the same type.
-fn changed(cell: &Cell) -> Cell {
+fn changed(cell: CellRef<'_>) -> Cell {
     match cell {
-        Cell::Null => Cell::Text("{}".into()),
-        Cell::Integer(n) => Cell::Integer(n + 1),
-        Cell::Real(r) => Cell::Real(r + 1.0),
-        Cell::Text(text) => Cell::Text(format!("{text}x")),
-        Cell::Blob(bytes) => Cell::Blob(bytes.iter().map(|byte| byte ^ 1).collect()),
+        CellRef::Null => Cell::Text("{}".into()),
+        CellRef::Integer(n) => Cell::Integer(n + 1),
+        CellRef::Real(r) => Cell::Real(r + 1.0),
+        CellRef::Text(text) => Cell::Text(format!("{text}x")),
+        CellRef::Blob(bytes) => Cell::Blob(bytes.iter().map(|byte| byte ^ 1).collect()),
     }
 }
 
@@ -187,7 +187,7 @@ fn inserted_rows_are_found() {
 }
 
 fn with_id(row: &StoredRow, id: [u8; 16]) -> StoredRow {
-    let cells = row.cells().map(|(name, cell)| if name == "id" { Cell::Blob(id.to_vec()) } else { cell.clone() });
+    let cells = row.cells().map(|(name, cell)| if name == "id" { Cell::Blob(id.to_vec()) } else { cell.into() });
     StoredRow::new(row.table(), row.schema(), cells.collect()).unwrap()
 }
 

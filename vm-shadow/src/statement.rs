@@ -13,7 +13,7 @@ use vm_core::error::{CanonicalError, RecordError};
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::PublicKey;
-use vm_core::record::{Cell, Correction, StoredRow, Table};
+use vm_core::record::{CellRef, Correction, StoredRow, Table};
 
 use crate::error::ShadowError;
 
@@ -52,7 +52,7 @@ impl Statement {
 
     /// What `row` says that its observer signed for `ledger`.
     pub(crate) fn of(row: &StoredRow, ledger: LedgerId) -> Result<Self, ShadowError> {
-        let Some(Cell::Real(entropy_delta)) = row.cell("entropy_delta") else {
+        let Some(CellRef::Real(entropy_delta)) = row.cell("entropy_delta") else {
             return Err(fault("entropy_delta"));
         };
         let key = <[u8; 32]>::try_from(blob(row, "observer_key")?).map_err(|_| fault("observer_key"))?;
@@ -65,7 +65,7 @@ impl Statement {
             horizon_id: text(row, "horizon_id")?,
             counterfactual_hash: Commitment::from_slice(blob(row, "counterfactual_hash")?)
                 .map_err(|_| fault("counterfactual_hash"))?,
-            entropy_delta: *entropy_delta,
+            entropy_delta,
             reason: text(row, "reason")?,
             meta: row.text("meta_json").map(str::to_owned),
             policy: PolicyHash::from_slice(blob(row, "policy_hash")?).map_err(|_| fault("policy_hash"))?,

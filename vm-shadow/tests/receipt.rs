@@ -9,7 +9,7 @@ use vm_core::error::{KeyError, RecordError};
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{Signature, SigningIdentity};
-use vm_core::record::{Cell, CellKind, Correction, LogEntry, RowDraft, RowHeader, StoredRow, Table};
+use vm_core::record::{Cell, CellKind, CellRef, Correction, LogEntry, RowDraft, RowHeader, StoredRow, Table};
 use vm_core::redact::{KnownSecrets, Pattern, Policy, Rule};
 use vm_core::source::hazmat::{CountingEntropy, FixedClock};
 use vm_core::verdict::{Code, Verdict};
@@ -100,7 +100,7 @@ fn full() -> StoredRow {
 
 /// `row` with one cell put in place of another; nothing where the cell does not fit its column.
 fn with(row: &StoredRow, at: usize, cell: Cell) -> Option<StoredRow> {
-    let mut cells: Vec<Cell> = row.cells().map(|(_, cell)| cell.clone()).collect();
+    let mut cells: Vec<Cell> = row.cells().map(|(_, cell)| cell.into()).collect();
     cells[at] = cell;
     StoredRow::new(row.table(), row.schema(), cells).ok()
 }
@@ -131,23 +131,23 @@ fn every_changed_column_is_refused() {
     let mut swept = 0;
     for (at, (name, cell)) in row.cells().enumerate() {
         let changes: Vec<Cell> = match cell {
-            Cell::Blob(bytes) => (0..bytes.len() * 8)
+            CellRef::Blob(bytes) => (0..bytes.len() * 8)
                 .map(|bit| {
-                    let mut bytes = bytes.clone();
+                    let mut bytes = bytes.to_vec();
                     bytes[bit / 8] ^= 1 << (bit % 8);
                     Cell::Blob(bytes)
                 })
                 .chain([Cell::Blob(bytes[1..].to_vec()), Cell::Blob(Vec::new()), Cell::Null])
                 .collect(),
-            Cell::Text(text) => (0..text.len() * 8)
+            CellRef::Text(text) => (0..text.len() * 8)
                 .filter_map(|bit| {
-                    let mut bytes = text.clone().into_bytes();
+                    let mut bytes = text.as_bytes().to_vec();
                     bytes[bit / 8] ^= 1 << (bit % 8);
                     String::from_utf8(bytes).ok().map(Cell::Text)
                 })
                 .chain([Cell::Text(String::new()), Cell::Text(format!("{text} ")), Cell::Null])
                 .collect(),
-            Cell::Real(real) => (0..64)
+            CellRef::Real(real) => (0..64)
                 .map(|bit| Cell::Real(f64::from_bits(real.to_bits() ^ (1 << bit))))
                 .chain([Cell::Real(0.0)])
                 .collect(),
@@ -171,7 +171,7 @@ fn filling_an_empty_column_is_refused() {
     let row = Given::default().row();
     let columns = row.table().columns(row.schema()).unwrap();
     for (at, column) in columns.iter().enumerate().filter(|(_, column)| column.nullable) {
-        if UNSIGNED.contains(&column.name) || row.cell(column.name) != Some(&Cell::Null) {
+        if UNSIGNED.contains(&column.name) || row.cell(column.name) != Some(CellRef::Null) {
             continue;
         }
         let fill = match column.kind {
@@ -193,7 +193,7 @@ fn another_ledger_row_or_key_is_refused() {
         let taken = if name == "observer_key" {
             Cell::Blob(SigningIdentity::from_seed(&[6; 32]).public().as_bytes().to_vec())
         } else {
-            moved.cell(name).unwrap().clone()
+            moved.cell(name).unwrap().into()
         };
         let forged = with(&row, at, taken).unwrap();
         assert_eq!(verify(&forged, ledger(1)), Err(ShadowError::Key(KeyError::BadSignature)), "{name}");
@@ -238,7 +238,7 @@ fn what_is_no_observation_is_refused() {
 #[test]
 fn negative_zero_is_zero() {
     let row = Given { entropy_delta: -0.0, ..Given::default() }.row();
-    assert!(matches!(row.cell("entropy_delta"), Some(Cell::Real(real)) if real.to_bits() == 0));
+    assert!(matches!(row.cell("entropy_delta"), Some(CellRef::Real(real)) if real.to_bits() == 0));
     assert!(verify(&row, ledger(1)).is_ok());
 }
 

@@ -1,6 +1,7 @@
 //! Hashing many messages side by side.
 
 use vm_core::digest::LeafHash;
+use vm_hash::{Backend, portable};
 use vm_seal::merkle::{Frontier, root_of_slice};
 
 use crate::input::Input;
@@ -10,8 +11,8 @@ const MESSAGE_MAX: u64 = 700;
 
 type Hash = [u8; 32];
 
-/// The fast side of vm-hash and its portable twin give the same for any messages, lengths, neighbours and alignments, and
-/// a root hashed in bulk is the one that grows leaf by leaf.
+/// Every backend of vm-hash that this processor has and the portable one give the same for any messages, lengths, neighbours
+/// and alignments, and a root hashed in bulk is the one that grows leaf by leaf.
 pub fn sha256_lanes(data: &[u8]) {
     let mut input = Input::new(data);
     let mut messages: Vec<&[u8]> = Vec::new();
@@ -26,17 +27,22 @@ pub fn sha256_lanes(data: &[u8]) {
             break;
         }
     }
-    check(messages.len(), |out| vm_hash::leaves(&messages, out), |out| vm_hash::portable::leaves(&messages, out));
-    check(messages.len(), |out| vm_hash::digests(&messages, out), |out| vm_hash::portable::digests(&messages, out));
     let hashes: &[Hash] = data.get(shift..).unwrap_or_default().as_chunks().0;
-    let pairs = hashes.as_chunks().0;
-    check(pairs.len(), |out| vm_hash::nodes(pairs, out), |out| vm_hash::portable::nodes(pairs, out));
-    if let [[left, right], ..] = pairs {
-        assert_eq!(vm_hash::node(left, right), vm_hash::portable::node(left, right), "one node");
+    for side in Backend::each() {
+        lanes(side, &messages, hashes);
     }
-    let leaves = |out: &mut [Hash]| vm_hash::leaves_of_32(hashes, out);
-    check(hashes.len(), leaves, |out| vm_hash::portable::leaves_of_32(hashes, out));
     roots(hashes);
+}
+
+fn lanes(side: Backend, messages: &[&[u8]], hashes: &[Hash]) {
+    check(messages.len(), |out| side.leaves(messages, out), |out| portable::leaves(messages, out));
+    check(messages.len(), |out| side.digests(messages, out), |out| portable::digests(messages, out));
+    let pairs = hashes.as_chunks().0;
+    check(pairs.len(), |out| side.nodes(pairs, out), |out| portable::nodes(pairs, out));
+    if let [[left, right], ..] = pairs {
+        assert_eq!(side.node(left, right), portable::node(left, right), "one node");
+    }
+    check(hashes.len(), |out| side.leaves_of_32(hashes, out), |out| portable::leaves_of_32(hashes, out));
 }
 
 /// Both sides write the same and leave what lies behind alone.

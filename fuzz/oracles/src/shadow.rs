@@ -25,7 +25,7 @@ pub fn shadow_receipt(data: &[u8]) {
     if receipt.is_some() {
         let signed = |row: &StoredRow| -> Vec<(&'static str, Cell)> {
             let cells = row.cells().filter(|(name, _)| *name != UNSIGNED);
-            cells.map(|(name, cell)| (name, cell.clone())).collect()
+            cells.map(|(name, cell)| (name, cell.into())).collect()
         };
         assert_eq!(signed(&row), signed(&RECEIPT), "believed a receipt that was never signed");
     }

@@ -35,6 +35,20 @@ const fn stops(word: u64) -> u64 {
     (quotes_and_controls | backslashes) & !word & (ONES * 0x80)
 }
 
+/// The top bits of those bytes of `word` that are quotation marks or backslashes, and no others.
+#[inline(always)]
+pub(super) const fn quotes(word: u64) -> u64 {
+    zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c))
+}
+
+/// The top bits of those bytes of `word` that are zero.
+#[inline(always)]
+const fn zeros(word: u64) -> u64 {
+    // The sum of a byte's low bits reaches its top bit unless all of them are zero, and never the next byte.
+    let low = (word & (ONES * 0x7f)) + ONES * 0x7f;
+    !(low | word) & (ONES * 0x80)
+}
+
 /// Whether all bytes of a block are plain. The compiler turns this into a few vector instructions.
 #[inline(always)]
 fn is_plain_block(block: &[u8; BLOCK]) -> bool {
@@ -161,6 +175,20 @@ mod tests {
                     chunk[second] = two;
                     chunk[first] = one;
                     assert_eq!(plain_bytes(&chunk), first, "{chunk:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_are_those_and_no_others() {
+        for one in 0..=255_u8 {
+            for other in [0, b'!', b'"', b'#', b'[', b'\\', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                for place in 0..8 {
+                    let mut word = [other; 8];
+                    word[place] = one;
+                    let expected = word.map(|byte| if matches!(byte, b'"' | b'\\') { 0x80 } else { 0 });
+                    assert_eq!(quotes(u64::from_le_bytes(word)).to_le_bytes(), expected, "{word:?}");
                 }
             }
         }

@@ -6,6 +6,7 @@
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
+use super::chunk::stop_from;
 use super::fault::{Fault, check_depth};
 use super::number;
 use crate::error::CanonicalError;
@@ -149,7 +150,8 @@ impl<'a> Reader<'a> {
         self.demand('"', "a quotation mark")?;
         let mut string = String::new();
         loop {
-            string.push_str(self.take_while(|byte| byte != b'"' && byte != b'\\' && byte >= b' '));
+            let plain = stop_from(self.rest.as_bytes(), 0);
+            string.push_str(self.take(plain));
             match self.peek() {
                 Some(b'"') => {
                     self.eat('"');
@@ -164,22 +166,19 @@ impl<'a> Reader<'a> {
 
     fn escape(&mut self) -> Read<char> {
         self.eat('\\');
-        let escapes = [
-            ('"', '"'),
-            ('\\', '\\'),
-            ('/', '/'),
-            ('b', '\u{8}'),
-            ('f', '\u{c}'),
-            ('n', '\n'),
-            ('r', '\r'),
-            ('t', '\t'),
-        ];
-        for (letter, meaning) in escapes {
-            if self.eat(letter) {
-                return Ok(meaning);
-            }
-        }
-        self.unicode_escape()
+        let meaning = match self.peek() {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => return self.unicode_escape(),
+        };
+        self.take(1);
+        Ok(meaning)
     }
 
     /// Reads `uXXXX`, or `uXXXX\uXXXX` where the first is the upper half of a surrogate pair.

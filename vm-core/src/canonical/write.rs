@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::chunk::{escape_of, is_plain_text, stop_from};
+use super::chunk::{escape_of, is_plain_text, quotes, stop_from};
 use super::{DEPTH_MAX, gate, number, order};
 use crate::error::CanonicalError;
 
@@ -10,6 +10,10 @@ use crate::error::CanonicalError;
 const SAFE_END: u64 = 1 << 53;
 /// Digits of a u64.
 const DIGITS_MAX: usize = 20;
+/// Bytes of a string escaped at once: bounds the room that is made ready and not used.
+const PIECE: usize = 4_096;
+/// Bytes of a machine word.
+const WORD: usize = 8;
 
 /// Appends the canonical bytes of a value to `out`, which is left as it was where the value is refused.
 ///
@@ -96,6 +100,16 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
 }
 
 fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    for piece in text.chunks(PIECE) {
+        if piece.iter().fold(false, |any, byte| any | (*byte < b' ')) {
+            write_by_runs(piece, out);
+        } else {
+            write_by_words(piece, out);
+        }
+    }
+}
+
+fn write_by_runs(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     loop {
         let stop = stop_from(text, at);
@@ -104,6 +118,41 @@ fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
         let (escape, length) = escape_of(*byte);
         out.extend_from_slice(escape.get(..length).unwrap_or_default());
         at = stop + 1;
+    }
+}
+
+/// Writes text without control characters, such as JSON inside a string, where an escape comes every few bytes: copies whole
+/// words, and at each quotation mark or backslash puts another backslash and the rest of the word again, one place further.
+fn write_by_words(text: &[u8], out: &mut Vec<u8>) {
+    let (words, rest) = text.as_chunks::<WORD>();
+    let mut last = [b' '; WORD];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let begin = out.len();
+    // Room for an escape of every byte, for the last word filled up, and for what is put beyond the end of a word.
+    out.resize(begin + 2 * text.len() + 3 * WORD, 0);
+    let room = out.get_mut(begin..).unwrap_or_default();
+    let mut written = 0;
+    for word in words.iter().chain([&last]) {
+        put(*word, written, room);
+        let mut stops = quotes(u64::from_le_bytes(*word));
+        while stops != 0 {
+            let place = stops.trailing_zeros() / 8;
+            // At most 7, which every usize holds.
+            let at = written + usize::try_from(place).unwrap_or_default();
+            put([b'\\'], at, room);
+            put((u64::from_le_bytes(*word) >> (8 * place)).to_le_bytes(), at + 1, room);
+            written += 1;
+            stops &= stops - 1;
+        }
+        written += WORD;
+    }
+    out.truncate(begin + written - (WORD - rest.len()));
+}
+
+#[inline(always)]
+fn put<const N: usize>(bytes: [u8; N], at: usize, room: &mut [u8]) {
+    if let Some(place) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *place = bytes;
     }
 }
 
@@ -121,7 +170,7 @@ fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), Refused> {
 }
 
 /// Appends an integer's decimal digits.
-fn write_integer(integer: i64, out: &mut Vec<u8>) {
+pub(crate) fn write_integer(integer: i64, out: &mut Vec<u8>) {
     if integer < 0 {
         out.push(b'-');
     }

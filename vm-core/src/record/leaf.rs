@@ -2,26 +2,26 @@
 //! building the value. A row is appended once and verified often, so this is the path that is worth its own writer; the
 //! tests hold it to the readable one.
 
-use std::io::Write as _;
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::canonical::{self, write_string};
+use crate::canonical::{self, write_integer, write_string};
 use crate::error::RecordError;
-use crate::record::{Cell, Column, ROW_FORMAT, SCHEMA, StoredRow, Table};
+use crate::record::{CellRef, Column, ROW_FORMAT, SCHEMA, StoredRow, Table};
 
 /// Every integer nearer to zero is a double by itself.
 const EXACT_BELOW: u64 = 1 << 53;
 
-/// Columns of the tables in the order in which canonical form has them, by table.
-static SORTED: LazyLock<[Vec<(usize, Column)>; 4]> = LazyLock::new(|| {
+/// Columns of the tables in the order in which canonical form has them, by table: the place of each, and its name as it
+/// stands before the value.
+static SORTED: LazyLock<[Vec<(usize, String)>; 4]> = LazyLock::new(|| {
     Table::ALL.map(|table| {
         let columns = table.columns(SCHEMA).unwrap_or_default();
-        let mut sorted: Vec<(usize, Column)> = columns.iter().copied().enumerate().collect();
+        let mut sorted: Vec<(usize, &Column)> = columns.iter().enumerate().collect();
         // Column names are ASCII, for which RFC 8785's order by UTF-16 units is the order of bytes.
         sorted.sort_unstable_by_key(|(_, column)| column.name);
-        sorted
+        sorted.into_iter().map(|(at, column)| (at, format!("\"{}\":", column.name))).collect()
     })
 });
 
@@ -29,17 +29,16 @@ static SORTED: LazyLock<[Vec<(usize, Column)>; 4]> = LazyLock::new(|| {
 pub(super) fn write(row: &StoredRow, out: &mut Vec<u8>) -> Result<(), RecordError> {
     // The columns of a table are the same in every schema that has it.
     let sorted = SORTED.get(usize::from(row.table.number()).saturating_sub(1)).map_or(&[][..], Vec::as_slice);
-    out.reserve(capacity(&row.cells));
+    out.reserve(capacity(row));
     out.extend_from_slice(b"{\"format\":\"");
     out.extend_from_slice(ROW_FORMAT.as_bytes());
     out.extend_from_slice(b"\",\"row\":{");
-    let mut mark: &[u8] = b"\"";
-    for (at, column) in sorted {
-        out.extend_from_slice(mark);
-        out.extend_from_slice(column.name.as_bytes());
-        out.extend_from_slice(b"\":");
-        write_cell(row.cells.get(*at).unwrap_or(&Cell::Null), out)?;
-        mark = b",\"";
+    for (index, (at, name)) in sorted.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_bytes());
+        write_cell(row.cells.get(*at).unwrap_or(CellRef::Null), out)?;
     }
     out.extend_from_slice(b"},\"schema\":");
     write_integer(i64::from(row.schema.0), out);
@@ -49,37 +48,30 @@ pub(super) fn write(row: &StoredRow, out: &mut Vec<u8>) -> Result<(), RecordErro
     Ok(())
 }
 
-/// Room for most rows: names and quotes, hexadecimal blobs, texts with a tenth of their bytes escaped.
-fn capacity(cells: &[Cell]) -> usize {
-    let cell = |cell: &Cell| match cell {
-        Cell::Null | Cell::Integer(_) | Cell::Real(_) => 32,
-        Cell::Text(text) => text.len() + text.len() / 10 + 32,
-        Cell::Blob(bytes) => 2 * bytes.len() + 32,
-    };
-    64 + cells.iter().map(cell).sum::<usize>()
+/// Room for most rows: names, quotes, hexadecimal digits, and texts with an eighth of their bytes escaped.
+pub(super) const fn capacity(row: &StoredRow) -> usize {
+    1_024 + row.byte_len() + row.byte_len() / 8
 }
 
-fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
+fn write_cell(cell: CellRef<'_>, out: &mut Vec<u8>) -> Result<(), RecordError> {
     match cell {
-        Cell::Null => out.extend_from_slice(b"null"),
+        CellRef::Null => out.extend_from_slice(b"null"),
         // Numbers of which there is doubt keep to the one place that knows their rule.
-        Cell::Integer(integer) => {
+        CellRef::Integer(integer) => {
             if integer.unsigned_abs() < EXACT_BELOW {
-                write_integer(*integer, out);
+                write_integer(integer, out);
             } else {
-                out.extend_from_slice(&canonical::to_bytes(&Value::from(*integer)).map_err(RecordError::Canonical)?);
+                out.extend_from_slice(&canonical::to_bytes(&Value::from(integer)).map_err(RecordError::Canonical)?);
             }
         }
-        Cell::Real(real) => out.extend_from_slice(ryu_js::Buffer::new().format(*real).as_bytes()),
-        Cell::Text(text) => write_string(text, out),
-        Cell::Blob(bytes) => {
+        CellRef::Real(real) => out.extend_from_slice(ryu_js::Buffer::new().format(real).as_bytes()),
+        CellRef::Text(text) => write_string(text, out),
+        CellRef::Blob(bytes) => {
             out.push(b'"');
-            let mut digits = [0; 64];
-            for part in bytes.chunks(digits.len() / 2) {
-                digits.iter_mut().zip(part.iter().flat_map(|byte| [byte >> 4, byte & 15])).for_each(|(digit, half)| {
-                    *digit = if half < 10 { b'0' + half } else { b'a' - 10 + half };
-                });
-                out.extend_from_slice(digits.get(..2 * part.len()).unwrap_or_default());
+            let mut digits = [[0; 2]; 32];
+            for part in bytes.chunks(digits.len()) {
+                digits.iter_mut().zip(part).for_each(|(pair, byte)| *pair = [byte >> 4, byte & 15].map(digit));
+                out.extend_from_slice(digits.as_flattened().get(..2 * part.len()).unwrap_or_default());
             }
             out.push(b'"');
         }
@@ -87,9 +79,9 @@ fn write_cell(cell: &Cell, out: &mut Vec<u8>) -> Result<(), RecordError> {
     Ok(())
 }
 
-fn write_integer(integer: i64, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{integer}");
+/// Computed and not looked up, so that the compiler does many at once.
+const fn digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' - 10 + half }
 }
 
 #[cfg(test)]
@@ -97,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{CellKind, SchemaVersion};
+    use crate::record::{Cell, CellKind, SchemaVersion};
 
     fn cell(column: Column) -> BoxedStrategy<Cell> {
         let value = match column.kind {
@@ -165,8 +157,8 @@ mod tests {
     fn reals_are_written_as_ecmascript_does() {
         for real in [0.0, -0.0, 1.0, -1.5, 1e21, 1e-7, 5e-324, f64::MAX, 0.1 + 0.2, 9_007_199_254_740_994.0] {
             let mut out = Vec::new();
-            write_cell(&Cell::Real(real), &mut out).unwrap();
-            assert_eq!(out, canonical::to_bytes(&Cell::Real(real).to_value()).unwrap(), "{real}");
+            write_cell(CellRef::Real(real), &mut out).unwrap();
+            assert_eq!(out, canonical::to_bytes(&CellRef::Real(real).to_value()).unwrap(), "{real}");
         }
     }
 }

@@ -12,15 +12,38 @@ pub trait SecretDetector {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownSecrets;
 
-/// Prefixes that issuers print in front of their credentials, with the shortest length of the whole. They are grouped
-/// by a byte that they hold and most texts hold seldom: where it stands for the first time in the prefix, a text is
-/// compared with it.
-const PREFIXES: &[(u8, &[(&str, usize)])] = &[
-    (b'_', &[("ghp_", 36), ("gho_", 36), ("ghs_", 36), ("github_pat_", 40), ("sk_live_", 20), ("npm_", 36)]),
-    (b'-', &[("glpat-", 20), ("xoxb-", 20), ("xoxp-", 20), ("sk-", 20), ("AGE-SECRET-KEY-", 40), ("-----BEGIN", 27)]),
-    (b'I', &[("AKIA", 20), ("ASIA", 20), ("AIza", 35)]),
-    (b'J', &[("eyJ", 40)]),
-    (b'B', &[("Bearer ", 16), ("Basic ", 14)]),
+/// Where the byte that a prefix is known by stands in it for the first time, the prefix, and the shortest length of the
+/// whole.
+type Prefix = (usize, &'static str, usize);
+
+/// Prefixes that issuers print in front of their credentials, grouped by a byte that they hold and most texts hold seldom:
+/// where it stands, a text is compared with them.
+const PREFIXES: &[(u8, &[Prefix])] = &[
+    (
+        b'_',
+        &[
+            (3, "ghp_", 36),
+            (3, "gho_", 36),
+            (3, "ghs_", 36),
+            (6, "github_pat_", 40),
+            (2, "sk_live_", 20),
+            (3, "npm_", 36),
+        ],
+    ),
+    (
+        b'-',
+        &[
+            (5, "glpat-", 20),
+            (4, "xoxb-", 20),
+            (4, "xoxp-", 20),
+            (2, "sk-", 20),
+            (3, "AGE-SECRET-KEY-", 40),
+            (0, "-----BEGIN", 27),
+        ],
+    ),
+    (b'I', &[(2, "AKIA", 20), (2, "ASIA", 20), (1, "AIza", 35)]),
+    (b'J', &[(2, "eyJ", 40)]),
+    (b'B', &[(0, "Bearer ", 16), (0, "Basic ", 14)]),
 ];
 
 /// The shortest length in [`PREFIXES`].
@@ -70,8 +93,8 @@ fn is_secret_name(key: &str) -> bool {
                     *place = byte.to_ascii_lowercase();
                     len += 1;
                 }
-                // Too long for any of them, unless what follows counts for nothing.
-                None => return NAMES.contains(&spelled(key).as_str()),
+                // Longer than any of them.
+                None => return false,
             },
         }
     }
@@ -104,22 +127,20 @@ fn holds_marked(text: &str, start: usize, block: &[u8]) -> bool {
     let mut marks = block.iter().enumerate().filter(|(_, byte)| is_mark(**byte));
     marks.any(|(at, byte)| {
         let known = PREFIXES.iter().find(|(mark, _)| mark == byte);
-        known.is_some_and(|(mark, prefixes)| prefixes.iter().any(|known| holds_at(text, start + at, *mark, *known)))
+        known.is_some_and(|(_, prefixes)| prefixes.iter().any(|known| holds_at(text, start + at, *known)))
     })
 }
 
-/// Whether `text` holds `prefix` at the start of a word, its first `mark` at `place`, followed by enough without white
-/// space. A PEM line has blanks of its own, and so do HTTP schemes, so the length counts from the prefix on, blanks in
-/// the prefix aside.
-fn holds_at(text: &str, place: usize, mark: u8, (prefix, len): (&str, usize)) -> bool {
-    let offset = prefix.bytes().position(|byte| byte == mark).unwrap_or_default();
-    let Some((before, from)) = place.checked_sub(offset).and_then(|at| text.split_at_checked(at)) else {
-        return false;
-    };
+/// Whether `text` holds `prefix` at the start of a word, the byte `offset` of it at `place`, followed by enough without
+/// white space. A PEM line has blanks of its own, and so do HTTP schemes, so the length counts from the prefix on,
+/// blanks in the prefix aside.
+fn holds_at(text: &str, place: usize, (offset, prefix, len): Prefix) -> bool {
+    let Some(start) = place.checked_sub(offset) else { return false };
     // Nearly all that is looked at differs here already.
-    if from.bytes().next() != prefix.bytes().next() {
+    if text.as_bytes().get(start) != prefix.as_bytes().first() {
         return false;
     }
+    let Some((before, from)) = text.split_at_checked(start) else { return false };
     let Some(rest) = from.strip_prefix(prefix) else { return false };
     if from.len() < len || before.chars().next_back().is_some_and(char::is_alphanumeric) {
         return false;
@@ -138,7 +159,7 @@ mod tests {
     /// What is found, said in the plainest way.
     fn readable(key: Option<&str>, text: &str) -> bool {
         let named = key.is_some_and(|key| NAMES.contains(&spelled(key).as_str()));
-        named || PREFIXES.iter().flat_map(|(_, known)| *known).any(|(prefix, len)| holds_token(text, prefix, *len))
+        named || PREFIXES.iter().flat_map(|(_, known)| *known).any(|(_, prefix, len)| holds_token(text, prefix, *len))
     }
 
     fn holds_token(text: &str, prefix: &str, len: usize) -> bool {
@@ -156,7 +177,7 @@ mod tests {
     /// Texts made of pieces of tokens, what may stand around them, and what ends them.
     fn text() -> impl Strategy<Value = String> {
         let prefixes: Vec<String> =
-            PREFIXES.iter().flat_map(|(_, known)| *known).map(|(prefix, _)| (*prefix).to_owned()).collect();
+            PREFIXES.iter().flat_map(|(_, known)| *known).map(|(_, prefix, _)| (*prefix).to_owned()).collect();
         let piece = prop_oneof![
             3 => prop::sample::select(prefixes),
             2 => "[A-Za-z0-9_-]{0,40}",
@@ -188,9 +209,10 @@ mod tests {
 
     #[test]
     fn every_token_is_found_wherever_it_stands() {
-        for (mark, prefix, len) in PREFIXES.iter().flat_map(|(mark, known)| known.iter().map(|(p, l)| (*mark, *p, *l)))
+        for (mark, (offset, prefix, len)) in PREFIXES.iter().flat_map(|(mark, known)| known.iter().map(|k| (*mark, *k)))
         {
-            assert!(prefix.as_bytes().contains(&mark) && len >= SHORTEST, "{prefix}");
+            let first = prefix.bytes().position(|byte| byte == mark);
+            assert!(first == Some(offset) && len >= SHORTEST, "{prefix}");
             let token = format!("{prefix}{}", "a".repeat(len - prefix.len()));
             for before in 0..70 {
                 let text = format!("{}{token}", " ".repeat(before));

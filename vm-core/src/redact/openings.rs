@@ -71,6 +71,9 @@ pub(super) enum Content<'v> {
     Text(&'v str),
 }
 
+/// Bytes that the openings of most rows have, so that their text seldom grows.
+const ROOM: usize = 2 * 1024;
+
 /// The openings of a row, in the order in which its commitments were made.
 #[derive(Clone, Default)]
 pub(super) struct Openings {
@@ -113,6 +116,9 @@ impl Openings {
             self.deep = true;
         }
         let start = self.text.len();
+        if start == 0 {
+            self.text.reserve(ROOM);
+        }
         self.text.extend_from_slice(if start == 0 { b"[{\"pointer\":" } else { b",{\"pointer\":" });
         let pointer = self.piece(|text| canonical::write_string(pointer, text));
         self.text.extend_from_slice(b",\"salt\":\"");

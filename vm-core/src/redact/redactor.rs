@@ -15,6 +15,9 @@ use crate::redact::tree::{Place, Tree};
 use crate::redact::{Handling, Policy, Redacted, RedactedText, Redaction, SEALED, Salt, SecretDetector};
 use crate::source::Entropy;
 
+/// Bytes that most payloads have once they are redacted, so that what is written seldom grows.
+const ROOM: usize = 2 * 1024;
+
 /// Redacts the payloads of one row.
 ///
 /// Cost: each text is looked at once by the detector and written once; a commitment costs one SHA-256 over its value and
@@ -87,7 +90,7 @@ impl<'a> Redactor<'a> {
             canonical::to_bytes(value)?;
         }
         let spot = self.begin(column);
-        let mut out = Vec::with_capacity(512);
+        let mut out = Vec::with_capacity(ROOM);
         if survey.sealed {
             self.seal_noted(None, value, &mut out)?;
             return text(out, false);

@@ -67,12 +67,12 @@ impl Capabilities {
         chain
     }
 
-    /// The fault where a row names a capability that was not issued before it for such an act.
-    pub(super) fn check(&self, row: &StoredRow) -> Result<(), &'static str> {
+    /// The fault where a row, of time `ts` if it has one, names a capability that was not issued before it for such an act.
+    pub(super) fn check(&self, row: &StoredRow, ts: Option<Instant>) -> Result<(), &'static str> {
         let hash = row.blob("capability_hash").ok_or("no capability")?;
         let hash = CapabilityHash::from_slice(hash).map_err(|error| error.code())?;
         let issued = self.known.get(&hash).ok_or("a capability that was not issued before")?;
-        if row.ts().is_ok_and(|ts| ts >= issued.expires) {
+        if ts.is_some_and(|ts| ts >= issued.expires) {
             return Err("a capability that had expired");
         }
         let kind = row.text("kind").filter(|_| row.table() == Table::ProofArtifacts).unwrap_or_default();

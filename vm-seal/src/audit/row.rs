@@ -40,8 +40,9 @@ impl<'a> RowRules<'a> {
 
     pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) -> Result<(), ViewError> {
         self.names.push(name(entry));
-        self.check_capability(entry, row, report);
-        self.check_time(entry, row, report);
+        let ts = row.ts().ok();
+        self.check_capability(entry, row, ts, report);
+        self.check_time(entry, ts, report);
         let references = [
             self.check_corrects(entry, row)?,
             self.check_answers(entry, row)?,
@@ -55,7 +56,7 @@ impl<'a> RowRules<'a> {
         Ok(())
     }
 
-    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
+    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, ts: Option<Instant>, report: &mut Report) {
         let kind = row.text("kind").filter(|_| entry.table == Table::ProofArtifacts);
         if kind == Some(SystemKind::Genesis.as_str()) {
             if entry.seq != 0 {
@@ -69,13 +70,13 @@ impl<'a> RowRules<'a> {
             report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
             return;
         }
-        if let Err(found) = self.capabilities.check(row) {
+        if let Err(found) = self.capabilities.check(row, ts) {
             report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
         }
     }
 
-    fn check_time(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
-        let Ok(ts) = row.ts() else {
+    fn check_time(&mut self, entry: &LogEntry, ts: Option<Instant>, report: &mut Report) {
+        let Some(ts) = ts else {
             report.find(Finding::new(Code::EvidenceUnreadable, subject(entry)).found("a time not in the stored form"));
             return;
         };

@@ -19,7 +19,7 @@ pub fn change_cell(ledger: &mut MemoryLedger, id: RowId, column: &str, cell: &Ce
     let Some((_, row)) = ledger.rows.get_mut(&id) else {
         return;
     };
-    let cells = row.cells().map(|(name, old)| if name == column { cell.clone() } else { old.clone() });
+    let cells = row.cells().map(|(name, old)| if name == column { cell.clone() } else { old.into() });
     if let Ok(changed) = StoredRow::new(row.table(), row.schema(), cells.collect()) {
         *row = changed;
     }

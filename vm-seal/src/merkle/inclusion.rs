@@ -93,7 +93,8 @@ impl InclusionProof {
     }
 
     /// Checks many proofs for one tree, each as [`InclusionProof::verify`] does, in their order. A hash up one path waits
-    /// for the one before it, so paths are hashed side by side, which takes about two thirds of the time.
+    /// for the one before it, so paths are hashed side by side, which takes about two thirds of the time; less
+    /// than half from sixteen proofs on where the processor has AVX-512.
     #[must_use]
     pub fn verify_each(
         claims: &[(LeafHash, LeafIndex, &Self)],
