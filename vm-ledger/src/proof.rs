@@ -3,9 +3,9 @@
 use vm_core::digest::RootHash;
 use vm_core::view::EvidenceView as _;
 use vm_seal::merkle::tile::{Tile, TileAt, TileHashes, TileReader};
-use vm_seal::merkle::{HashReader, 
-    ConsistencyProof, InclusionProof, LeafIndex, LeafRun, TreeSize, prove_consistency, prove_inclusion, prove_multi,
-    prove_range, root_at,
+use vm_seal::merkle::{
+    ConsistencyProof, HashReader, InclusionProof, LeafIndex, LeafRun, TreeSize, prove_consistency, prove_inclusion,
+    prove_multi, prove_range, root_at,
 };
 use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 

@@ -150,7 +150,7 @@ impl Ledger {
             size => state_index(&latest, Some(&stated), size)?,
         };
         let draft = draft(header, SystemKind::Index, None, None, &stated.to_value())?;
-        self.record(permit, &draft)
+        self.record(permit, draft)
     }
 
     /// Records a capability chain, so that rows can name its last token. A token may stand behind the permit for its

@@ -13,8 +13,8 @@ use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, 
 use crate::bundle::SealBundle;
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::complete::CompletenessProof;
-use crate::error::CompletenessError;
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
+use crate::error::CompletenessError;
 use crate::index::Card;
 use crate::merkle::{Frontier, TreeSize};
 use crate::rehash::Hashed;

@@ -159,7 +159,9 @@ fn spoil(world: &World, proof: &CompletenessProof, bare: &CompletenessProof, row
             contradicted(verify(world, bare, fewer), "a row less");
         }
     }
-    for foreign in all.iter().copied().filter(|card| !rows.contains(card) && card.seq < world.ledger.size().unwrap() - 1).take(3) {
+    for foreign in
+        all.iter().copied().filter(|card| !rows.contains(card) && card.seq < world.ledger.size().unwrap() - 1).take(3)
+    {
         let more = rows.iter().copied().chain([foreign]).collect();
         contradicted(verify(world, bare, more), "a row more");
     }

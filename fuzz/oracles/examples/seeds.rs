@@ -404,7 +404,7 @@ fn exports() {
         let reader = Reader::open(&place).unwrap();
         fs::write(folder("fixtures").join("export-head.txt"), reader.head().unwrap().to_string()).unwrap();
         export_vault(&reader, &seeds.join("vault.vmb")).unwrap();
-        export_seal(&reader, some.seal_id, &seeds.join("seal.vmb")).unwrap();
+        export_seal(&reader, some.seal_id, false, &seeds.join("seal.vmb")).unwrap();
     }
     // One change in each of the first entries of both exports; the rest is for the fuzzer.
     for (name, export) in [("seal", 0_u8), ("vault", 15)] {

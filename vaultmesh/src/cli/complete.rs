@@ -95,8 +95,7 @@ impl Complete {
 /// `COLUMN=VALUE`, where an id may be written as ids are shown.
 fn query_of(refers: &str) -> Result<Query, CliError> {
     let usage = |what: String| CliError::Usage { what };
-    let (column, value) =
-        refers.split_once('=').ok_or_else(|| usage("--refers takes COLUMN=VALUE".to_owned()))?;
+    let (column, value) = refers.split_once('=').ok_or_else(|| usage("--refers takes COLUMN=VALUE".to_owned()))?;
     let known = TermColumn::parse(column).ok_or_else(|| {
         let columns: Vec<&str> = TermColumn::ALL.iter().map(|column| column.as_str()).collect();
         usage(format!("--refers knows the columns {}", columns.join(", ")))

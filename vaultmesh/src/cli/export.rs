@@ -62,7 +62,8 @@ impl Human for Written {
         page.line(&format!(" {}", self.file));
         page.field("rows", self.exported.rows);
         if self.exported.scope == Scope::Seal {
-            let told = if self.exported.is_complete { "proven" } else { "not proven: sealed before there was an index" };
+            let told =
+                if self.exported.is_complete { "proven" } else { "not proven: sealed before there was an index" };
             page.field("complete", told);
         }
         page.field("bytes", self.exported.size);

@@ -56,7 +56,10 @@ impl VerifyProof {
 /// Whether a file calls itself a completeness proof; whether it is one is for its parser.
 fn is_completeness(bytes: &[u8]) -> bool {
     let named = |value: &serde_json::Value| {
-        value.get("format").and_then(serde_json::Value::as_str).is_some_and(|format| format.starts_with("vm-completeness-"))
+        value
+            .get("format")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|format| format.starts_with("vm-completeness-"))
     };
     bytes.first() == Some(&b'{') && canonical::parse(bytes, COMPLETENESS_MAX).is_ok_and(|value| named(&value))
 }

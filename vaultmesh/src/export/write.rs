@@ -111,11 +111,7 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, is_blind: bool, out: &Path)
 
 /// The proof that no other row belongs to a seal; none where the ledger had no index when it was made, which only a blind
 /// export cannot do without.
-fn prove_seal(
-    reader: &Reader,
-    bundle: &SealBundle,
-    is_blind: bool,
-) -> Result<Option<CompletenessProof>, VaultError> {
+fn prove_seal(reader: &Reader, bundle: &SealBundle, is_blind: bool) -> Result<Option<CompletenessProof>, VaultError> {
     let query = Query::Selection(bundle.digest().selection().clone());
     // Rows of other tables match a set of traces, too, and are not among those exported.
     let is_all = query.order() == Order::Time || bundle.digest().selection().kinds().len() == Table::ALL.len();

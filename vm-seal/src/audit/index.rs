@@ -78,7 +78,8 @@ impl IndexRules {
                 if expected != found {
                     let subject = format!("{subject}, run {} by {order}", stated.run());
                     let shown = |(size, root)| format!("{root} over {size}");
-                    report.find(Finding::new(Code::IndexAltered, subject).expected_found(shown(found), shown(expected)));
+                    report
+                        .find(Finding::new(Code::IndexAltered, subject).expected_found(shown(found), shown(expected)));
                 }
             }
         }

@@ -125,7 +125,10 @@ pub fn prove_complete<R: HashReader + ?Sized>(
     let order = query.order();
     let mut proof = CompletenessProof {
         checkpoint: checkpoint.clone(),
-        tail: Tail { left: left_of(log, begin, signed.size()).map_err(CompleteError::Read)?, rows: indexed.tail.clone() },
+        tail: Tail {
+            left: left_of(log, begin, signed.size()).map_err(CompleteError::Read)?,
+            rows: indexed.tail.clone(),
+        },
         ranges: Vec::new(),
         entries: with_entries.then(Vec::new),
         query,
@@ -141,11 +144,7 @@ pub fn prove_complete<R: HashReader + ?Sized>(
 }
 
 /// Hashes of the largest subtrees before the tail.
-fn left_of<R: HashReader + ?Sized>(
-    log: &R,
-    begin: u64,
-    size: TreeSize,
-) -> Result<Vec<RootHash>, ProveError<R::Error>> {
+fn left_of<R: HashReader + ?Sized>(log: &R, begin: u64, size: TreeSize) -> Result<Vec<RootHash>, ProveError<R::Error>> {
     let run = LeafRun::new(LeafIndex::new(begin), LeafIndex::new(size.as_u64())).map_err(ProveError::Leaves)?;
     Ok(prove_range(log, run, size)?.left().to_vec())
 }
@@ -165,7 +164,8 @@ fn prove_interval(
     }
     // The tree holds what was sorted, so its own hashes are there.
     let hashes = prove_range(tree, found.with_neighbours(tree.size()), tree.size());
-    let (left, right) = hashes.map_or_else(|_| (Vec::new(), Vec::new()), |proof| (proof.left().to_vec(), proof.right().to_vec()));
+    let (left, right) =
+        hashes.map_or_else(|_| (Vec::new(), Vec::new()), |proof| (proof.left().to_vec(), proof.right().to_vec()));
     ProvenRange {
         begin,
         count: found.count(),
@@ -175,4 +175,3 @@ fn prove_interval(
         right,
     }
 }
-

@@ -46,7 +46,9 @@ impl Complete {
     /// # Errors
     /// [`CompletenessError::Differs`] names the first row that the one side has and the other has not.
     pub fn check_rows(&self, cards: &[Card]) -> Result<(), CompletenessError> {
-        let shown = |card: Option<&Card>| card.map_or_else(|| "no row".to_owned(), |card| format!("{}/{}", card.table, card.id));
+        let shown = |card: Option<&Card>| {
+            card.map_or_else(|| "no row".to_owned(), |card| format!("{}/{}", card.table, card.id))
+        };
         let differ = (0..self.cards.len().max(cards.len())).find(|at| self.cards.get(*at) != cards.get(*at));
         match differ {
             None => Ok(()),
@@ -67,7 +69,11 @@ impl Complete {
             true => Ok(()),
             false => Err(CompletenessError::Differs { what, expected, found }),
         };
-        differs("checkpoint", self.checkpoint.checkpoint().to_text(), bundle.checkpoint().unverified_text().to_owned())?;
+        differs(
+            "checkpoint",
+            self.checkpoint.checkpoint().to_text(),
+            bundle.checkpoint().unverified_text().to_owned(),
+        )?;
         let asked = Query::Selection(sealed.selection().clone());
         differs("selection", self.query.to_value().to_string(), asked.to_value().to_string())?;
         let mut set = RowSet::default();
@@ -121,9 +127,7 @@ impl CompletenessProof {
         let leaves = self.tail.rows.iter().map(|data| LeafHash::of(data.as_bytes()));
         let proof = RangeProof::from_hashes(self.tail.left.clone(), Vec::new()).map_err(CompletenessError::TailRoot)?;
         let run = LeafRun::new(LeafIndex::new(begin), LeafIndex::new(size)).map_err(CompletenessError::TailRoot)?;
-        proof
-            .verify(run, leaves, checkpoint.size(), checkpoint.root())
-            .map_err(CompletenessError::TailRoot)?;
+        proof.verify(run, leaves, checkpoint.size(), checkpoint.root()).map_err(CompletenessError::TailRoot)?;
         let mut statement = Err(IndexError::NotAnIndex);
         let mut cards = Vec::new();
         for ((at, data), seq) in self.tail.rows.iter().enumerate().zip(begin..) {
@@ -245,7 +249,9 @@ impl CompletenessError {
             Self::Differs { what, expected, found } => {
                 return Finding::new(code, format!("{} {what}", subject.into())).expected_found(expected, found);
             }
-            Self::Card { at, .. } | Self::OutOfPlace { at } | Self::Range { at, .. } => format!("{}: {at}", self.code()),
+            Self::Card { at, .. } | Self::OutOfPlace { at } | Self::Range { at, .. } => {
+                format!("{}: {at}", self.code())
+            }
             _ => self.code().to_owned(),
         };
         Finding::new(code, subject).found(found)
@@ -259,4 +265,3 @@ const fn is_in(run: LeafRun, seq: u64) -> bool {
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
-

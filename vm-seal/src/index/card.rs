@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn what_no_row_can_have_is_refused() {
         let good = card(1, 0, 1, 1).to_bytes();
-        for (at, byte, code) in [(0, 0, "card-table"), (0, 5, "card-table"), (1, 0x00, "card-time"), (1, 0xff, "card-time")]
+        for (at, byte, code) in
+            [(0, 0, "card-table"), (0, 5, "card-table"), (1, 0x00, "card-time"), (1, 0xff, "card-time")]
         {
             let mut bad = good;
             bad[at] = byte;

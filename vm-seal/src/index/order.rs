@@ -3,7 +3,7 @@
 use core::fmt;
 
 use vm_core::digest::{DIGEST_LEN, LeafHash, Sha256Digest, to_hex};
-use vm_core::record::{Cell, StoredRow, Table};
+use vm_core::record::{CellRef, StoredRow, Table};
 
 use super::{CARD_LEN, Card};
 use crate::error::CardError;
@@ -129,8 +129,8 @@ impl TermColumn {
     #[must_use]
     pub fn value_in(self, row: &StoredRow) -> Option<String> {
         match row.cell(self.as_str())? {
-            Cell::Text(text) => Some(text.clone()),
-            Cell::Blob(bytes) => Some(to_hex(bytes)),
+            CellRef::Text(text) => Some(text.to_owned()),
+            CellRef::Blob(bytes) => Some(to_hex(bytes)),
             _ => None,
         }
     }

@@ -86,9 +86,7 @@ impl Query {
                     };
                     selection.kinds().iter().map(interval).collect()
                 }
-                Scope::TraceSet(traces) => {
-                    traces.iter().map(|trace| Interval::of_prefix(trace.as_bytes())).collect()
-                }
+                Scope::TraceSet(traces) => traces.iter().map(|trace| Interval::of_prefix(trace.as_bytes())).collect(),
             },
             Self::Term { column, value } => vec![Interval::of_prefix(Term::new(*column, value).as_bytes())],
         }
@@ -149,11 +147,13 @@ impl Query {
     /// # Errors
     /// [`QueryError::Value`] where no row can: too long, or no id where the column holds ids.
     pub fn term(column: TermColumn, value: &str) -> Result<Self, QueryError> {
-        let is_id = |text: &str| {
-            text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
+        let is_id = |text: &str| text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let good = value.len() <= VALUE_MAX && (column == TermColumn::Horizon || is_id(value));
-        if good { Ok(Self::Term { column, value: value.to_owned() }) } else { Err(QueryError::Value { column: column.as_str() }) }
+        if good {
+            Ok(Self::Term { column, value: value.to_owned() })
+        } else {
+            Err(QueryError::Value { column: column.as_str() })
+        }
     }
 }
 

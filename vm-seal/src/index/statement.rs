@@ -177,8 +177,13 @@ mod tests {
     fn statements_read_back_and_others_are_refused() {
         let good = Statement::new(vec![run(0, 4), run(4, 6)]).unwrap();
         assert_eq!(Statement::from_value(&good.to_value()), Ok(good.clone()));
-        for runs in [vec![], vec![run(1, 2)], vec![run(0, 2), run(3, 4)], vec![run(0, 2), run(2, 2)], vec![run(0, 2), run(1, 3)]]
-        {
+        for runs in [
+            vec![],
+            vec![run(1, 2)],
+            vec![run(0, 2), run(3, 4)],
+            vec![run(0, 2), run(2, 2)],
+            vec![run(0, 2), run(1, 3)],
+        ] {
             assert_eq!(Statement::new(runs), Err(IndexError::Runs));
         }
         let many = (0..65).map(|at| run(at, at + 1)).collect();
