@@ -10,7 +10,7 @@ use std::process::Command;
 use fixture::{Scene, digest, place, record_everything, sources};
 use vaultmesh::export::{export_vault, import};
 use vaultmesh::read::Reader;
-use vaultmesh::vault::{Place, Sealed, Vault};
+use vaultmesh::vault::{Place, SealOptions, Sealed, Vault};
 use vm_core::id::TraceId;
 use vm_core::record::Table;
 use vm_seal::selection::Selection;
@@ -22,13 +22,17 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 /// Names the folder that a child of this test works in, and what it is to do there.
 const CHILD_DIR: &str = "VAULTMESH_TEST_CHILD_DIR";
 
-/// The golden vault: fixed keys, ids, salts and times. Sealed as in every release.
-fn golden(dir: &Path) -> (Vec<Sealed>, TraceId, Place) {
+/// Vaults that are made again: sealed as in every release, and with indexes since there are some.
+const VAULTS: [(&str, bool); 2] = [("", true), ("_indexed", false)];
+
+/// The golden vault: fixed keys, ids, salts and times.
+fn golden(dir: &Path, without_index: bool) -> (Vec<Sealed>, TraceId, Place) {
     let place = place(dir);
     let mut vault = Vault::init(&place, sources(42)).unwrap().vault;
     let trace = record_everything(&mut vault, dir);
-    let some = vault.seal(Selection::traces([trace], &Table::ALL).unwrap()).unwrap();
-    let all = vault.seal(Selection::everything()).unwrap();
+    let options = SealOptions { without_index, ..SealOptions::default() };
+    let some = vault.seal_with(Selection::traces([trace], &Table::ALL).unwrap(), options).unwrap();
+    let all = vault.seal_with(Selection::everything(), options).unwrap();
     (vec![some, all], trace, place)
 }
 
@@ -43,11 +47,19 @@ fn check_golden(folder: &Path, name: &str, found: &[u8]) {
     assert_eq!(expected, found, "{}", path.display());
 }
 
-fn check_golden_vault(dir: &Path) {
-    let (seals, _, place) = golden(dir);
+fn check_golden_vaults(dir: &Path) {
+    for (ending, without_index) in VAULTS {
+        let dir = dir.join(format!("golden{ending}"));
+        fs::create_dir(&dir).unwrap();
+        check_golden_vault(&dir, ending, without_index);
+    }
+}
+
+fn check_golden_vault(dir: &Path, ending: &str, without_index: bool) {
+    let (seals, _, place) = golden(dir, without_index);
     let reader = Reader::open(&place).unwrap();
     let (_, migration) = vm_core::view::EvidenceView::schema(reader.view()).unwrap();
-    let folder = Path::new(GOLDEN).join(migration.trim_end_matches(".sql"));
+    let folder = Path::new(GOLDEN).join(migration.trim_end_matches(".sql").to_owned() + ending);
     let check_golden = |name: &str, found: &[u8]| check_golden(&folder, name, found);
     let digests: String = seals.iter().map(|seal| format!("{}  {}\n", seal.digest, seal.leaves)).collect();
     check_golden("digests.txt", digests.as_bytes());
@@ -66,14 +78,14 @@ fn check_golden_vault(dir: &Path) {
 /// The same constants in debug and release builds.
 #[test]
 fn fixed_sources_make_the_golden_bytes() {
-    check_golden_vault(fixture::folder().path());
+    check_golden_vaults(fixture::folder().path());
 }
 
 /// What a child in another environment does: the golden vault again, and an import.
 #[test]
 fn in_another_environment() {
     let Some(dir) = std::env::var_os(CHILD_DIR).map(PathBuf::from) else { return };
-    check_golden_vault(&dir.join("golden"));
+    check_golden_vaults(&dir);
     let place = Place { vault: dir.join("a deeper/føl der/vault"), keys: dir.join("none") };
     import(&place, &dir.join("vault.vmb")).unwrap();
     fs::write(dir.join("digests"), digests_of(&Reader::open(&place).unwrap())).unwrap();
@@ -108,7 +120,6 @@ fn locale_time_zone_umask_and_folder_change_nothing() {
     let expected = digests_of(&reader);
     for (locale, zone, umask) in [("C", "UTC", "022"), ("tr_TR.UTF-8", "Pacific/Chatham", "077")] {
         let dir = fixture::folder();
-        fs::create_dir(dir.path().join("golden")).unwrap();
         export_vault(&reader, &dir.path().join("vault.vmb")).unwrap();
         let output = Command::new("sh")
             .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])

@@ -172,6 +172,9 @@ codes! {
     AnchorBackdated "anchor-backdated" Contradicted
         "An anchor's time lies before what it covers, or before an earlier verified anchor."
         "Distrust the authority; anchor again with another."
+    FormatUnannounced "format-unannounced" Undecided
+        "A row is of a format that no row before it announced."
+        "Ask who wrote it: the ledger itself announces each new format before it writes the first row of it."
     FormatUnknown "format-unknown" Undecided
         "An object is of a format or version that this build does not know."
         "Use a release that knows the format; nothing of it was skipped."

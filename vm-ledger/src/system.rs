@@ -8,11 +8,13 @@ use vm_core::digest::Sha256Digest;
 use vm_core::id::{RowId, SealId};
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
-use vm_core::record::{Appended, ArtifactFile, ArtifactKind, ProofArtifact, RowDraft, RowHeader, SystemKind, Table};
+use vm_core::record::{
+    Appended, ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, RowDraft, RowHeader, SystemKind, Table};
 use vm_core::redact::Redacted;
 use vm_core::view::EvidenceView as _;
 use vm_seal::bundle::{BUNDLE_FORMAT, SealBundle};
 use vm_seal::complete::state_index;
+use vm_seal::index::INDEX_FORMAT;
 use vm_seal::merkle::TreeSize;
 use vm_seal::seal::bundle_path;
 
@@ -126,14 +128,15 @@ impl Ledger {
     }
 
     /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete. The
-    /// rows are sorted before the writers' lock is taken; under it only those that came meanwhile are. Cost: see
-    /// [`vm_seal::index::Statement::kept`].
+    /// rows are sorted before the writers' lock is taken; under it only those that came meanwhile are. The first index of a ledger
+    /// is announced by a row before it, which has the header `announcement`. Cost: see [`vm_seal::index::Statement::kept`].
     ///
     /// # Errors
     /// [`LedgerError::Permit`], [`LedgerError::View`] where a row cannot be read, [`LedgerError::Store`].
     pub fn record_index(
         &mut self,
         permit: &Permit<act::Seal>,
+        announcement: RowHeader,
         header: RowHeader,
         now: Instant,
     ) -> Result<Appended, LedgerError> {
@@ -144,6 +147,10 @@ impl Ledger {
         let previous = snapshot.last_index()?;
         let stated = state_index(&snapshot, previous.as_ref(), size(&snapshot)?)?;
         let _lock = self.lock(now)?;
+        if previous.is_none() {
+            let change = FormatChange::adding(INDEX_FORMAT).to_value();
+            self.record(permit, draft(announcement, SystemKind::FormatChange, None, None, &change)?)?;
+        }
         let latest = self.snapshot()?;
         let stated = match size(&latest)? {
             size if size == stated.size() => stated,

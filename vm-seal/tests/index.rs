@@ -17,6 +17,9 @@ use vm_seal::memory::hazmat;
 /// A ledger of some rows and three indexes, so that the last one has several runs.
 fn indexed() -> World {
     let mut world = World::full();
+    let permit = world.ledger.permit::<act::Seal>(&world.holder, &world.clock).unwrap();
+    let trace = world.trace();
+    world.ledger.record_index(&permit, trace, &world.clock, &mut world.entropy).unwrap();
     for rows in [4, 2, 1] {
         state(&mut world, None);
         for _ in 0..rows {
@@ -55,7 +58,7 @@ fn codes(report: &Report) -> Vec<Code> {
 fn true_indexes_verify_and_are_counted() {
     let report = verify(&indexed());
     assert_eq!(report.verdict(), Verdict::Verified, "{:?}", report.findings());
-    assert!(report.checks().iter().any(|check| check.starts_with("indexes: 3")), "{:?}", report.checks());
+    assert!(report.checks().iter().any(|check| check.starts_with("indexes: 4")), "{:?}", report.checks());
 }
 
 #[test]
@@ -94,6 +97,14 @@ fn a_lagging_index_and_one_that_is_none_are_told_apart() {
         }),
     );
     assert_eq!(codes(&verify(&world)), [Code::IndexLagging]);
+}
+
+#[test]
+fn an_index_that_nothing_announced_is_told() {
+    let mut world = World::full();
+    state(&mut world, None);
+    let report = verify(&world);
+    assert_eq!((codes(&report), report.verdict()), (vec![Code::FormatUnannounced], Verdict::Undecided));
 }
 
 #[test]

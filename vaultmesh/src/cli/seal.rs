@@ -78,6 +78,9 @@ struct Create {
     /// Take leaf hashes from the log, without reading and hashing each row again
     #[arg(long)]
     trust_stored_leaves: bool,
+    /// Record no index before it, which is what shows others that the seal leaves nothing out
+    #[arg(long)]
+    without_index: bool,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -119,7 +122,11 @@ impl Create {
             Selection::traces(self.trace, &kinds)
         };
         let (mut vault, selection) = (context.open()?, selection.map_err(VaultError::Selection)?);
-        let options = SealOptions { allow_empty: self.allow_empty, trust_stored_leaves: self.trust_stored_leaves };
+        let options = SealOptions {
+            allow_empty: self.allow_empty,
+            trust_stored_leaves: self.trust_stored_leaves,
+            without_index: self.without_index,
+        };
         let sealed = vault.seal_with(selection, options)?;
         Ok(Output::done(Made(sealed)))
     }

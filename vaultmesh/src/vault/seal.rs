@@ -1,8 +1,8 @@
 //! Sealing a selection of the vault's rows.
 
-use vm_core::capability::act;
+use vm_core::capability::{Permit, act};
 use vm_core::digest::Sha256Digest;
-use vm_core::id::SealId;
+use vm_core::id::{SealId, TraceId};
 use vm_core::path::VaultPath;
 use vm_core::record::RowHeader;
 use vm_core::view::{EvidenceView as _, Visit};
@@ -51,6 +51,8 @@ pub struct SealOptions {
     pub allow_empty: bool,
     /// Leaf hashes are taken from the log, and no row is read and hashed again.
     pub trust_stored_leaves: bool,
+    /// No index is recorded before it: nobody can then be shown that the seal leaves nothing out, but with the whole ledger.
+    pub without_index: bool,
 }
 
 impl Vault {
@@ -69,14 +71,11 @@ impl Vault {
     /// As [`Vault::seal`].
     pub fn seal_with(&mut self, selection: Selection, options: SealOptions) -> Result<Sealed, VaultError> {
         let permit = self.permit::<act::Seal>()?;
-        let trace = self.mint_trace();
         // Before anything is written: an index behind a seal that was refused would be of no use.
         if !options.allow_empty && self.is_empty(&selection)? {
             return Err(VaultError::SealEmpty);
         }
-        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
-        let now = self.now();
-        self.ledger.record_index(&permit, header, now)?;
+        let indexed = if options.without_index { None } else { Some(self.record_index(&permit)?) };
         let snapshot = self.ledger.snapshot()?;
         let scrolls = self.scroll_roots(snapshot.files())?;
         let absent = || VaultError::NotFound { what: "checkpoint", name: self.ledger.id().to_string() };
@@ -90,6 +89,7 @@ impl Vault {
         let seal = if options.trust_stored_leaves { seal_trusting_leaves } else { seal };
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
+        let trace = indexed.unwrap_or_else(|| self.mint_trace());
         let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
         let now = self.now();
         let appended = self.ledger.record_seal(&permit, header, &bundle, now)?;
@@ -103,6 +103,16 @@ impl Vault {
             rows_hashed: !options.trust_stored_leaves,
             recorded: Recorded::of_system(appended),
         })
+    }
+
+    /// Records an index of all rows; gives the trace that it began.
+    fn record_index(&mut self, permit: &Permit<act::Seal>) -> Result<TraceId, VaultError> {
+        let trace = self.mint_trace();
+        let [announcement, header] =
+            [trace; 2].map(|trace| RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace));
+        let now = self.now();
+        self.ledger.record_index(permit, announcement, header, now)?;
+        Ok(trace)
     }
 
     fn is_empty(&self, selection: &Selection) -> Result<bool, VaultError> {

@@ -6,9 +6,11 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::canonical;
 use crate::digest::Sha256Digest;
 use crate::error::RecordError;
 use crate::key::PublicKey;
+use crate::record::{StoredRow, Table};
 
 /// Longest artifact kind, in bytes.
 const KIND_MAX: usize = 64;
@@ -151,6 +153,58 @@ impl Genesis {
     pub fn from_value(value: &Value) -> Result<Self, RecordError> {
         match value.get("format").and_then(Value::as_str) {
             Some(Self::FORMAT) => Self::deserialize(value).map_err(|_| RecordError::Shape),
+            Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
+            None => Err(RecordError::Shape),
+        }
+    }
+}
+
+/// Content of a row that announces formats: rows behind it may be of them, which no release before knew.
+///
+/// ```text
+/// {"added":["vm-index-v0"],"format":"vm-format-change-v0"}
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormatChange {
+    added: Vec<String>,
+    format: String,
+}
+
+impl FormatChange {
+    /// Format string of an announcement.
+    pub const FORMAT: &'static str = "vm-format-change-v0";
+
+    /// Announces one format.
+    #[must_use]
+    pub fn adding(format: &str) -> Self {
+        Self { added: vec![format.to_owned()], format: Self::FORMAT.to_owned() }
+    }
+
+    /// Whether it announces `format`.
+    #[must_use]
+    pub fn announces(&self, format: &str) -> bool {
+        self.added.iter().any(|added| added == format)
+    }
+
+    /// The content as JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        serde_json::json!({ "added": self.added, "format": self.format })
+    }
+
+    /// What a row announces; none where it is a row of another kind.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownFormat`] or [`RecordError::Shape`].
+    pub fn of_row(row: &StoredRow) -> Result<Option<Self>, RecordError> {
+        if row.table() != Table::ProofArtifacts || row.text("kind") != Some(SystemKind::FormatChange.as_str()) {
+            return Ok(None);
+        }
+        let json = row.text("meta_json").ok_or(RecordError::Shape)?;
+        let value = canonical::parse(json.as_bytes(), canonical::BYTES_MAX).map_err(RecordError::Canonical)?;
+        match value.get("format").and_then(Value::as_str) {
+            Some(Self::FORMAT) => Self::deserialize(value).map(Some).map_err(|_| RecordError::Shape),
             Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
             None => Err(RecordError::Shape),
         }

@@ -18,7 +18,7 @@ use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey, PublicKey, SigningIdentity};
 use vm_core::record::{
-    Appended, ArtifactKind, Genesis, LogEntry, ProofArtifact, RowDraft, RowHeader, StoredRow, SystemKind, Table,
+    Appended, ArtifactKind, FormatChange, Genesis, LogEntry, ProofArtifact, RowDraft, RowHeader, StoredRow, SystemKind, Table,
 };
 use vm_core::redact::{KnownSecrets, Pattern, Policy, Redacted, Redactor, Rule};
 use vm_core::source::{Clock, Entropy};
@@ -29,7 +29,7 @@ use crate::complete::state_index;
 pub use files::MemoryFiles;
 
 use crate::error::MemoryError;
-use crate::index::Statement;
+use crate::index::{INDEX_FORMAT, Statement};
 use crate::merkle::tile::{TILE_HEIGHT, TILE_WIDTH};
 use crate::merkle::{HashReader, NodeAt, Tree, TreeSize};
 
@@ -171,6 +171,11 @@ impl MemoryLedger {
             let (_, row) = self.rows.get(&entry.row_id)?;
             Statement::of_row(row, entry.seq).ok().flatten()
         });
+        if previous.is_none() {
+            let change = FormatChange::adding(INDEX_FORMAT).to_value();
+            let capability = Some(permit.capability());
+            self.push(system_row(SystemKind::FormatChange, &change, trace, capability, clock, entropy)?)?;
+        }
         let stated = state_index(self, previous.as_ref(), self.tree.size()).map_err(|_| MemoryError::Empty)?;
         let row = system_row(SystemKind::Index, &stated.to_value(), trace, Some(permit.capability()), clock, entropy)?;
         let appended = self.push(row)?;
