@@ -251,6 +251,40 @@ class Exports(unittest.TestCase):
             self.assertIn("seal-altered", self.by_binary(pack(replaced("rows.jsonl", old, new)), VKEY, None))
             self.assertEqual(found - {"root-mismatch"}, (expected | OPEN | {"seal-unanchored"}) - {"root-mismatch"}, (old, new))
 
+    def test_rows_that_were_logged_as_they_are(self):
+        """The holder of the key can log anything; what is no row of its table is none here."""
+        faults = [{"duration_us": 1.5}, {"more": 1}, {"tool": None}, {"tool": 1}, {"intent_id": "0"}, {"intent_id": "AB"},
+                  {"id": "00" * 15}, {"capability_hash": 1}, {"meta_json": {}}]
+        fine = [{"intent_id": "ab"}, {"duration_us": -5}, {"meta_json": "no JSON"}, {"id": "00" * 16}, {"status": None},
+                {"ts": "0001-01-01T00:00:00.000000Z"}, {"ts": "9999-12-30T21:59:59.999999Z"}]
+        times = ["2026-01-02T03:04:05Z", "2026-02-30T03:04:05.000000Z", "2026-01-02T03:04:60.000000Z",
+                 "9999-12-30T22:00:00.000000Z", "0000-01-01T00:00:00.000000Z", "2026-01-02t03:04:05.000000z"]
+        key = maker.Key()
+        for columns in [*faults, *fine, *({"ts": text} for text in times)]:
+            log = maker.Log(key)
+            log.add("tool_invocations", 1, uuid(7), **columns)
+            entries = maker.export(log, maker.seal(log, window()))
+            # A time that is none makes bounds that are none.
+            codes = ["row-altered", "seal-altered"] if columns in faults else [None] if columns not in fine else []
+            with self.subTest(columns=columns):
+                self.check(entries, *codes, key=log.vkey)
+        log = maker.Log(key)
+        log.add("tool_invocations", 1, uuid(7) + "00")
+        self.check(maker.export(log, maker.seal(log, window())), "row-altered", "seal-altered", key=log.vkey, binary_too=False)
+
+    def test_a_genesis_of_another_key(self):
+        for key in (maker.Key(), maker.Key()):
+            log = maker.Log(key)
+            log.key, log.vkey = KEY, KEY.vkey(log.name)
+            self.check(maker.export(log, maker.seal(log, window())), "seal-altered", key=log.vkey, binary_too=False)
+
+    def test_a_genesis_of_another_ledger(self):
+        log = maker.Log(KEY)
+        log.ledger = "00" * 32
+        log.name = "vaultmesh/" + log.ledger
+        log.vkey = KEY.vkey(log.name)
+        self.check(maker.export(log, maker.seal(log, window())), "genesis-invalid", key=log.vkey, binary_too=False)
+
     def test_lines(self):
         for name in ("rows.jsonl", "proofs.jsonl"):
             self.check(summed({**PLAIN, name: PLAIN[name][:-1]}), None)
