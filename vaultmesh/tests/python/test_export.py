@@ -1,6 +1,6 @@
 """Exports of seals: whole ones, and every kind of change with the finding it ends in."""
 import ast
-import copy
+import hashlib
 import json
 import os
 import pathlib
@@ -369,6 +369,54 @@ class Exports(unittest.TestCase):
         found = answer(pack(with_seal(members(checkpoint=smaller))), VKEY)
         self.assertLessEqual({"seal-altered", "root-mismatch"}, found)
 
+    def test_signatures(self):
+        """Well-formed ones that do not hold, of statement and of checkpoint."""
+        order = 2 ** 252 + 27742317777372353535851937790883648493
+
+        class Over(maker.Key):
+            def sign(self, text):
+                return super().sign(text + "x")
+
+        class Flipped(maker.Key):
+            def sign(self, text):
+                signature = super().sign(text)
+                return signature[:9] + bytes([signature[9] ^ 1]) + signature[10:]
+
+        class Longer(maker.Key):
+            def sign(self, text):
+                return super().sign(text) + b"\0"
+
+        class Scalar(maker.Key):
+            """The other scalar of the same signature, which only loose rules take."""
+            def sign(self, text):
+                signature = super().sign(text)
+                return signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+
+        class SmallOrder(maker.Key):
+            """A signature whose point is the neutral one: the equation holds, and the strict rules refuse it."""
+            def sign(self, text):
+                digest = bytearray(hashlib.sha512(self.seed).digest()[:32])
+                digest[0], digest[31] = digest[0] & 248, digest[31] & 63 | 64
+                point = (1).to_bytes(32, "little")
+                challenge = int.from_bytes(hashlib.sha512(point + self.public + text.encode()).digest(), "little")
+                scalar = challenge * int.from_bytes(digest, "little") % order
+                return point + scalar.to_bytes(32, "little")
+
+        own = json.loads(PLAIN[bundle_path()])
+        name = VKEY.split("+")[0]
+        for kind in (Over, Flipped, Longer, Scalar, SmallOrder):
+            bad = kind(KEY.seed)
+            with self.subTest(kind=kind.__name__):
+                statement = bad.note(name, own["statement"].split("\n\n")[0] + "\n")
+                self.check(with_seal(members(statement=statement), sign=False), "seal-altered", or_refused=kind is Longer)
+                checkpoint = bad.note(name, own["checkpoint"].split("\n\n")[0] + "\n")
+                entries = with_seal(members(checkpoint=checkpoint))
+                self.assertEqual(answer(pack(entries), VKEY), OPEN | {"seal-unanchored", "checkpoint-invalid"})
+                self.assertIn(self.by_binary(pack(entries), VKEY, None), (OPEN | {"seal-unanchored", "checkpoint-invalid"}, None))
+        said = maker.run("pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile signature", text=b"x",
+                         key=bytes.fromhex("302a300506032b6570032100") + KEY.public, signature=SmallOrder(KEY.seed).sign("x"))
+        self.assertIn(b"Verified", said)
+
     def test_other_keys(self):
         other, name = maker.Key(), VKEY.split("+")[0]
         self.check(PLAIN, "seal-altered", key=other.vkey(name))
@@ -556,6 +604,76 @@ class Samples(unittest.TestCase):
         data = row.split("```json\n")[1].split("\n")[0].encode()
         self.assertIn(verify.Row(data).leaf.hex(), row)
         verify.Row(self.page("shadow-receipt.md").split("```json\n")[1].split("\n")[0].encode())
+
+    def test_keys(self):
+        key = maker.Key()
+        name = "vaultmesh/" + "ab" * 32
+        good = key.vkey(name)
+        self.assertEqual(verify.read_key(good), (name, key.hash(name), key.public))
+        other = "%s+%s+%s" % (name, key.hash("vaultmesh/" + "00" * 32).hex(), good.split("+", 2)[2])
+        typed = sha256(name.encode() + b"\n\2" + key.public)[:4].hex()
+        second = "%s+%s+%s" % (name, typed, maker.base64.b64encode(b"\2" + key.public).decode())
+        scroll = key.vkey(name + "/console")
+        for bad in (other, second, scroll, good[:-1], good + "A", good.replace("+", "-"), good.upper(), "", key.vkey("x")):
+            with self.assertRaises(verify.FAULTS):
+                verify.read_key(bad)
+
+    def test_notes(self):
+        log = maker.Log(maker.Key())
+        key, good = verify.read_key(log.vkey), log.checkpoint()
+        text, line = good.split("\n\n")
+        self.assertEqual(verify.read_checkpoint(good, key), (1, maker.root([maker.leaf(log.rows[0])])))
+        other = maker.Key().note("elsewhere", text + "\n").split("\n\n")[1]
+        self.assertTrue(verify.read_checkpoint(good + 99 * other, key))
+        spoilt = log.key.note(log.name, text + "\nx\n").split("\n\n")[1]
+        for bad in (good[:-1], good + "\n", good + 100 * other, good + spoilt, spoilt + good, text + "\n\n", text, "", other,
+                    text + "\n" + line, good.replace("— ", "- "), good.replace("— ", "—"), good + "x\n", good + "— x AAAA\n",
+                    good + "— x AAAAAAAA= \n", good + "— x AAAAAAA=\n".replace("AAA=", "AAB="), good.replace("\n1\n", "\n2\n"),
+                    good + other[:-1] + " x\n"):
+            with self.assertRaises(ValueError, msg=bad):
+                verify.read_checkpoint(bad, key)
+        for lines in ("%s\n01\n%s\n", "%s\n+1\n%s\n", "%s\n1\n%s\nmore\n", "%s\n1\n", "%s/x\n1\n%s\n", "%s\n1 \n%s\n", "%s\n0\n%s\n"):
+            made = lines % (log.name, text.split("\n")[2]) if lines.count("%s") == 2 else lines % log.name
+            with self.assertRaises(ValueError, msg=lines):
+                verify.read_checkpoint(log.key.note(log.name, made), key)
+        for root in ("", "AAAA", text.split("\n")[2][:-1], text.split("\n")[2] + "="):
+            with self.assertRaises(ValueError):
+                verify.read_checkpoint(log.key.note(log.name, "%s\n1\n%s\n" % (log.name, root)), key)
+        with self.assertRaises(ValueError):
+            verify.read_note(log.key.note(log.name, "x" * 70000 + "\n"), key)
+        self.assertEqual(verify.read_note(log.key.note(log.name, "x\n\ny\n"), key), ["x", "", "y"])
+
+    def test_limits(self):
+        with self.assertRaises(ValueError):
+            verify.read_json(b'{"a":1}', 6, "a")
+        self.assertEqual(verify.read_json(b'{"a":1}', 7, "a"), {"a": 1})
+
+    def test_paths_that_do_not_fit(self):
+        for size in range(1, 12):
+            leaves = [sha256(bytes([place])) for place in range(size)]
+            for place in range(size):
+                path = maker.inclusion(leaves, place)
+                for bad in (path + [leaves[0]], [leaves[0]] + path, path[1:], path[:-1]):
+                    if bad != path:
+                        with self.assertRaises(ValueError):
+                            verify.inclusion_root(leaves[place], place, size, bad)
+                with self.assertRaises(ValueError):
+                    verify.inclusion_root(leaves[place], place + size, size, path)
+                for end in range(place + 1, size + 1):
+                    left, right = maker.sides(leaves, place, end)
+                    run = leaves[place:end]
+                    for bad in ((run, left + run[:1], right), (run, left, right + run[:1]), (run, left[1:], right),
+                                (run, left, right[1:]), (run + run[:1], left, right), (run[1:], left, right)):
+                        if bad != (run, left, right):
+                            try:
+                                self.assertNotEqual(verify.range_root(place, size, *bad), maker.root(leaves))
+                            except ValueError:
+                                pass
+        for size in (1, 5):
+            with self.assertRaises(ValueError):
+                verify.range_root(0, size, [], [], [maker.root(leaves[:size])])
+        with self.assertRaises(ValueError):
+            verify.range_root(0, 0, [], [sha256(b"")], [])
 
     def test_paths_of_all_sizes(self):
         for size in range(1, 20):
