@@ -370,6 +370,11 @@ class Altered(unittest.TestCase):
             proof = prove(log, {"selection": SELECTIONS[other]})
             codes = answer(pack(export(log, bundle, proof)), log.vkey)
             self.assertEqual(codes, HOLDS | {"incomplete"}, (name, other))
+        bundle, other = seal(log, SELECTIONS["everything"]), {"selection": window(since=moment(-9))}
+        self.assertEqual(selected(log, other["selection"], len(log.rows)), selected(log, SELECTIONS["everything"], len(log.rows)))
+        for entries in (False, True):
+            codes = answer(pack(export(log, bundle, prove(log, other, entries=entries))), log.vkey)
+            self.assertEqual(codes, HOLDS | {"incomplete"}, "the same rows by another question")
         proof = prove(log, {"selection": SELECTIONS["window"]})
         for query in ({}, None, [], {"selection": None}, {"selection": {}}, {"term": {"column": "tool", "value": "grep"}},
                       {"selection": {**SELECTIONS["window"], "kinds": []}}, {"selection": {**SELECTIONS["window"], "scope": "all"}},

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import maker
 from common import HERE, VERIFIER, answer, verify
@@ -269,6 +270,10 @@ class Exports(unittest.TestCase):
             with self.subTest(columns=columns):
                 self.check(entries, *codes, key=log.vkey)
         log = maker.Log(key)
+        log.add("shadow_receipts", 1, uuid(7))
+        log.rows[1] = log.rows[1].replace(b'"schema":3', b'"schema":2')
+        self.check(maker.export(log, maker.seal(log, window())), "row-altered", "seal-altered", key=log.vkey)
+        log = maker.Log(key)
         log.add("tool_invocations", 1, uuid(7) + "00")
         self.check(maker.export(log, maker.seal(log, window())), "row-altered", "seal-altered", key=log.vkey, binary_too=False)
 
@@ -328,7 +333,13 @@ class Exports(unittest.TestCase):
                 ("seal_id", SEAL.upper()), ("seal_id", uuid(1)), ("leaves", -1), ("leaves", "8"), ("set_root", "00"),
                 ("selection", {**maker.traces(uuid(1)), "trace_ids": []}), ("scrolls", None), ("as_of", None),
                 ("scrolls", [{"engine": "a", "root": "00" * 32, "size": 3}] * 2),
-                ("selection", {**window(), "trace_ids": [maker.dashed(uuid(1))]})):
+                ("selection", {**window(), "trace_ids": [maker.dashed(uuid(1))]}), ("selection", {**window(), "scope": "all"}),
+                ("selection", {**maker.traces(uuid(1)), "since": moment(1)}), ("selection", {**maker.traces(uuid(1)), "until": moment(1)}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [uuid(1)]}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [maker.dashed(uuid(at)) for at in (2, 1)]}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [maker.dashed(uuid(1))] * 2}),
+                ("inputs", {"receipt_roots": ["x"] * 17, "sqlite_db_path": None}),
+                ("scrolls", [{"engine": "e%04d" % at, "root": "00" * 32, "size": 3} for at in range(1025)])):
             with self.subTest(name=name, change=change):
                 self.check(with_seal(members(**{name: change})), None)
         self.check(summed({**PLAIN, bundle_path(): PLAIN[bundle_path()] + b"\n"}), None)
@@ -484,6 +495,16 @@ class Exports(unittest.TestCase):
         bare = AUTHORITY.stamp(bundle, certificates="")
         self.check(self.anchored(bare), "evidence-unreadable")
         self.check(self.anchored(bare), "evidence-unreadable", roots=ROOT.encode())
+
+    def test_tokens_that_are_signed_and_yet_not_sound(self):
+        bundle = PLAIN[bundle_path()]
+        token = AUTHORITY.stamp(bundle)
+        with unittest.mock.patch.object(verify.time, "time", lambda: 10 ** 9):
+            self.assertEqual(answer(pack(self.anchored(token)), VKEY, AUTHORITY.root), OPEN | {"seal-unanchored", "anchor-invalid"})
+        (folder / "unsound").mkdir()
+        unsound = maker.Authority(str(folder / "unsound"), sound=False)
+        token = unsound.stamp(bundle)
+        self.assertEqual(answer(pack(self.anchored(token)), VKEY, unsound.root), OPEN | {"seal-unanchored", "anchor-invalid"})
 
     # The command
 
