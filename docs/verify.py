@@ -105,7 +105,7 @@ def matching(pattern):
 
 def micros(text):
     """Microseconds since 1970."""
-    need(matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")(text), "malformed time")
+    need(matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")(text) and text < "9999-12-30T22", "malformed time")
     since = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") - datetime.datetime(1970, 1, 1)
     return since // datetime.timedelta(microseconds=1)
 

@@ -382,9 +382,10 @@ keyUsage = critical, digitalSignature
 extendedKeyUsage = critical, timeStamping
 """
 
-    def __init__(self, folder):
+    def __init__(self, folder, sound=True):
+        """One that is not sound has a root that may issue nothing."""
         self.folder = folder
-        self.write("config", self.CONFIG.encode())
+        self.write("config", (self.CONFIG if sound else self.CONFIG.replace("CA:TRUE", "CA:FALSE")).encode())
         self.write("serial", b"01\n")
         for name in ("root", "signer"):
             self.run("ecparam -name prime256v1 -genkey -noout -out %s.key" % name)

@@ -274,6 +274,27 @@ class LeftOut(unittest.TestCase):
                     else:
                         self.assertEqual(moved, whole)
 
+    def test_neighbours(self):
+        """A range proof holds without its neighbours, too; then it shows nothing of what was left out."""
+        for (name, log), query in itertools.product(LOGS.items(), self.queries()):
+            order, spans = maker.asked(query)
+            place = maker.index_place(log, len(log.rows))
+            runs = json.loads(json.loads(log.rows[place])["row"]["meta_json"])["runs"]
+            whole = prove(log, query)
+            for number, (run, _) in enumerate(itertools.product(runs, spans)):
+                hashes = [maker.leaf(data) for _, data in maker.tree(log.rows, run["from"], run["to"], order)]
+                own = whole["ranges"][number]
+                for gone in (["before"], ["after"], ["before", "after"]):
+                    bare = {**own, **dict.fromkeys(gone)}
+                    first = own["begin"] - (bare["before"] is not None)
+                    last = own["begin"] + own["count"] + (bare["after"] is not None)
+                    if bare == own:
+                        continue
+                    left, right = maker.sides(hashes, first, last) if first < last else ([], [])
+                    proof = copy.deepcopy(whole)
+                    proof["ranges"][number] = {**bare, "left": maker.hexes(left), "right": maker.hexes(right)}
+                    self.assertEqual(verdict_of(log, proof), "incomplete", (name, query, number, gone))
+
     def queries(self):
         return [{"selection": SELECTIONS[name]} for name in ("window", "no row", "traces", "all bits")] + [
             term_query(name) for name in ("horizon", "intent", "absent")]
@@ -349,6 +370,11 @@ class Altered(unittest.TestCase):
             proof = prove(log, {"selection": SELECTIONS[other]})
             codes = answer(pack(export(log, bundle, proof)), log.vkey)
             self.assertEqual(codes, HOLDS | {"incomplete"}, (name, other))
+        bundle, other = seal(log, SELECTIONS["everything"]), {"selection": window(since=moment(-9))}
+        self.assertEqual(selected(log, other["selection"], len(log.rows)), selected(log, SELECTIONS["everything"], len(log.rows)))
+        for entries in (False, True):
+            codes = answer(pack(export(log, bundle, prove(log, other, entries=entries))), log.vkey)
+            self.assertEqual(codes, HOLDS | {"incomplete"}, "the same rows by another question")
         proof = prove(log, {"selection": SELECTIONS["window"]})
         for query in ({}, None, [], {"selection": None}, {"selection": {}}, {"term": {"column": "tool", "value": "grep"}},
                       {"selection": {**SELECTIONS["window"], "kinds": []}}, {"selection": {**SELECTIONS["window"], "scope": "all"}},
@@ -382,6 +408,64 @@ class Altered(unittest.TestCase):
             proof.update(checkpoint=log.checkpoint(), tail={**proof["tail"], "rows": [log.rows[-1].decode()]})
             held = {"runs": [{**run, "term": terms} for run in good]} == fault
             self.assertEqual(verdict_of(log, proof) == "incomplete", not held, fault)
+
+    def test_runs_that_do_not_cover_the_log(self):
+        """Each run is honest in itself, and so is each range of it."""
+        def log_of(*spans):
+            log = make_log()
+            del log.rows[-1]
+            log.add_index(runs=[maker.run_of(log.rows, *span) for span in spans])
+            return log
+        selection = SELECTIONS["window"]
+        whole = log_of((0, 4), (4, 9))
+        self.assertNotEqual(verdict_of(whole, prove(whole, {"selection": selection})), "incomplete")
+        for spans in (((0, 4), (5, 9)), ((0, 5), (4, 9)), ((1, 9),), ((0, 4), (4, 4), (4, 9)), ((4, 9), (0, 4)), ((0, 8),), ()):
+            log = log_of(*spans)
+            self.assertEqual(verdict_of(log, prove(log, {"selection": selection})), "incomplete", spans)
+
+    def test_limits(self):
+        log = maker.Log(KEY)
+        for _ in range(64):
+            log.add("mcp_calls", 1, A)
+        del log.rows[-1]
+        log.add_index(cuts=range(1, 64))
+        self.assertEqual(len(verdict_of(log, prove(log, {"selection": SELECTIONS["trace"]}))), 63)
+        log.add_index(cuts=range(1, 65))
+        self.assertEqual(verdict_of(log, prove(log, {"selection": SELECTIONS["trace"]})), "incomplete")
+        log = maker.Log(KEY)
+        log.add_index()
+        for _ in range(1023):
+            log.add("mcp_calls", 1, A)
+        self.assertEqual(len(verdict_of(log, prove(log, {"selection": SELECTIONS["trace"]}))), 1023)
+        log.add("mcp_calls", 1, A)
+        self.assertEqual(verdict_of(log, prove(log, {"selection": SELECTIONS["trace"]})), "incomplete")
+
+    def test_a_tail_that_begins_with_another_row(self):
+        """Neither another kind nor another table makes an index, whatever its `meta_json` says."""
+        for table, kind in (("proof_artifacts", "note"), ("mcp_calls", "vm-index")):
+            log = make_log()
+            del log.rows[-1]
+            meta = {"format": "vm-index-v0", "runs": [maker.run_of(log.rows, 0, len(log.rows))], "size": len(log.rows)}
+            log.add(table, 50, C, kind=kind, meta_json=maker.canon(meta).decode())
+            find, maker.index_place = maker.index_place, lambda log, size: size - 1
+            try:
+                proof = prove(log, {"selection": SELECTIONS["window"]})
+            finally:
+                maker.index_place = find
+            self.assertEqual(verdict_of(log, proof), "incomplete", table)
+
+    def test_an_index_that_holds_a_row_twice(self):
+        """In the place of another one, which would be left out."""
+        log = make_log()
+        del log.rows[-1]
+        whole = maker.tree(log.rows, 0, len(log.rows), "time")
+        twice = [whole[0], whole[0], *whole[2:]]
+        top = maker.root([maker.leaf(data) for _, data in twice]).hex()
+        log.add_index(runs=[{**maker.run_of(log.rows, 0, len(log.rows)), "time": top}])
+        proof = prove(log, {"selection": window(kinds=["tool_invocations"])})
+        proof["ranges"] = [maker.range_at(twice, 0, 3)]
+        proof["entries"] = [data.hex() for _, data in twice[:3]]
+        self.assertEqual(verdict_of(log, proof), "incomplete")
 
     def test_an_unknown_index(self):
         log = make_log()

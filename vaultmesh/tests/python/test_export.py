@@ -1,6 +1,6 @@
 """Exports of seals: whole ones, and every kind of change with the finding it ends in."""
 import ast
-import copy
+import hashlib
 import json
 import os
 import pathlib
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import maker
 from common import HERE, VERIFIER, answer, verify
@@ -251,6 +252,44 @@ class Exports(unittest.TestCase):
             self.assertIn("seal-altered", self.by_binary(pack(replaced("rows.jsonl", old, new)), VKEY, None))
             self.assertEqual(found - {"root-mismatch"}, (expected | OPEN | {"seal-unanchored"}) - {"root-mismatch"}, (old, new))
 
+    def test_rows_that_were_logged_as_they_are(self):
+        """The holder of the key can log anything; what is no row of its table is none here."""
+        faults = [{"duration_us": 1.5}, {"more": 1}, {"tool": None}, {"tool": 1}, {"intent_id": "0"}, {"intent_id": "AB"},
+                  {"id": "00" * 15}, {"capability_hash": 1}, {"meta_json": {}}]
+        fine = [{"intent_id": "ab"}, {"duration_us": -5}, {"meta_json": "no JSON"}, {"id": "00" * 16}, {"status": None},
+                {"ts": "0001-01-01T00:00:00.000000Z"}, {"ts": "9999-12-30T21:59:59.999999Z"}]
+        times = ["2026-01-02T03:04:05Z", "2026-02-30T03:04:05.000000Z", "2026-01-02T03:04:60.000000Z",
+                 "9999-12-30T22:00:00.000000Z", "0000-01-01T00:00:00.000000Z", "2026-01-02t03:04:05.000000z"]
+        key = maker.Key()
+        for columns in [*faults, *fine, *({"ts": text} for text in times)]:
+            log = maker.Log(key)
+            log.add("tool_invocations", 1, uuid(7), **columns)
+            entries = maker.export(log, maker.seal(log, window()))
+            # A time that is none makes bounds that are none.
+            codes = ["row-altered", "seal-altered"] if columns in faults else [None] if columns not in fine else []
+            with self.subTest(columns=columns):
+                self.check(entries, *codes, key=log.vkey)
+        log = maker.Log(key)
+        log.add("shadow_receipts", 1, uuid(7))
+        log.rows[1] = log.rows[1].replace(b'"schema":3', b'"schema":2')
+        self.check(maker.export(log, maker.seal(log, window())), "row-altered", "seal-altered", key=log.vkey)
+        log = maker.Log(key)
+        log.add("tool_invocations", 1, uuid(7) + "00")
+        self.check(maker.export(log, maker.seal(log, window())), "row-altered", "seal-altered", key=log.vkey, binary_too=False)
+
+    def test_a_genesis_of_another_key(self):
+        for key in (maker.Key(), maker.Key()):
+            log = maker.Log(key)
+            log.key, log.vkey = KEY, KEY.vkey(log.name)
+            self.check(maker.export(log, maker.seal(log, window())), "seal-altered", key=log.vkey, binary_too=False)
+
+    def test_a_genesis_of_another_ledger(self):
+        log = maker.Log(KEY)
+        log.ledger = "00" * 32
+        log.name = "vaultmesh/" + log.ledger
+        log.vkey = KEY.vkey(log.name)
+        self.check(maker.export(log, maker.seal(log, window())), "genesis-invalid", key=log.vkey, binary_too=False)
+
     def test_lines(self):
         for name in ("rows.jsonl", "proofs.jsonl"):
             self.check(summed({**PLAIN, name: PLAIN[name][:-1]}), None)
@@ -294,7 +333,13 @@ class Exports(unittest.TestCase):
                 ("seal_id", SEAL.upper()), ("seal_id", uuid(1)), ("leaves", -1), ("leaves", "8"), ("set_root", "00"),
                 ("selection", {**maker.traces(uuid(1)), "trace_ids": []}), ("scrolls", None), ("as_of", None),
                 ("scrolls", [{"engine": "a", "root": "00" * 32, "size": 3}] * 2),
-                ("selection", {**window(), "trace_ids": [maker.dashed(uuid(1))]})):
+                ("selection", {**window(), "trace_ids": [maker.dashed(uuid(1))]}), ("selection", {**window(), "scope": "all"}),
+                ("selection", {**maker.traces(uuid(1)), "since": moment(1)}), ("selection", {**maker.traces(uuid(1)), "until": moment(1)}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [uuid(1)]}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [maker.dashed(uuid(at)) for at in (2, 1)]}),
+                ("selection", {**maker.traces(uuid(1)), "trace_ids": [maker.dashed(uuid(1))] * 2}),
+                ("inputs", {"receipt_roots": ["x"] * 17, "sqlite_db_path": None}),
+                ("scrolls", [{"engine": "e%04d" % at, "root": "00" * 32, "size": 3} for at in range(1025)])):
             with self.subTest(name=name, change=change):
                 self.check(with_seal(members(**{name: change})), None)
         self.check(summed({**PLAIN, bundle_path(): PLAIN[bundle_path()] + b"\n"}), None)
@@ -334,6 +379,54 @@ class Exports(unittest.TestCase):
         smaller = KEY.note(name, "\n".join([size[0], str(int(size[1]) - 1), *size[2:]]))
         found = answer(pack(with_seal(members(checkpoint=smaller))), VKEY)
         self.assertLessEqual({"seal-altered", "root-mismatch"}, found)
+
+    def test_signatures(self):
+        """Well-formed ones that do not hold, of statement and of checkpoint."""
+        order = 2 ** 252 + 27742317777372353535851937790883648493
+
+        class Over(maker.Key):
+            def sign(self, text):
+                return super().sign(text + "x")
+
+        class Flipped(maker.Key):
+            def sign(self, text):
+                signature = super().sign(text)
+                return signature[:9] + bytes([signature[9] ^ 1]) + signature[10:]
+
+        class Longer(maker.Key):
+            def sign(self, text):
+                return super().sign(text) + b"\0"
+
+        class Scalar(maker.Key):
+            """The other scalar of the same signature, which only loose rules take."""
+            def sign(self, text):
+                signature = super().sign(text)
+                return signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+
+        class SmallOrder(maker.Key):
+            """A signature whose point is the neutral one: the equation holds, and the strict rules refuse it."""
+            def sign(self, text):
+                digest = bytearray(hashlib.sha512(self.seed).digest()[:32])
+                digest[0], digest[31] = digest[0] & 248, digest[31] & 63 | 64
+                point = (1).to_bytes(32, "little")
+                challenge = int.from_bytes(hashlib.sha512(point + self.public + text.encode()).digest(), "little")
+                scalar = challenge * int.from_bytes(digest, "little") % order
+                return point + scalar.to_bytes(32, "little")
+
+        own = json.loads(PLAIN[bundle_path()])
+        name = VKEY.split("+")[0]
+        for kind in (Over, Flipped, Longer, Scalar, SmallOrder):
+            bad = kind(KEY.seed)
+            with self.subTest(kind=kind.__name__):
+                statement = bad.note(name, own["statement"].split("\n\n")[0] + "\n")
+                self.check(with_seal(members(statement=statement), sign=False), "seal-altered", or_refused=kind is Longer)
+                checkpoint = bad.note(name, own["checkpoint"].split("\n\n")[0] + "\n")
+                entries = with_seal(members(checkpoint=checkpoint))
+                self.assertEqual(answer(pack(entries), VKEY), OPEN | {"seal-unanchored", "checkpoint-invalid"})
+                self.assertIn(self.by_binary(pack(entries), VKEY, None), (OPEN | {"seal-unanchored", "checkpoint-invalid"}, None))
+        said = maker.run("pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile signature", text=b"x",
+                         key=bytes.fromhex("302a300506032b6570032100") + KEY.public, signature=SmallOrder(KEY.seed).sign("x"))
+        self.assertIn(b"Verified", said)
 
     def test_other_keys(self):
         other, name = maker.Key(), VKEY.split("+")[0]
@@ -402,6 +495,16 @@ class Exports(unittest.TestCase):
         bare = AUTHORITY.stamp(bundle, certificates="")
         self.check(self.anchored(bare), "evidence-unreadable")
         self.check(self.anchored(bare), "evidence-unreadable", roots=ROOT.encode())
+
+    def test_tokens_that_are_signed_and_yet_not_sound(self):
+        bundle = PLAIN[bundle_path()]
+        token = AUTHORITY.stamp(bundle)
+        with unittest.mock.patch.object(verify.time, "time", lambda: 10 ** 9):
+            self.assertEqual(answer(pack(self.anchored(token)), VKEY, AUTHORITY.root), OPEN | {"seal-unanchored", "anchor-invalid"})
+        (folder / "unsound").mkdir()
+        unsound = maker.Authority(str(folder / "unsound"), sound=False)
+        token = unsound.stamp(bundle)
+        self.assertEqual(answer(pack(self.anchored(token)), VKEY, unsound.root), OPEN | {"seal-unanchored", "anchor-invalid"})
 
     # The command
 
@@ -522,6 +625,76 @@ class Samples(unittest.TestCase):
         data = row.split("```json\n")[1].split("\n")[0].encode()
         self.assertIn(verify.Row(data).leaf.hex(), row)
         verify.Row(self.page("shadow-receipt.md").split("```json\n")[1].split("\n")[0].encode())
+
+    def test_keys(self):
+        key = maker.Key()
+        name = "vaultmesh/" + "ab" * 32
+        good = key.vkey(name)
+        self.assertEqual(verify.read_key(good), (name, key.hash(name), key.public))
+        other = "%s+%s+%s" % (name, key.hash("vaultmesh/" + "00" * 32).hex(), good.split("+", 2)[2])
+        typed = sha256(name.encode() + b"\n\2" + key.public)[:4].hex()
+        second = "%s+%s+%s" % (name, typed, maker.base64.b64encode(b"\2" + key.public).decode())
+        scroll = key.vkey(name + "/console")
+        for bad in (other, second, scroll, good[:-1], good + "A", good.replace("+", "-"), good.upper(), "", key.vkey("x")):
+            with self.assertRaises(verify.FAULTS):
+                verify.read_key(bad)
+
+    def test_notes(self):
+        log = maker.Log(maker.Key())
+        key, good = verify.read_key(log.vkey), log.checkpoint()
+        text, line = good.split("\n\n")
+        self.assertEqual(verify.read_checkpoint(good, key), (1, maker.root([maker.leaf(log.rows[0])])))
+        other = maker.Key().note("elsewhere", text + "\n").split("\n\n")[1]
+        self.assertTrue(verify.read_checkpoint(good + 99 * other, key))
+        spoilt = log.key.note(log.name, text + "\nx\n").split("\n\n")[1]
+        for bad in (good[:-1], good + "\n", good + 100 * other, good + spoilt, spoilt + good, text + "\n\n", text, "", other,
+                    text + "\n" + line, good.replace("— ", "- "), good.replace("— ", "—"), good + "x\n", good + "— x AAAA\n",
+                    good + "— x AAAAAAAA= \n", good + "— x AAAAAAA=\n".replace("AAA=", "AAB="), good.replace("\n1\n", "\n2\n"),
+                    good + other[:-1] + " x\n"):
+            with self.assertRaises(ValueError, msg=bad):
+                verify.read_checkpoint(bad, key)
+        for lines in ("%s\n01\n%s\n", "%s\n+1\n%s\n", "%s\n1\n%s\nmore\n", "%s\n1\n", "%s/x\n1\n%s\n", "%s\n1 \n%s\n", "%s\n0\n%s\n"):
+            made = lines % (log.name, text.split("\n")[2]) if lines.count("%s") == 2 else lines % log.name
+            with self.assertRaises(ValueError, msg=lines):
+                verify.read_checkpoint(log.key.note(log.name, made), key)
+        for root in ("", "AAAA", text.split("\n")[2][:-1], text.split("\n")[2] + "="):
+            with self.assertRaises(ValueError):
+                verify.read_checkpoint(log.key.note(log.name, "%s\n1\n%s\n" % (log.name, root)), key)
+        with self.assertRaises(ValueError):
+            verify.read_note(log.key.note(log.name, "x" * 70000 + "\n"), key)
+        self.assertEqual(verify.read_note(log.key.note(log.name, "x\n\ny\n"), key), ["x", "", "y"])
+
+    def test_limits(self):
+        with self.assertRaises(ValueError):
+            verify.read_json(b'{"a":1}', 6, "a")
+        self.assertEqual(verify.read_json(b'{"a":1}', 7, "a"), {"a": 1})
+
+    def test_paths_that_do_not_fit(self):
+        for size in range(1, 12):
+            leaves = [sha256(bytes([place])) for place in range(size)]
+            for place in range(size):
+                path = maker.inclusion(leaves, place)
+                for bad in (path + [leaves[0]], [leaves[0]] + path, path[1:], path[:-1]):
+                    if bad != path:
+                        with self.assertRaises(ValueError):
+                            verify.inclusion_root(leaves[place], place, size, bad)
+                with self.assertRaises(ValueError):
+                    verify.inclusion_root(leaves[place], place + size, size, path)
+                for end in range(place + 1, size + 1):
+                    left, right = maker.sides(leaves, place, end)
+                    run = leaves[place:end]
+                    for bad in ((run, left + run[:1], right), (run, left, right + run[:1]), (run, left[1:], right),
+                                (run, left, right[1:]), (run + run[:1], left, right), (run[1:], left, right)):
+                        if bad != (run, left, right):
+                            try:
+                                self.assertNotEqual(verify.range_root(place, size, *bad), maker.root(leaves))
+                            except ValueError:
+                                pass
+        for size in (1, 5):
+            with self.assertRaises(ValueError):
+                verify.range_root(0, size, [], [], [maker.root(leaves[:size])])
+        with self.assertRaises(ValueError):
+            verify.range_root(0, 0, [], [sha256(b"")], [])
 
     def test_paths_of_all_sizes(self):
         for size in range(1, 20):
