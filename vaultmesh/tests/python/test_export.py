@@ -30,7 +30,8 @@ def setUpModule():
     binary("record", "tool", "grep", "--input", '{"pattern":"TODO"}', "--output", '{"hits":3}')
     binary("record", "mcp", "--", "cat", stdin='{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
     binary("record", "shadow", "--horizon", "cleanup", "--reason", "outside", "--counterfactual", '{"tool":"rm"}')
-    SEAL = json.loads(binary("--format", "json", "seal", "create"))["result"]["seal_id"]
+    # Without an index, so that what is tested here is the seal and not its completeness proof.
+    SEAL = made_seal("--without-index")
     binary("export", SEAL, "-o", "plain.zip")
     for _ in range(2):
         binary("anchor", "add", SEAL, "--local")
@@ -46,6 +47,10 @@ def setUpModule():
     KEY = maker.Key(bytes.fromhex(secret.split()[-1]))
     (folder / "authority").mkdir()
     AUTHORITY = maker.Authority(str(folder / "authority"))
+
+
+def made_seal(*words):
+    return json.loads(binary("--format", "json", "seal", "create", *words))["result"]["seal_id"]
 
 
 def binary(*words, stdin=""):
@@ -130,16 +135,45 @@ class Exports(unittest.TestCase):
         trace = json.loads(lines("rows.jsonl")[1])["row"]["trace_id"]
         for words in (["--kind", "mcp_calls"], ["--trace", maker.dashed(trace)], ["--since", "2020-01-01T00:00:00Z"],
                       ["--until", "2020-01-01T00:00:00Z", "--allow-empty"], ["--kind", "mcp_calls", "proof_artifacts"]):
-            made = json.loads(binary("--format", "json", "seal", "create", *words))["result"]["seal_id"]
+            made = made_seal(*words)
             binary("export", made, "-o", made + ".zip")
             scrolls = json.loads((folder / "vault" / "seals" / (made + ".json")).read_text())["scrolls"]
-            self.check((folder / (made + ".zip")).read_bytes(), *["evidence-unreadable" for _ in scrolls])
+            self.check((folder / (made + ".zip")).read_bytes(), *["evidence-unreadable" for _ in scrolls], base={"seal-unanchored"})
+
+    def test_complete_exports_of_the_binary(self):
+        """Both agree that an export is complete, and that one is not that was thinned, stretched or spoilt."""
+        made = made_seal()
+        proof_name = "seals/%s.complete.json" % made
+        for words in ([], ["--blind"]):
+            name = "complete%d.zip" % len(words)
+            binary("export", made, *words, "-o", name)
+            entries = verify.read_zip((folder / name).read_bytes())
+            self.assertEqual("rows.jsonl" in entries, not words)
+            base = {"seal-unanchored"} | {"evidence-unreadable" for _ in json.loads(entries["seals/%s.json" % made])["scrolls"]}
+            self.check(entries, base=base)
+            proof = json.loads(entries[proof_name])
+            spoilt = []
+            for at, one in enumerate(proof["ranges"]):
+                for change in ({"begin": one["begin"] + 1}, {"count": one["count"] + 1}, {"before": "00" * 81}, {"left": ["00" * 32] * 2}):
+                    spoilt.append({**proof, "ranges": [*proof["ranges"][:at], {**one, **change}, *proof["ranges"][at + 1:]]})
+            spoilt += [{**proof, "entries": proof["entries"][1:]}] if words else []
+            spoilt += [{**proof, "checkpoint": proof["checkpoint"].replace("\n", "\n1", 1)}, {**proof, "ranges": proof["ranges"][1:]}]
+            for wrong in spoilt:
+                self.check(summed({**entries, proof_name: canon(wrong)}), "incomplete", base=base)
+        # A row less, its seal signed anew as if it had never been: only the index remembers it.
+        entries = verify.read_zip((folder / "complete0.zip").read_bytes())
+        rows, proofs = entries["rows.jsonl"].splitlines(True), entries["proofs.jsonl"].splitlines(True)
+        for gone in range(len(rows)):
+            left = [at for at in range(len(rows)) if at != gone]
+            thinned = {**entries, "rows.jsonl": b"".join(rows[at] for at in left), "proofs.jsonl": b"".join(proofs[at] for at in left)}
+            bundle = json.loads(entries["seals/%s.json" % made])
+            maker.seal_rows(bundle, [rows[at].rstrip(b"\n") for at in left], KEY)
+            self.check(summed({**thinned, "seals/%s.json" % made: canon(bundle)}), "incomplete", base=base)
 
     def test_scrolls_cannot_be_checked(self):
         binary("scroll", "append", "console", "--event", '{"op":"start"}')
-        made = json.loads(binary("--format", "json", "seal", "create"))["result"]["seal_id"]
-        binary("export", made, "-o", "scroll.zip")
-        self.check((folder / "scroll.zip").read_bytes(), "evidence-unreadable")
+        binary("export", made_seal(), "-o", "scroll.zip")
+        self.check((folder / "scroll.zip").read_bytes(), "evidence-unreadable", base={"seal-unanchored"})
 
     # The archive
 
