@@ -73,7 +73,7 @@ impl Reader {
         let indexed = indexed.ok_or(VaultError::NotIndexed { size })?;
         let checkpoint = self.checkpoint_at(size)?;
         let log = self.view().log_hashes(size).map_err(VaultError::Proof)?;
-        Ok(prove_complete(&indexed, query, &checkpoint, &log, with_entries).map_err(complete_fault)?)
+        prove_complete(&indexed, query, &checkpoint, &log, with_entries).map_err(complete_fault)
     }
 
     fn checkpoint_at(&self, wanted: u64) -> Result<vm_core::key::Note, VaultError> {

@@ -74,7 +74,8 @@ fn all_kept() -> Vec<Kept> {
     let vaults = Path::new(TESTS).join("data/vaults");
     let folders = fs::read_dir(vaults).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     let kept: Vec<Kept> = folders.map(Kept::copy).collect();
-    assert_eq!(kept.len(), RELEASES.len());
+    let with_vault = |folders: &[&str]| folders.iter().any(|folder| folder.starts_with("data/vaults/"));
+    assert_eq!(kept.len(), RELEASES.iter().filter(|(folders, _)| with_vault(folders)).count());
     kept
 }
 

@@ -9,7 +9,8 @@ use vm_core::id::{RowId, SealId};
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
 use vm_core::record::{
-    Appended, ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, RowDraft, RowHeader, SystemKind, Table};
+    Appended, ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, RowDraft, RowHeader, SystemKind, Table,
+};
 use vm_core::redact::Redacted;
 use vm_core::view::EvidenceView as _;
 use vm_seal::bundle::{BUNDLE_FORMAT, SealBundle};

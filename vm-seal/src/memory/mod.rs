@@ -18,7 +18,8 @@ use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey, PublicKey, SigningIdentity};
 use vm_core::record::{
-    Appended, ArtifactKind, FormatChange, Genesis, LogEntry, ProofArtifact, RowDraft, RowHeader, StoredRow, SystemKind, Table,
+    Appended, ArtifactKind, FormatChange, Genesis, LogEntry, ProofArtifact, RowDraft, RowHeader, StoredRow, SystemKind,
+    Table,
 };
 use vm_core::redact::{KnownSecrets, Pattern, Policy, Redacted, Redactor, Rule};
 use vm_core::source::{Clock, Entropy};
