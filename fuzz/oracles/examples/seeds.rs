@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vaultmesh::export::{export_seal, export_vault};
 use vaultmesh::keys::NewKeys;
 use vaultmesh::read::Reader;
@@ -319,8 +319,28 @@ fn stored() {
     seed("tlog_proof", "extra", known.to_string());
     let bare = TlogProof::new(known.index(), known.path().clone(), known.note().clone(), None).unwrap();
     seed("tlog_proof", "bare", bare.to_string());
+    completeness();
     seed("entry_bundle", "three", b"\x02\0\x05hello\0\0\0\x03abc");
     seed("entry_bundle", "cut", b"\x01\0\x05hello\0\x05hell");
+}
+
+/// Proofs, the index they rest on, their questions and their cards, as another program made them.
+fn completeness() {
+    let vectors: Value = serde_json::from_str(vaultmesh_oracles::complete::VECTORS).unwrap();
+    let bytes = |value: &Value| canonical::to_bytes(value).unwrap();
+    for (at, vector) in vectors["proofs"].as_array().unwrap().iter().enumerate() {
+        let proof = &vector["proof"];
+        seed("completeness_proof", &format!("proof-{at}"), bytes(proof));
+        let mut bare = proof.clone();
+        bare["entries"] = Value::Null;
+        seed("completeness_proof", &format!("bare-{at}"), bytes(&bare));
+        seed("index", &format!("query-{at}"), bytes(&proof["query"]));
+    }
+    let proof = &vectors["proofs"][0]["proof"];
+    let row: Value = serde_json::from_str(proof["tail"]["rows"][0].as_str().unwrap()).unwrap();
+    seed("index", "statement", row["row"]["meta_json"].as_str().unwrap());
+    let card = vectors["proofs"][0]["cards"][0].as_str().unwrap();
+    seed("index", "card", vm_core::digest::from_hex(card).unwrap());
 }
 
 fn captures() {

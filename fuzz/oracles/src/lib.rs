@@ -13,6 +13,7 @@
 pub mod anchor;
 pub mod canonical;
 pub mod capability;
+pub mod complete;
 pub mod export;
 pub mod files;
 pub mod hash;
@@ -38,11 +39,13 @@ pub const TARGETS: &[Target] = &[
     ("canonical_twin", canonical::canonical_twin),
     ("capability_chain", capability::capability_chain),
     ("checkpoint", note::checkpoint),
+    ("completeness_proof", complete::completeness_proof),
     ("config_toml", files::config_toml),
     ("entry_bundle", proof::entry_bundle),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),
     ("genesis", record::genesis),
+    ("index", complete::index),
     ("mcp_capture", mcp::mcp_capture),
     ("merkle_consistency", merkle::merkle_consistency),
     ("merkle_inclusion", merkle::merkle_inclusion),
