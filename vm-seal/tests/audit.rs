@@ -3,9 +3,9 @@
 
 mod fixture;
 
-use fixture::{World, path};
+use fixture::{World, file_of, path};
 use vm_core::capability::act;
-use vm_core::digest::LeafHash;
+use vm_core::digest::{Blake3Digest, LeafHash};
 use vm_core::key::{Note, NoteKey, SigningIdentity};
 use vm_core::record::{Cell, CellRef, McpKind, Phase, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Report, Verdict};
@@ -291,12 +291,40 @@ fn artifacts_are_hashed() {
     let mut world = World::full();
     let at = path("artifacts/report.txt");
     world.files.put(at.clone(), b"a reporT".to_vec());
-    assert_eq!(codes(&check(&world).report), [Code::ArtifactAltered]);
+    let report = check(&world).report;
+    assert_eq!(codes(&report), [Code::ArtifactAltered]);
+    assert_eq!(report.findings()[0].subject(), "artifact artifacts/report.txt");
     world.files.remove(&at);
     assert_eq!(codes(&check(&world).report), [Code::ArtifactMissing]);
     let nowhere = audit(&world.ledger, None, &Trust { key: Some(&world.key()), head: Some(&world.head()) });
     assert_eq!(nowhere.report.verdict(), Verdict::Undecided);
     assert!(nowhere.ledger.is_none());
+}
+
+#[test]
+fn both_hashes_of_a_file_count() {
+    let mut world = World::full();
+    let content = b"a large file";
+    let mut file = file_of("artifacts/large", content);
+    file.blake3 = Some(Blake3Digest::of(content));
+    let trace = world.trace();
+    world.file_as(trace, content, file.clone());
+    assert_eq!(codes(&check(&world).report), []);
+    (file.path, file.blake3) = (path("artifacts/other"), Some(Blake3Digest::of(b"another")));
+    world.file_as(trace, content, file);
+    assert_eq!(codes(&check(&world).report), [Code::ArtifactAltered]);
+}
+
+#[test]
+fn inline_artifacts_are_hashed() {
+    let mut world = World::full();
+    let trace = world.trace();
+    let event = world.event(trace, None).row_id;
+    hazmat::change_cell(&mut world.ledger, event, "meta_json", &Cell::Text("{}".into()));
+    let report = check(&world).report;
+    let altered: Vec<_> = report.findings().iter().filter(|finding| finding.code() == Code::ArtifactAltered).collect();
+    assert_eq!(altered.len(), 1);
+    assert_eq!(altered[0].subject(), format!("row proof_artifacts/{event}"));
 }
 
 #[test]

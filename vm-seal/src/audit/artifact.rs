@@ -47,7 +47,8 @@ impl Artifacts {
         files: Option<&dyn VaultFiles>,
         report: &mut Report,
     ) {
-        if entry.table != Table::ProofArtifacts || row.table() != Table::ProofArtifacts {
+        // A row of another table than its entry names was found with the log.
+        if row.table() != Table::ProofArtifacts {
             return;
         }
         let sha256 = row.text("sha256_hex").and_then(|hex| Sha256Digest::parse_hex(hex).ok());

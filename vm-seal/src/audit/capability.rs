@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use vm_core::canonical;
 use vm_core::capability::{Action, Chain, Grant, Resource};
 use vm_core::digest::CapabilityHash;
 use vm_core::id::LedgerId;
@@ -18,8 +16,6 @@ pub(super) struct Capabilities {
 }
 
 struct Issued {
-    /// The token's chain as JSON, so that a narrower token can be put behind it.
-    chain: Vec<Value>,
     actions: BTreeSet<Action>,
     /// Tables that it covers.
     tables: Vec<Table>,
@@ -31,40 +27,19 @@ impl Capabilities {
         Self { ledger, genesis, known: BTreeMap::new() }
     }
 
-    /// Takes in the token that a row of kind `vm-capability` issues: a chain, or one token whose parents were issued
-    /// before. The fault where it is none of this ledger's root.
+    /// Takes in the tokens of the chain that a row of kind `vm-capability` issues. The fault where it is none of this
+    /// ledger's root.
     pub(super) fn issue(&mut self, row: &StoredRow) -> Result<(), &'static str> {
         let genesis = self.genesis.as_ref().ok_or("no genesis")?;
         let json = row.text("meta_json").ok_or("no token")?;
-        let value = canonical::parse(json.as_bytes(), canonical::BYTES_MAX).map_err(|error| error.code())?;
-        let tokens = match value {
-            Value::Array(tokens) => tokens,
-            Value::Object(mut members) => match members.remove("chain").or_else(|| members.remove("token")) {
-                Some(Value::Array(tokens)) => tokens,
-                Some(token) => self.behind_parent(token),
-                None => self.behind_parent(Value::Object(members)),
-            },
-            _ => return Err("no token"),
-        };
-        let bytes = canonical::to_bytes(&Value::from(tokens.clone())).map_err(|error| error.code())?;
-        let chain = Chain::parse(&bytes).map_err(|error| error.code())?;
+        let chain = Chain::parse(json.as_bytes()).map_err(|error| error.code())?;
         let hashes = chain.check(genesis.root_key(), self.ledger).map_err(|error| error.code())?;
-        for (at, (hash, token)) in hashes.iter().zip(chain.tokens()).enumerate() {
-            let chain = tokens.iter().take(at + 1).cloned().collect();
+        for (hash, token) in hashes.iter().zip(chain.tokens()) {
             let Grant { actions, resource, expires, .. } = token.grant().clone();
             let tables = Table::ALL.into_iter().filter(|table| covers(&resource, *table)).collect();
-            self.known.insert(*hash, Issued { chain, actions, tables, expires });
+            self.known.insert(*hash, Issued { actions, tables, expires });
         }
         Ok(())
-    }
-
-    fn behind_parent(&self, token: Value) -> Vec<Value> {
-        let parent = token.pointer("/body/parent").and_then(Value::as_str);
-        let parent = parent.and_then(|hex| CapabilityHash::parse_hex(hex).ok());
-        let mut chain =
-            parent.and_then(|parent| self.known.get(&parent)).map_or_else(Vec::new, |issued| issued.chain.clone());
-        chain.push(token);
-        chain
     }
 
     /// The fault where a row, of time `ts` if it has one, names a capability that was not issued before it for such an act.
