@@ -8,7 +8,7 @@ use vm_core::record::Table;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView as _, Visit};
 use vm_seal::complete::{CompletenessProof, Indexed, prove_complete};
-use vm_seal::error::CompleteError;
+use vm_seal::error::ProveCompleteError;
 use vm_seal::index::{Card, Query};
 use vm_seal::merkle::TreeSize;
 
@@ -91,10 +91,10 @@ impl Reader {
     }
 }
 
-fn complete_fault<E: std::error::Error + Send + Sync + 'static>(error: CompleteError<E>) -> VaultError {
+fn complete_fault<E: std::error::Error + Send + Sync + 'static>(error: ProveCompleteError<E>) -> VaultError {
     match error {
-        CompleteError::Read(source) => VaultError::View(vm_core::view::ViewError::store(source)),
-        CompleteError::Proof(source) => VaultError::Completeness(source),
+        ProveCompleteError::Read(source) => VaultError::View(vm_core::view::ViewError::store(source)),
+        ProveCompleteError::Proof(source) => VaultError::Completeness(source),
         other => VaultError::View(vm_core::view::ViewError::store(other)),
     }
 }

@@ -7,18 +7,14 @@ use serde::Serialize;
 use vaultmesh::complete::{Answer, verify_complete};
 use vaultmesh::error::VaultError;
 use vaultmesh::verify::Outside;
-use vm_core::id::{RowId, TraceId};
-use vm_core::instant::Instant;
-use vm_core::record::Table;
+use vm_core::id::RowId;
 use vm_seal::complete::CompletenessProof;
 use vm_seal::index::{Query, TermColumn};
-use vm_seal::selection::Selection;
 
 use super::context::Context;
 use super::error::CliError;
-use super::input::parse_time;
-use super::list::tables;
 use super::output::{shown, write_new};
+use super::selection::SelectionArgs;
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -36,18 +32,8 @@ before it, over the time, trace and references that each row claims.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Complete {
-    /// Rows from this time on, RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Instant>,
-    /// Rows before this time, RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<Instant>,
-    /// Rows of these traces
-    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["since", "until"])]
-    trace: Vec<TraceId>,
-    /// Only rows of these tables [default: all]
-    #[arg(long, value_name = "TABLE", num_args = 1.., value_parser = tables())]
-    kind: Vec<Table>,
+    #[command(flatten)]
+    selected: SelectionArgs,
     /// Rows whose COLUMN holds VALUE; columns: answers_id, corrects_id, horizon_id, intent_id, subject_id
     #[arg(long, value_name = "COLUMN=VALUE", conflicts_with_all = ["since", "until", "trace", "kind"])]
     refers: Option<String>,
@@ -82,13 +68,7 @@ impl Complete {
         if let Some(refers) = &self.refers {
             return query_of(refers);
         }
-        let kinds = if self.kind.is_empty() { Table::ALL.to_vec() } else { self.kind };
-        let selection = if self.trace.is_empty() {
-            Selection::window(self.since, self.until, &kinds)
-        } else {
-            Selection::traces(self.trace, &kinds)
-        };
-        Ok(Query::Selection(selection.map_err(VaultError::Selection)?))
+        Ok(Query::Selection(self.selected.selection()?))
     }
 }
 

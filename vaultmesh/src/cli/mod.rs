@@ -24,6 +24,7 @@ mod record;
 mod rune;
 mod scroll;
 mod seal;
+mod selection;
 mod show;
 mod trust;
 mod usage;

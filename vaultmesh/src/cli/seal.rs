@@ -10,20 +10,18 @@ use vaultmesh::system::SystemClock;
 use vaultmesh::vault::{SealOptions, Sealed};
 use vaultmesh::verify::{Outside, verify_one_seal};
 use vm_core::digest::Sha256Digest;
-use vm_core::id::{LedgerId, SealId, TraceId};
-use vm_core::instant::Instant;
+use vm_core::id::{LedgerId, SealId};
 use vm_core::record::{SystemKind, Table};
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
-use vm_seal::selection::Selection;
 use vm_seal::verify::{verify_bundle_alone, verify_seal};
 
 use super::context::Context;
 use super::error::CliError;
-use super::input::{parse_time, read_limited};
-use super::list::tables;
+use super::input::read_limited;
 use super::outside::{TrustArgs, verified};
+use super::selection::SelectionArgs;
 use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
@@ -60,18 +58,8 @@ ones share no row.";
 #[derive(Args)]
 #[command(after_help = CREATE_EXAMPLES)]
 struct Create {
-    /// Only rows from this time on, RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Instant>,
-    /// Only rows before this time, RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<Instant>,
-    /// Only rows of these traces
-    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["since", "until"])]
-    trace: Vec<TraceId>,
-    /// Only rows of these tables [default: all]
-    #[arg(long, value_name = "TABLE", num_args = 1.., value_parser = tables())]
-    kind: Vec<Table>,
+    #[command(flatten)]
+    selected: SelectionArgs,
     /// Seal also a selection that holds no row, as proof that there was none
     #[arg(long)]
     allow_empty: bool,
@@ -115,13 +103,7 @@ impl Seal {
 
 impl Create {
     fn run(self, context: &Context) -> Result<Output, CliError> {
-        let kinds = if self.kind.is_empty() { Table::ALL.to_vec() } else { self.kind };
-        let selection = if self.trace.is_empty() {
-            Selection::window(self.since, self.until, &kinds)
-        } else {
-            Selection::traces(self.trace, &kinds)
-        };
-        let (mut vault, selection) = (context.open()?, selection.map_err(VaultError::Selection)?);
+        let (mut vault, selection) = (context.open()?, self.selected.selection()?);
         let options = SealOptions {
             allow_empty: self.allow_empty,
             trust_stored_leaves: self.trust_stored_leaves,

@@ -1,5 +1,7 @@
 //! Making completeness proofs.
 
+use core::convert::Infallible;
+
 use vm_core::digest::RootHash;
 use vm_core::error::RecordError;
 use vm_core::key::Note;
@@ -7,7 +9,7 @@ use vm_core::view::{EvidenceView, RowState, StoredEntry, ViewError, Visit};
 
 use super::proof::{CompletenessProof, ProvenRange, TAIL_MAX, Tail};
 use crate::checkpoint::Checkpoint;
-use crate::error::{CheckpointError, CompleteError, CompletenessError, ProveError};
+use crate::error::{CheckpointError, CompletenessError, ProveCompleteError, ProveError};
 use crate::index::{Deck, Interval, Order, Query, SortedRun, Statement};
 use crate::merkle::{HashReader, LeafIndex, LeafRun, Tree, TreeSize, prove_range};
 
@@ -60,8 +62,8 @@ impl Indexed {
     /// only one further back than [`TAIL_MAX`] rows. Cost: one pass over the rows, and what sorting them takes.
     ///
     /// # Errors
-    /// [`CompleteError::Read`] where the view fails, [`CompleteError::Proof`] where the index row is none.
-    pub fn read(view: &dyn EvidenceView, size: TreeSize) -> Result<Option<Self>, CompleteError<ViewError>> {
+    /// [`ProveCompleteError::Read`] where the view fails, [`ProveCompleteError::Proof`] where the index row is none.
+    pub fn read(view: &dyn EvidenceView, size: TreeSize) -> Result<Option<Self>, ProveCompleteError<ViewError>> {
         let size = size.as_u64();
         let mut behind: Vec<String> = Vec::new();
         let mut stated = None;
@@ -80,23 +82,27 @@ impl Indexed {
             behind.push(String::from_utf8(data).map_err(ViewError::store)?);
             Ok(Visit::Continue)
         })
-        .map_err(CompleteError::Read)?;
+        .map_err(ProveCompleteError::Read)?;
         let Some(Some(statement)) = stated.transpose().map_err(CompletenessError::Index)? else {
             return Ok(None);
         };
-        let deck = read_deck(view, 0, statement.size().as_u64()).map_err(CompleteError::Read)?;
+        let deck = read_deck(view, 0, statement.size().as_u64()).map_err(ProveCompleteError::Read)?;
         let runs: Option<Vec<_>> = statement.runs().iter().map(|stated| deck.sort(stated.run())).collect();
         // The deck was read up to where the runs end.
         Ok(runs.map(|runs| Self { statement, runs, tail: behind }))
     }
 
     /// The trees of `order`, which must have the roots that the index states.
-    fn trees<E>(&self, order: Order) -> Result<Vec<Tree>, CompleteError<E>> {
+    fn trees<E>(&self, order: Order) -> Result<Vec<Tree>, ProveCompleteError<E>> {
         let tree = |(stated, sorted): (&crate::index::IndexedRun, &SortedRun)| {
             let (tree, (_, expected)) = (sorted.tree(order), stated.tree(order));
             let found = tree.root();
             let run = stated.run();
-            if found == expected { Ok(tree) } else { Err(CompleteError::IndexAltered { run, order, expected, found }) }
+            if found == expected {
+                Ok(tree)
+            } else {
+                Err(ProveCompleteError::IndexAltered { run, order, expected, found })
+            }
         };
         self.statement.runs().iter().zip(&self.runs).map(tree).collect()
     }
@@ -106,15 +112,15 @@ impl Indexed {
 /// Without `with_entries` whoever verifies must have all rows that match. Cost: one leaf hash a row and one node in the order of the query.
 ///
 /// # Errors
-/// [`CompleteError::IndexAltered`] where the rows do not give the index; [`CompleteError::Read`] where `log` fails;
-/// [`CompleteError::Proof`] where checkpoint and index do not fit.
+/// [`ProveCompleteError::IndexAltered`] where the rows do not give the index; [`ProveCompleteError::Read`] where `log` fails;
+/// [`ProveCompleteError::Proof`] where checkpoint and index do not fit.
 pub fn prove_complete<R: HashReader + ?Sized>(
     indexed: &Indexed,
     query: Query,
     checkpoint: &Note,
     log: &R,
     with_entries: bool,
-) -> Result<CompletenessProof, CompleteError<ProveError<R::Error>>> {
+) -> Result<CompletenessProof, ProveCompleteError<ProveError<R::Error>>> {
     let text = checkpoint.unverified_text();
     let signed = Checkpoint::parse_text(text).map_err(CompletenessError::Checkpoint)?;
     let begin = indexed.statement.size().as_u64();
@@ -126,7 +132,7 @@ pub fn prove_complete<R: HashReader + ?Sized>(
     let mut proof = CompletenessProof {
         checkpoint: checkpoint.clone(),
         tail: Tail {
-            left: left_of(log, begin, signed.size()).map_err(CompleteError::Read)?,
+            left: left_of(log, begin, signed.size()).map_err(ProveCompleteError::Read)?,
             rows: indexed.tail.clone(),
         },
         ranges: Vec::new(),
@@ -137,7 +143,7 @@ pub fn prove_complete<R: HashReader + ?Sized>(
     for (sorted, tree) in indexed.runs.iter().zip(indexed.trees(order)?) {
         for interval in &intervals {
             let range = prove_interval(sorted, &tree, order, interval, proof.entries.as_mut());
-            proof.ranges.push(range);
+            proof.ranges.push(range.map_err(ProveCompleteError::Tree)?);
         }
     }
     Ok(proof)
@@ -155,23 +161,20 @@ fn prove_interval(
     order: Order,
     interval: &Interval,
     entries: Option<&mut Vec<Vec<u8>>>,
-) -> ProvenRange {
+) -> Result<ProvenRange, ProveError<Infallible>> {
     let found = sorted.find(order, interval);
     let (begin, end) = (found.begin().as_u64(), found.end().as_u64());
     let data = |at: u64| sorted.entry(order, LeafIndex::new(at)).map(|entry| entry.to_data());
     if let Some(entries) = entries {
         entries.extend((begin..end).filter_map(data));
     }
-    // The tree holds what was sorted, so its own hashes are there.
-    let hashes = prove_range(tree, found.with_neighbours(tree.size()), tree.size());
-    let (left, right) =
-        hashes.map_or_else(|_| (Vec::new(), Vec::new()), |proof| (proof.left().to_vec(), proof.right().to_vec()));
-    ProvenRange {
+    let hashes = prove_range(tree, found.with_neighbours(tree.size()), tree.size())?;
+    Ok(ProvenRange {
         begin,
         count: found.count(),
         before: begin.checked_sub(1).and_then(data),
         after: data(end),
-        left,
-        right,
-    }
+        left: hashes.left().to_vec(),
+        right: hashes.right().to_vec(),
+    })
 }

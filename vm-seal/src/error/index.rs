@@ -1,11 +1,13 @@
 //! Errors of indexes and completeness proofs.
 
+use core::convert::Infallible;
+
 use thiserror::Error;
 use vm_core::digest::RootHash;
 use vm_core::error::{CanonicalError, NoteError, RecordError};
 use vm_core::instant::Instant;
 
-use super::{CheckpointError, ProofError, SelectionError, ShapeError};
+use super::{CheckpointError, ProofError, ProveError, SelectionError, ShapeError};
 use crate::index::Order;
 use crate::merkle::{LeafRun, TreeSize};
 
@@ -240,10 +242,10 @@ stable_codes!(CompletenessError {
     Self::Differs { .. } => "completeness-differs",
 });
 
-/// Index and log roots beside each other, for errors of whoever makes proofs.
+/// A completeness proof that could not be made.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
-pub enum CompleteError<E> {
+pub enum ProveCompleteError<E> {
     /// No proof can be made of it.
     #[error("completeness proof cannot be made")]
     Proof(#[from] CompletenessError),
@@ -262,4 +264,13 @@ pub enum CompleteError<E> {
     /// The rows or the log could not be read.
     #[error("log")]
     Read(#[source] E),
+    /// A range could not be proven in the tree of its run.
+    #[error("tree of a run")]
+    Tree(#[source] ProveError<Infallible>),
 }
+stable_codes!(ProveCompleteError<E> {
+    Self::Proof(_) => "prove-complete-proof",
+    Self::IndexAltered { .. } => "index-altered",
+    Self::Read(_) => "prove-complete-read",
+    Self::Tree(_) => "prove-complete-tree",
+});
