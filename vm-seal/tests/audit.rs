@@ -7,7 +7,7 @@ use fixture::{World, file_of, path};
 use vm_core::capability::act;
 use vm_core::digest::{Blake3Digest, LeafHash};
 use vm_core::key::{Note, NoteKey, SigningIdentity};
-use vm_core::record::{Cell, CellRef, McpKind, Phase, StoredRow, SystemKind};
+use vm_core::record::{Cell, CellRef, McpKind, Phase, SchemaVersion, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, Visit};
 use vm_seal::audit::{Audit, Trust, audit};
@@ -141,6 +141,13 @@ fn a_changed_leaf_is_the_log_altered_and_not_the_row() {
         assert!(report.has(Code::LogAltered), "{seq}: {:?}", report.findings());
         assert!(!report.has(Code::RowAltered), "{seq}: {:?}", report.findings());
     }
+}
+
+#[test]
+fn an_entry_that_names_another_schema_is_found_though_the_leaf_is_right() {
+    let mut world = World::full();
+    hazmat::change_schema(&mut world.ledger, 3, SchemaVersion::new(2));
+    assert_eq!(codes(&check(&world).report), [Code::RowAltered]);
 }
 
 #[test]

@@ -59,6 +59,8 @@ fn true_indexes_verify_and_are_counted() {
     let report = verify(&indexed());
     assert_eq!(report.verdict(), Verdict::Verified, "{:?}", report.findings());
     assert!(report.checks().iter().any(|check| check.starts_with("indexes: 4")), "{:?}", report.checks());
+    // What was not there was not checked.
+    assert!(!verify(&World::full()).checks().iter().any(|check| check.contains("indexes")));
 }
 
 #[test]

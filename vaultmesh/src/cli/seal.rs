@@ -11,7 +11,7 @@ use vaultmesh::vault::{SealOptions, Sealed};
 use vaultmesh::verify::{Outside, verify_one_seal};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, SealId};
-use vm_core::record::{SystemKind, Table};
+use vm_core::record::SystemKind;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};

@@ -2,7 +2,7 @@
 
 use vm_core::digest::LeafHash;
 use vm_core::id::RowId;
-use vm_core::record::{Cell, LogEntry, StoredRow};
+use vm_core::record::{Cell, LogEntry, SchemaVersion, StoredRow};
 use vm_core::view::StoredTile;
 
 use super::MemoryLedger;
@@ -41,6 +41,13 @@ pub fn insert_unlogged(ledger: &mut MemoryLedger, row: &StoredRow) {
 pub fn change_leaf(ledger: &mut MemoryLedger, seq: u64, leaf: LeafHash) {
     if let Some(entry) = entry(ledger, seq) {
         entry.leaf = leaf;
+    }
+}
+
+/// Changes the schema under which the log says that a row was written.
+pub fn change_schema(ledger: &mut MemoryLedger, seq: u64, schema: SchemaVersion) {
+    if let Some(entry) = entry(ledger, seq) {
+        entry.schema = schema;
     }
 }
 
