@@ -138,7 +138,9 @@ fn a_changed_leaf_is_the_log_altered_and_not_the_row() {
         let (key, head) = (world.key(), world.head());
         hazmat::change_leaf(&mut world.ledger, seq, LeafHash::of(b"other"));
         let report = check_with(&world, Some(&key), Some(&head)).report;
-        assert!(report.has(Code::LogAltered), "{seq}: {:?}", report.findings());
+        let found = report.findings().iter().find(|finding| finding.code() == Code::LogAltered).unwrap();
+        assert_eq!(found.subject(), format!("log entry {seq}"));
+        assert_eq!(found.found_value(), Some(LeafHash::of(b"other").to_hex().as_str()));
         assert!(!report.has(Code::RowAltered), "{seq}: {:?}", report.findings());
     }
 }
