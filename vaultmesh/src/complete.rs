@@ -25,8 +25,9 @@ pub struct Answer {
     pub origin: String,
     /// Size of the log up to which it is complete.
     pub complete_at: u64,
-    /// All rows that match, by table and id; none where the proof does not hold.
-    pub rows: Vec<AnsweredRow>,
+    /// All rows that match, by table and id; null where the proof does not hold or could not be checked, which is no empty
+    /// answer.
+    pub rows: Option<Vec<AnsweredRow>>,
 }
 
 /// A row that matches.
@@ -67,7 +68,10 @@ impl Reader {
     ) -> Result<CompletenessProof, VaultError> {
         let size = match as_of {
             Some(size) => size,
-            None => self.view().last_index().map_err(VaultError::View)?.map_or(0, |last| last.size().as_u64() + 1),
+            None => match self.view().last_index().map_err(VaultError::View)? {
+                Some(last) => last.size().as_u64() + 1,
+                None => self.view().size().map_err(VaultError::View)?,
+            },
         };
         let indexed = Indexed::read(self.view(), TreeSize::new(size)).map_err(complete_fault)?;
         let indexed = indexed.ok_or(VaultError::NotIndexed { size })?;
@@ -108,7 +112,7 @@ pub fn verify_complete(proof: &CompletenessProof, outside: &Outside) -> (Answer,
         query: proof.query().to_value(),
         origin: claimed.as_ref().map_or_else(|_| String::new(), |claimed| claimed.origin().to_owned()),
         complete_at: claimed.map_or(0, |claimed| claimed.size().as_u64()),
-        rows: Vec::new(),
+        rows: None,
     };
     let Some(key) = outside.pinned() else {
         report.find(Finding::new(Code::NoTrustKey, format!("checkpoint of {}", answer.origin)));
@@ -116,8 +120,9 @@ pub fn verify_complete(proof: &CompletenessProof, outside: &Outside) -> (Answer,
     };
     match proof.verify(key, Vec::new()) {
         Ok(complete) => {
-            answer.rows = complete.cards().iter().map(AnsweredRow::from).collect();
-            report.checked(format!("complete at {}: {} rows match", answer.complete_at, answer.rows.len()));
+            let rows: Vec<AnsweredRow> = complete.cards().iter().map(AnsweredRow::from).collect();
+            report.checked(format!("complete at {}: {} rows match", answer.complete_at, rows.len()));
+            answer.rows = Some(rows);
         }
         Err(error) => report.find(error.finding("answer")),
     }

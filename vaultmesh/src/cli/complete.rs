@@ -100,8 +100,8 @@ impl Human for Proven {
         page.heading("complete answer");
         page.field("log", &self.answer.origin);
         page.field("complete at", self.answer.complete_at);
-        page.field("rows", self.answer.rows.len());
-        for row in &self.answer.rows {
+        page.field_if("rows", self.answer.rows.as_ref().map(Vec::len));
+        for row in self.answer.rows.iter().flatten() {
             page.line(&format!("  {} {} {}/{}", row.seq, row.ts, row.table, row.id));
         }
         page.field_if("wrote", self.file.as_deref());
