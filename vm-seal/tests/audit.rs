@@ -6,8 +6,11 @@ mod fixture;
 use fixture::{World, file_of, path};
 use vm_core::capability::act;
 use vm_core::digest::{Blake3Digest, LeafHash};
+use vm_core::id::{RowId, TraceId};
 use vm_core::key::{Note, NoteKey, SigningIdentity};
-use vm_core::record::{Cell, CellRef, McpKind, Phase, SchemaVersion, StoredRow, SystemKind};
+use vm_core::record::{
+    Appended, Cell, CellRef, Direction, McpKind, Phase, RowHeader, SchemaVersion, StoredRow, SystemKind,
+};
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, Visit};
 use vm_seal::audit::{Audit, Trust, audit};
@@ -380,6 +383,90 @@ fn references_must_lead_somewhere() {
     world.tool(trace, Phase::Outcome, Some(event.row_id));
     world.tool(trace, Phase::Outcome, Some(vm_core::id::RowId::from_bytes([3; 16])));
     assert_eq!(codes(&check(&world).report), [Code::TraceInvalid; 4]);
+}
+
+#[test]
+fn each_reference_that_does_not_hold_is_told_by_its_fault() {
+    const CORRECTED: &str = "the row it corrects is not there";
+    const ANSWERED: &str = "the row it answers is no request of the other side";
+    const COMPLETED: &str = "the row it completes is no intent, or it completes none";
+    let mut world = World::full();
+    let trace = world.trace();
+    let absent = RowId::from_bytes([3; 16]);
+    let request = world.mcp(trace, McpKind::Request, None);
+    let response = world.mcp(trace, McpKind::Response, Some(request.row_id));
+    let batch = world.mcp(trace, McpKind::Batch, None);
+    world.mcp(trace, McpKind::Response, Some(batch.row_id));
+    let intent = world.tool(trace, Phase::Intent, None);
+    let outcome = world.tool(trace, Phase::Outcome, Some(intent.row_id));
+    let header = world.header(trace);
+    let event = world.event_of("no_answer", header);
+    assert_eq!(codes(&check(&world).report), []);
+
+    let other_leaf = Appended { leaf: LeafHash::of(b"x"), ..event };
+    world.event(trace, Some(other_leaf));
+    world.event(trace, Some(request));
+    world.event(trace, Some(Appended { row_id: absent, ..event }));
+    world.mcp(trace, McpKind::Response, Some(absent));
+    for (answered, other) in [(response, false), (intent, false), (event, false), (request, true)] {
+        world.mcp_as(trace, McpKind::Response, Some(answered.row_id), |call| {
+            if other {
+                call.connection = TraceId::from_bytes([8; 16]);
+            }
+        });
+    }
+    world.mcp_as(trace, McpKind::Response, Some(request.row_id), |call| call.direction = Direction::ClientToServer);
+    for completed in [absent, outcome.row_id, request.row_id] {
+        world.tool(trace, Phase::Outcome, Some(completed));
+    }
+    let report = check(&world).report;
+    let faults = report.findings().iter().filter(|finding| finding.code() == Code::TraceInvalid);
+    let found: Vec<&str> = faults.filter_map(vm_core::verdict::Finding::found_value).collect();
+    let unlike = "the row it corrects has another table or leaf";
+    let corrections = [unlike, unlike, CORRECTED];
+    let answers = core::iter::once("the request it answers is not there").chain([ANSWERED; 5]);
+    let outcomes = ["the intent it completes is not there", COMPLETED, COMPLETED];
+    let wanted: Vec<&str> = corrections.into_iter().chain(answers).chain(outcomes).collect();
+    assert_eq!(found, wanted);
+}
+
+/// What no record of ours can be made without, taken away or put there.
+#[test]
+fn a_reference_that_must_be_there_or_must_not_is_told() {
+    let blob = |id: RowId| Cell::Blob(id.as_bytes().to_vec());
+    let mut world = World::full();
+    let trace = world.trace();
+    let request = world.mcp(trace, McpKind::Request, None);
+    let told = world.mcp(trace, McpKind::NoAnswer, Some(request.row_id));
+    let intent = world.tool(trace, Phase::Intent, None);
+    let outcome = world.tool(trace, Phase::Outcome, Some(intent.row_id));
+    let complete = world.tool(trace, Phase::Complete, None);
+    let completed = "the row it completes is no intent, or it completes none";
+    for (row, column, cell, wanted) in [
+        (told, "answers_id", Cell::Null, "it names no request"),
+        (outcome, "intent_id", Cell::Null, completed),
+        (complete, "intent_id", blob(intent.row_id), completed),
+    ] {
+        let mut changed = world.ledger.clone();
+        hazmat::change_cell(&mut changed, row.row_id, column, &cell);
+        let (key, head) = (world.key(), world.head());
+        let report = audit(&changed, Some(&world.files), &Trust { key: Some(&key), head: Some(&head) }).report;
+        let fault = report.findings().iter().find(|finding| finding.code() == Code::TraceInvalid).unwrap();
+        assert_eq!(fault.found_value(), Some(wanted), "{column}");
+    }
+}
+
+#[test]
+fn a_time_may_lie_back_as_far_as_a_turn_takes_and_no_further() {
+    let mut world = World::full();
+    let trace = world.trace();
+    let late = world.now().saturating_add_micros(60_000_000);
+    let mut at = |micros: i64| {
+        let header = RowHeader { ts: late.saturating_add_micros(micros), ..world.header(trace) };
+        world.event_with(header);
+        codes(&check(&world).report).len()
+    };
+    assert_eq!([at(0), at(-10_000_000), at(-10_000_001)], [0, 0, 1]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ use crate::merkle::{HashReader, NodeAt, Tree, TreeSize};
 const LAST_MIGRATION: &str = "0003_shadow_receipts.sql";
 
 /// A ledger in memory, with the key that signs its checkpoints.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MemoryLedger {
     ledger: LedgerId,
     root_key: PublicKey,
