@@ -4,14 +4,16 @@
 mod fixture;
 
 use fixture::{World, file_of, path};
+use serde_json::json;
 use vm_core::capability::act;
 use vm_core::digest::{Blake3Digest, LeafHash};
 use vm_core::id::{RowId, TraceId};
 use vm_core::key::{Note, NoteKey, SigningIdentity};
 use vm_core::record::{
-    Appended, Cell, CellRef, Direction, McpKind, Phase, RowHeader, SchemaVersion, StoredRow, SystemKind,
+    Appended, Cell, CellRef, Direction, McpKind, Phase, ProofArtifact, RowHeader, SchemaVersion, StoredRow, SystemKind,
 };
-use vm_core::verdict::{Code, Report, Verdict};
+use vm_core::redact::Redacted;
+use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, Visit};
 use vm_seal::audit::{Audit, Trust, audit};
 use vm_seal::checkpoint::Checkpoint;
@@ -29,7 +31,7 @@ fn check_with(world: &World, key: Option<&NoteKey>, head: Option<&Note>) -> Audi
 }
 
 fn codes(report: &Report) -> Vec<Code> {
-    report.findings().iter().map(vm_core::verdict::Finding::code).collect()
+    report.findings().iter().map(Finding::code).collect()
 }
 
 fn row_at(ledger: &MemoryLedger, seq: u64) -> LoggedRow {
@@ -196,6 +198,37 @@ fn inserted_rows_are_found() {
     hazmat::append_unsigned(&mut world.ledger, forged);
     let report = check_with(&world, Some(&key), Some(&head)).report;
     assert!(report.has(Code::RowInserted), "{:?}", report.findings());
+
+    // Logged once more: the row is as it was, and stands there once.
+    let mut world = World::full();
+    let row = row_at(&world.ledger, 6);
+    hazmat::append_unsigned(&mut world.ledger, row.row);
+    let report = check_with(&world, Some(&key), Some(&head)).report;
+    let twice = report.findings().iter().find(|finding| finding.found_value() == Some("the log names it twice"));
+    assert_eq!(twice.unwrap().subject(), format!("row {}/{}", row.entry.table, row.entry.row_id));
+}
+
+#[test]
+fn what_an_artifact_is_about_must_stand_before_it() {
+    let mut world = World::full();
+    let trace = world.trace();
+    let event = world.event(trace, None);
+    let mut about = |subject: &dyn Fn(&RowHeader) -> RowId| {
+        let header = world.header(trace);
+        let (id, subject) = (header.id, Some(subject(&header)));
+        let meta = Some(Redacted::system(&json!({})).unwrap());
+        let kind = "report".parse().unwrap();
+        world.append(ProofArtifact { header, kind, file: None, subject, meta }.into_draft(None).unwrap());
+        (id, check(&world).report)
+    };
+    assert_eq!(codes(&about(&|_| event.row_id).1), []);
+    let (id, report) = about(&|_| RowId::from_bytes([3; 16]));
+    assert_eq!(codes(&report), [Code::TraceInvalid]);
+    let fault = &report.findings()[0];
+    assert_eq!(fault.subject(), format!("row proof_artifacts/{id}"));
+    assert_eq!(fault.found_value(), Some("the row it is about is not there"));
+    // Itself does not stand before it.
+    assert_eq!(codes(&about(&|header| header.id).1), [Code::TraceInvalid; 2]);
 }
 
 fn with_id(row: &StoredRow, id: [u8; 16]) -> StoredRow {
@@ -275,8 +308,10 @@ fn tiles_are_checked() {
         world.event(trace, None);
     }
     let (key, head) = (world.key(), world.head());
-    let verdict = |world: &World| codes(&check_with(world, Some(&key), Some(&head)).report);
+    let report = |world: &World| check_with(world, Some(&key), Some(&head)).report;
+    let verdict = |world: &World| codes(&report(world));
     assert_eq!(verdict(&world), []);
+    assert!(report(&world).checks().contains(&"tiles: 2 against the log".to_owned()));
     let good = hazmat::tiles(&mut world.ledger).clone();
     assert_eq!(good.len(), 2);
     hazmat::tiles(&mut world.ledger)[1].hashes[77] ^= 1;
@@ -284,10 +319,12 @@ fn tiles_are_checked() {
     *hazmat::tiles(&mut world.ledger) = good.clone();
     hazmat::tiles(&mut world.ledger)[0].root[0] ^= 1;
     assert_eq!(verdict(&world), [Code::TileAltered]);
-    *hazmat::tiles(&mut world.ledger) = good[..1].to_vec();
-    assert_eq!(verdict(&world), [Code::TileAltered]);
-    *hazmat::tiles(&mut world.ledger) = good[1..].to_vec();
-    assert_eq!(verdict(&world), [Code::TileAltered]);
+    for (left, gone) in [(&good[..1], "tile 0/1"), (&good[1..], "tile 0/0")] {
+        *hazmat::tiles(&mut world.ledger) = left.to_vec();
+        let report = report(&world);
+        assert_eq!(codes(&report), [Code::TileAltered]);
+        assert_eq!((report.findings()[0].subject(), report.findings()[0].found_value()), (gone, Some("no tile")));
+    }
     let mut surplus = good.clone();
     surplus[1].index = 2;
     *hazmat::tiles(&mut world.ledger) = surplus;
@@ -421,7 +458,7 @@ fn each_reference_that_does_not_hold_is_told_by_its_fault() {
     }
     let report = check(&world).report;
     let faults = report.findings().iter().filter(|finding| finding.code() == Code::TraceInvalid);
-    let found: Vec<&str> = faults.filter_map(vm_core::verdict::Finding::found_value).collect();
+    let found: Vec<&str> = faults.filter_map(Finding::found_value).collect();
     let unlike = "the row it corrects has another table or leaf";
     let corrections = [unlike, unlike, CORRECTED];
     let answers = core::iter::once("the request it answers is not there").chain([ANSWERED; 5]);
@@ -473,9 +510,17 @@ fn a_time_may_lie_back_as_far_as_a_turn_takes_and_no_further() {
 fn gaps_are_remarked() {
     let mut world = World::full();
     let trace = world.trace();
-    world.tool(trace, Phase::Intent, None);
+    let intent = world.tool(trace, Phase::Intent, None);
     let request = world.mcp(trace, McpKind::Request, None);
-    assert_eq!(codes(&check(&world).report), [Code::TraceGap, Code::TraceGap]);
+    let report = check(&world).report;
+    assert_eq!(codes(&report), [Code::TraceGap, Code::TraceGap]);
+    let told = |gap: &Finding| (gap.subject().to_owned(), gap.found_value().unwrap().to_owned());
+    let mut told: Vec<_> = report.findings().iter().map(told).collect();
+    told.sort_unstable();
+    let gap = |table: &str, row: Appended, found: &str| (format!("row {table}/{}", row.row_id), found.to_owned());
+    let wanted =
+        [gap("mcp_calls", request, "no answer is recorded"), gap("tool_invocations", intent, "no outcome is recorded")];
+    assert_eq!(told, wanted);
     world.mcp(trace, McpKind::NoAnswer, Some(request.row_id));
     let report = check(&world).report;
     assert_eq!(codes(&report), [Code::TraceGap, Code::TraceGap]);
