@@ -4,7 +4,7 @@
 
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
-use vm_core::id::RowId;
+use vm_core::id::{LedgerId, RowId};
 use vm_core::key::NoteKey;
 use vm_core::record::{Genesis, LogEntry, SCHEMA, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
@@ -137,7 +137,12 @@ fn read_exported<L: AsRef<[u8]>>(
     let mut cards: Vec<Card> = Vec::new();
     for (at, (place, data)) in rows.into_iter().enumerate() {
         match exported_card(bundle, place, data.as_ref()) {
-            Ok(card) => cards.push(card),
+            Ok((card, row)) => {
+                if place == 0 {
+                    check_exported_genesis(bundle, card.leaf, &row, report);
+                }
+                cards.push(card);
+            }
             Err(found) => report.find(Finding::new(Code::RowAltered, format!("exported row {at}")).found(found)),
         }
     }
@@ -149,14 +154,33 @@ fn read_exported<L: AsRef<[u8]>>(
     cards
 }
 
-fn exported_card(bundle: &SealBundle, seq: u64, data: &[u8]) -> Result<Card, &'static str> {
+/// The row at place 0 must be the genesis that gives the ledger its name and names the key.
+fn check_exported_genesis(bundle: &SealBundle, leaf: LeafHash, row: &StoredRow, report: &mut Report) {
+    let subject = subject(bundle);
+    let found = LedgerId::from_genesis(leaf);
+    match genesis(row) {
+        Ok(_) if found != bundle.ledger() => {
+            let finding = Finding::new(Code::GenesisInvalid, format!("genesis of {subject}"));
+            report.find(finding.expected_found(bundle.ledger(), found));
+        }
+        Ok(genesis) if genesis.log_key() != bundle.signer().public() => {
+            let finding = Finding::new(Code::SealAltered, format!("{subject} signer"));
+            report.find(finding.expected_found(genesis.log_key(), bundle.signer().public()));
+        }
+        Ok(_) => {}
+        Err(found) => report.find(Finding::new(Code::GenesisInvalid, format!("genesis of {subject}")).found(found)),
+    }
+}
+
+fn exported_card(bundle: &SealBundle, seq: u64, data: &[u8]) -> Result<(Card, StoredRow), &'static str> {
     let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
     if !bundle.digest().selection().selects(&row).map_err(|error| error.code())? {
         return Err("outside the selection");
     }
     let row_id = row.id().map_err(|error| error.code())?;
     let entry = LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf: LeafHash::of(data) };
-    Card::of(&entry, &row).map_err(|error| error.code())
+    let card = Card::of(&entry, &row).map_err(|error| error.code())?;
+    Ok((card, row))
 }
 
 pub(crate) fn subject(bundle: &SealBundle) -> String {

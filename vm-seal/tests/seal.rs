@@ -29,7 +29,7 @@ fn verify_rows<L: AsRef<[u8]>>(
     rows: impl IntoIterator<Item = L>,
     key: Option<&NoteKey>,
 ) -> Report {
-    verify_exported(bundle, Exported::Rows(rows.into_iter().map(|data| (0, data)), None), key)
+    verify_exported(bundle, Exported::Rows(rows.into_iter().map(|data| (u64::MAX, data)), None), key)
 }
 
 fn codes(report: &Report) -> Vec<Code> {

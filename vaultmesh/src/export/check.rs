@@ -285,6 +285,12 @@ fn verify_exported_seal(
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
     let mut report = check_rows(unpacked, &bundle, outside)?;
+    let known = [MANIFEST, VERIFY, ROWS, PROOFS, SUMS, &bundle_name, &completeness_name(seal_id)];
+    let anchors = format!("anchors/{seal_id}/");
+    for name in unpacked.names().filter(|name| !known.contains(name) && !name.starts_with(&anchors)) {
+        // Passed over, it would look as if it had been checked with the rest.
+        report.find(Finding::new(Code::FormatUnknown, name).found("an entry that the export of a seal does not have"));
+    }
     if outside.pinned().is_none() && !report.has(Code::NoTrustKey) {
         report.find(Finding::new(Code::NoTrustKey, "export"));
     }
@@ -340,7 +346,8 @@ fn check_rows(unpacked: &Unpacked, bundle: &SealBundle, outside: &Outside) -> Re
     Ok(report)
 }
 
-/// Each row's inclusion proof against the checkpoint in the bundle; gives the places that they claim, 0 where there is no proof.
+/// Each row's inclusion proof against the checkpoint in the bundle; gives the places that are proven, and one beyond
+/// every log where none is.
 fn check_proofs(
     unpacked: &Unpacked,
     bundle: &SealBundle,
@@ -357,10 +364,10 @@ fn check_proofs(
         Ok(checkpoint) => checkpoint,
         Err(error) => {
             report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
-            return Ok(vec![0; rows.len()]);
+            return Ok(vec![u64::MAX; rows.len()]);
         }
     };
-    let (mut proven, mut places) = (0, vec![0; rows.len()]);
+    let (mut proven, mut places) = (0, vec![u64::MAX; rows.len()]);
     let mut proofs = lines(unpacked, PROOFS, PROOF_LINE_MAX)?;
     for ((at, row), place) in rows.iter().enumerate().zip(&mut places) {
         let fault = |found: &str| Finding::new(Code::RootMismatch, format!("exported row {at}")).found(found);
@@ -373,11 +380,13 @@ fn check_proofs(
             report.find(fault("malformed inclusion proof"));
             continue;
         };
-        *place = line.index;
         let (index, size) = (LeafIndex::new(line.index), checkpoint.size());
         let proof = InclusionProof::from_hashes(line.path);
         match proof.and_then(|proof| proof.verify(LeafHash::of(row), index, size, checkpoint.root())) {
-            Ok(_) => proven += 1,
+            Ok(_) => {
+                proven += 1;
+                *place = line.index;
+            }
             Err(error) => report.find(fault(error.code())),
         }
     }
