@@ -59,7 +59,7 @@ impl Reader {
     /// Cost: one pass over all rows.
     ///
     /// # Errors
-    /// [`VaultError::NotIndexed`] where no index stands close enough before it; [`VaultError::Complete`].
+    /// [`VaultError::NotIndexed`] where no index stands close enough before it; [`VaultError::Completeness`].
     pub fn prove_complete(
         &self,
         query: Query,
