@@ -8,12 +8,12 @@ Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or lat
 
 Exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided.
 """
-import argparse, base64, bisect, calendar, datetime, decimal, hashlib, io, itertools, json, pathlib, re, struct
-import subprocess, sys, tempfile, time, zipfile, zlib
+import argparse, base64, bisect, calendar, collections, datetime, decimal, hashlib, io, itertools, json, pathlib, re
+import struct, subprocess, sys, tempfile, time, uuid, zipfile, zlib
 
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
-                "genesis-invalid anchor-invalid incomplete").split()
-FIRST, LAST = ["manifest.json", "VERIFY.txt", "rows.jsonl", "proofs.jsonl"], ["SHA256SUMS"]  # entries of an export
+                "genesis-invalid anchor-invalid incomplete coverage-altered").split()
+FIRST = "manifest.json VERIFY.txt verify.py trust.toml rows.jsonl proofs.jsonl coverage.json".split()  # of an export
 MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
 # Members and their types, as `shape` reads them.
 COLUMNS = {
@@ -114,7 +114,7 @@ TYPES = {
     "int": lambda value: type(value) is int, "real": lambda value: type(value) in (int, float),
     "count": lambda value: type(value) is int and 0 <= value < 2 ** 63, "hash": matching("[0-9a-f]{64}"),
     "id": matching("[0-9a-f]{32}"), "blob": matching("([0-9a-f]{2})*"), "time": lambda value: micros(value) is not None,
-    "leaf81": matching("[0-9a-f]{162}"), "leaf113": matching("[0-9a-f]{226}"),
+    "leaf81": matching("[0-9a-f]{162}"), "leaf113": matching("[0-9a-f]{226}"), "engine": matching("[a-z0-9-]{1,64}"),
     "uuid": matching("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")}
 
 # Merkle trees (row-leaf.md, row-proof.md, range-proof.md)
@@ -361,6 +361,35 @@ def check_completeness(data, seal, signer, rows):
     cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
     need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
     check_set(seal, cards)
+    return cards
+
+def gap(found):
+    return {"count": len(set(found)), "first": sorted(set(found))[:256]}
+
+def ids(rows, name, **wanted):
+    chosen = [row[name] for row in rows if wanted.items() <= row.items()]
+    return {str(uuid.UUID(value)) for value in chosen if value and len(value) == 32}
+
+def check_coverage(data, seal, tables, rows, proven):
+    """That it says what seal and rows give, or where there are no rows the tables of their cards."""
+    told = read_json(data, 2**20, "as_of asked claims format gaps not_covered observers rows scrolls", "vm-coverage-v0")
+    for line in shape(told["claims"], "log_size:count unsigned_lines:list")["unsigned_lines"]:
+        shape(line, "engine:engine lines:count")
+    told.update(as_of=seal["as_of"], asked=seal["selection"], gaps=None, observers=None)
+    told["rows"] = {kind: tables.count(kind) for kind in KINDS}
+    told["scrolls"] = [{"engine": scroll["engine"], "lines": scroll["size"]} for scroll in seal["scrolls"]]
+    words = {"claimed-times": 1, "completeness": not proven, "contents": rows is None, "other-rows": 1,
+             "scroll-lines": seal["scrolls"], "unrecorded": 1}
+    told["not_covered"] = [word for word in words if words[word]]
+    if rows is not None:
+        tools, calls, _, shadows = ([row.columns for row in rows if row.table == kind] for kind in KINDS)
+        keys = collections.Counter(row["observer_key"] for row in shadows)
+        told["observers"] = [{"key": key, "receipts": keys[key]} for key in sorted(keys)[:1024]]
+        told["gaps"] = {"no_answer": gap(ids(calls, "answers_id", kind="no_answer")),
+                        "open_horizons": gap([row["horizon_id"] for row in shadows]),
+                        "open_intents": gap(ids(tools, "id", phase="intent") - ids(tools, "intent_id")),
+                        "unanswered": gap(ids(calls, "id", kind="request") - ids(calls, "answers_id"))}
+    need(written(told).encode() == data, "another coverage")
 
 def check_anchor(token, seal, roots):
     if token[1:2] == b"\x80":
@@ -398,7 +427,8 @@ def read_zip(data):
 def packed(entries):
     """The one archive that holds these entries."""
     files, directory = bytearray(), bytearray()
-    for name in [name for name in FIRST if name in entries] + sorted(entries.keys() - {*FIRST, *LAST}) + LAST:
+    between = sorted(entries.keys() - {*FIRST, "SHA256SUMS"})
+    for name in [name for name in FIRST if name in entries] + between + ["SHA256SUMS"]:
         data, extra = entries[name], name.encode() + struct.pack("<HHQQ", 1, 16, *[len(entries[name])] * 2)
         common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
         directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
@@ -456,14 +486,20 @@ def check_export(data, key, roots, report):
     rows = None if blind else read_rows(entries, seal, signer, head, report)
     report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
     report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
-    if proof in entries:
-        report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
+    cards = proof in entries and report.attempt(
+        "incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
     anchors = [name for name in sorted(entries) if name.startswith("anchors/")]
     held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots)
             for name in anchors]
     report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
-    for name in sorted(entries.keys() - {*FIRST, *LAST, path, proof, *anchors}):
+    for name in sorted(entries.keys() - {*FIRST, "SHA256SUMS", path, proof, *anchors}):
         report.find("format-unknown", name, "no entry of a seal's export")
+    if "coverage.json" not in entries:
+        return report.find("coverage-missing", path, "nothing says what it covers")
+    tables = [KINDS[card[0] - 1] for card in cards or []] if blind else [row.table for row in rows]
+    if (cards or not blind) and all(finding["severity"] != "contradicted" for finding in report):
+        told = entries["coverage.json"]
+        report.attempt("coverage-altered", "coverage.json", check_coverage, told, seal, tables, rows, proof in entries)
 
 def check_proof(data, key, roots, report):
     if key is None:

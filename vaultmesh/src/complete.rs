@@ -68,7 +68,7 @@ impl Reader {
     ) -> Result<CompletenessProof, VaultError> {
         let size = match as_of {
             Some(size) => size,
-            None => match self.view().last_index().map_err(VaultError::View)? {
+            None => match self.view().last_index()? {
                 Some(last) => last.size().as_u64() + 1,
                 None => self.view().size().map_err(VaultError::View)?,
             },

@@ -5,7 +5,7 @@ use std::io;
 use vm_core::verdict::Code;
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
-use vm_seal::error::TlogError;
+use vm_seal::error::{SealError, TlogError};
 
 use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 
@@ -248,6 +248,9 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
             "Use a release that knows this schema; an older one could lose what it means."
         }
         LedgerError::NotALedger { .. } | LedgerError::SchemaAltered { .. } | LedgerError::Genesis(_) => BACKUP_REMEDY,
+        LedgerError::LastIndex { .. } | LedgerError::Index(SealError::RowAltered { .. }) => {
+            "Run `vaultmesh verify` to see what was changed, and restore the vault from a backup; --without-index seals what is as it was logged."
+        }
         LedgerError::LogAltered { .. } => {
             "Run `vaultmesh verify` to see what was changed, and restore the vault from a backup."
         }

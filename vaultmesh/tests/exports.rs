@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use fixture::{Scene, codes, later, rows};
 use serde_json::json;
 use vaultmesh::error::VaultError;
-use vaultmesh::export::{export_seal, export_vault, import, verify_bundle};
+use vaultmesh::export::{SealExport, export_seal, export_vault, import, verify_bundle};
 use vaultmesh::read::Reader;
 use vaultmesh::vault::Place;
 use vaultmesh::verify::{Outside, Verification};
@@ -48,7 +48,7 @@ impl Exports {
     fn seal(&self) -> Vec<u8> {
         let path = self.path("seal.vmb");
         let _gone = fs::remove_file(&path);
-        export_seal(&self.reader(), self.scene.seals[1].seal_id, false, &path).unwrap();
+        export_seal(&self.reader(), self.scene.seals[1].seal_id, &SealExport::default(), &path).unwrap();
         fs::read(path).unwrap()
     }
 

@@ -13,7 +13,7 @@ use fixture::{files, meta_artifact, place, rows, shadow, sources, tool};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vaultmesh::error::VaultError;
-use vaultmesh::export::{export_seal, export_vault};
+use vaultmesh::export::{SealExport, export_seal, export_vault};
 use vaultmesh::read::Reader;
 use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{
@@ -479,7 +479,7 @@ fn no_secret_reaches_the_vault_an_export_or_an_error() {
     fs::create_dir(&exports).unwrap();
     let reader = Reader::open(&stage.place).unwrap();
     export_vault(&reader, &exports.join("vault.vmb")).unwrap();
-    export_seal(&reader, seal.seal_id, false, &exports.join("seal.vmb")).unwrap();
+    export_seal(&reader, seal.seal_id, &SealExport::default(), &exports.join("seal.vmb")).unwrap();
     stage.scan(&exports);
     stage.scan(&stage.place.keys.clone());
     drop(reader);

@@ -148,6 +148,9 @@ codes! {
     Incomplete "incomplete" Contradicted
         "An answer leaves out a row that matches, or holds one that the index does not."
         "Ask for the missing row; the index proves that there is one."
+    CoverageAltered "coverage-altered" Contradicted
+        "A coverage statement is not what the seal and the rows beside it give."
+        "Read the rows themselves; get the export again from where it was made."
     SealAltered "seal-altered" Contradicted
         "A seal bundle, or the evidence it selects, does not give the digest that was sealed."
         "Compare the bundle with its anchored copy; the anchored SHA-256 decides."
@@ -217,6 +220,9 @@ codes! {
     CompletenessUnproven "completeness-unproven" Undecided
         "Rows match what was sealed, but nothing proves that no other row does."
         "Verify with the ledger at hand, or with an export that holds a completeness proof."
+    CoverageMissing "coverage-missing" Undecided
+        "The export of a seal does not say what it covers."
+        "Get the export again with a release that states it."
     AnchorNotIndependent "anchor-not-independent" Remark
         "An anchor comes from an authority that the ledger's owner runs."
         "Anchor with an authority that the owner does not control."

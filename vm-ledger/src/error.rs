@@ -20,7 +20,7 @@ use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
 use vm_core::record::SchemaVersion;
 use vm_core::view::ViewError;
-use vm_seal::error::CheckpointError;
+use vm_seal::error::{CheckpointError, IndexError, SealError};
 
 use crate::lock::LockHolder;
 
@@ -231,6 +231,18 @@ pub enum LedgerError {
     /// The store.
     #[error("store")]
     Store(#[source] StoreError),
+    /// The last index cannot be built on: it is not as it was logged, or states nothing that can be read.
+    #[error("the last index, row {row}, cannot be built on")]
+    LastIndex {
+        /// Its row.
+        row: RowId,
+        /// What it states wrongly; none where it is not as it was logged.
+        #[source]
+        source: Option<IndexError>,
+    },
+    /// The rows to be indexed are not as they were logged, or cannot be read.
+    #[error("index")]
+    Index(#[source] SealError),
     /// Rows that were recorded could not be read again.
     #[error("recorded rows could not be read")]
     View(#[source] ViewError),
@@ -275,6 +287,8 @@ impl LedgerError {
             Self::Openings { .. } => "openings-encrypt",
             Self::File(source) => source.code(),
             Self::Store(source) => source.code(),
+            Self::LastIndex { .. } => "ledger-last-index",
+            Self::Index(source) => source.code(),
             Self::View(_) => "ledger-view",
         }
     }
@@ -283,7 +297,11 @@ impl LedgerError {
     #[must_use]
     pub const fn is_machine(&self) -> bool {
         match self {
-            Self::Locked { .. } | Self::Source(_) | Self::OutcomeUnknown | Self::View(_) => true,
+            Self::Locked { .. }
+            | Self::Source(_)
+            | Self::OutcomeUnknown
+            | Self::View(_)
+            | Self::Index(SealError::View(_)) => true,
             Self::Group(failure) => failure.is_machine(),
             Self::File(source) => source.is_machine(),
             Self::Store(source) => source.is_machine(),

@@ -10,10 +10,12 @@ use vm_core::key::Note;
 use vm_core::record::{Genesis, LogEntry, SCHEMA, SchemaVersion, SystemKind, Table};
 use vm_core::redact::Opening;
 use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
+use vm_seal::checkpoint::Checkpoint;
 use vm_seal::index::Statement;
+use vm_seal::merkle::LeafIndex;
 
 use crate::connection;
-use crate::error::{LedgerError, OpeningsError, StoreError};
+use crate::error::{LedgerError, OpeningsError, ProofFault, StoreError};
 use crate::feed::Feed;
 use crate::lookup;
 use crate::matching;
@@ -174,18 +176,39 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What the last index states; none where no row is one. Cost: the artifacts recorded since are looked at.
+    /// What the last index states; none where no row is one. Its row must be the one that was logged, since the next index
+    /// takes over what it states. Cost: the artifacts recorded since are looked at, and one proof's hashes.
     ///
     /// # Errors
-    /// [`ViewError`], also where the row is no index of all before it.
-    pub fn last_index(&self) -> Result<Option<Statement>, ViewError> {
+    /// [`LedgerError::LastIndex`] where the row is altered, not in the log, or no index of all before it;
+    /// [`LedgerError::View`], [`LedgerError::Store`].
+    pub fn last_index(&self) -> Result<Option<Statement>, LedgerError> {
         let sql = "SELECT id FROM proof_artifacts WHERE kind = ?1 ORDER BY rowid DESC LIMIT 1";
-        let mut statement = self.conn.prepare_cached(sql).map_err(store)?;
+        let mut statement = self.conn.prepare_cached(sql)?;
         let kind = SystemKind::Index.as_str();
-        let id = statement.query_row([kind], |row| row.get::<_, Vec<u8>>(0)).optional().map_err(store)?;
-        let Some(id) = id.and_then(|id| RowId::from_slice(&id).ok()) else { return Ok(None) };
-        let Some(LoggedRow { entry, row }) = self.row(id)? else { return Ok(None) };
-        Statement::of_row(&row, entry.seq).map_err(ViewError::store)
+        let id = statement.query_row([kind], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        let Some(row) = id.and_then(|id| RowId::from_slice(&id).ok()) else { return Ok(None) };
+        let unusable = |source| LedgerError::LastIndex { row, source };
+        let entry = lookup::entry_of(&self.conn, row)?.ok_or(unusable(None))?;
+        let RowState::Present(row) = self.state(&entry)? else { return Err(unusable(None)) };
+        if row.leaf_hash().ok() != Some(entry.leaf) || !self.is_signed(&entry)? {
+            return Err(unusable(None));
+        }
+        Statement::of_row(&row, entry.seq).map_err(|error| unusable(Some(error)))
+    }
+
+    /// Whether the tree of the last checkpoint has this entry's leaf at its place.
+    fn is_signed(&self, entry: &LogEntry) -> Result<bool, LedgerError> {
+        let Some(note) = self.checkpoint()? else { return Ok(false) };
+        let checkpoint = Checkpoint::parse_text(note.unverified_text()).map_err(LedgerError::Checkpoint)?;
+        match self.inclusion_proof(entry.seq, checkpoint.size().as_u64()) {
+            Ok(proof) => {
+                let (place, size) = (LeafIndex::new(entry.seq), checkpoint.size());
+                Ok(proof.verify(entry.leaf, place, size, checkpoint.root()).is_ok())
+            }
+            Err(ProofFault::Store(error)) => Err(LedgerError::Store(error)),
+            Err(_) => Ok(false),
+        }
     }
 
     pub(crate) const fn conn(&self) -> &Connection {

@@ -133,7 +133,8 @@ impl Ledger {
     /// is announced by a row before it, which has the header `announcement`. Cost: see [`vm_seal::index::Statement::kept`].
     ///
     /// # Errors
-    /// [`LedgerError::Permit`], [`LedgerError::View`] where a row cannot be read, [`LedgerError::Store`].
+    /// [`LedgerError::Permit`]; [`LedgerError::LastIndex`] and [`LedgerError::Index`] where what it would be made from is not as
+    /// it was logged, or cannot be read; [`LedgerError::View`], [`LedgerError::Store`].
     pub fn record_index(
         &mut self,
         permit: &Permit<act::Seal>,
@@ -146,7 +147,7 @@ impl Ledger {
         let snapshot = self.snapshot()?;
         let size = |snapshot: &Snapshot| Ok::<_, LedgerError>(TreeSize::new(snapshot.size()?));
         let previous = snapshot.last_index()?;
-        let stated = state_index(&snapshot, previous.as_ref(), size(&snapshot)?)?;
+        let stated = state_index(&snapshot, previous.as_ref(), size(&snapshot)?).map_err(LedgerError::Index)?;
         let _lock = self.lock(now)?;
         if previous.is_none() {
             let change = FormatChange::adding(INDEX_FORMAT).to_value();
@@ -155,7 +156,7 @@ impl Ledger {
         let latest = self.snapshot()?;
         let stated = match size(&latest)? {
             size if size == stated.size() => stated,
-            size => state_index(&latest, Some(&stated), size)?,
+            size => state_index(&latest, Some(&stated), size).map_err(LedgerError::Index)?,
         };
         let draft = draft(header, SystemKind::Index, None, None, &stated.to_value())?;
         self.record(permit, draft)

@@ -215,3 +215,65 @@ fn a_recovery_row_names_what_was_set_aside() {
     assert_eq!(kept, b"{\"torn");
     assert_eq!(row.text("sha256_hex"), Some(Sha256Digest::of(&kept).to_hex().as_str()));
 }
+
+/// What is recorded when an index is, and `sql` was run on the file before.
+fn index_after(fixture: &mut Fixture, sql: &str) -> Result<(), vm_ledger::error::LedgerError> {
+    assert_eq!(vm_ledger::hazmat::execute(fixture.ledger.files().path(), sql).unwrap(), 1, "{sql}");
+    record_index(fixture)
+}
+
+fn record_index(fixture: &mut Fixture) -> Result<(), vm_ledger::error::LedgerError> {
+    let permit = permit::<act::Seal>(fixture.id());
+    let (announcement, header) = (fixture.maker.header(), fixture.maker.header());
+    fixture.ledger.record_index(&permit, announcement, header, now()).map(|_| ())
+}
+
+#[test]
+fn an_index_is_not_built_on_what_was_altered() {
+    let forge = |what: &str| {
+        format!("UPDATE proof_artifacts SET {what} WHERE rowid = (SELECT max(rowid) FROM proof_artifacts)")
+    };
+    // The row alone, and the row with the leaf that the log has for it.
+    let root = "substr(meta_json, instr(meta_json, '\"time\":\"') + 8, 64)";
+    let forged_root = forge(&format!("meta_json = replace(meta_json, {root}, '{}')", "ab".repeat(32)));
+    let unreadable = forge("meta_json = '{}'");
+    let malformed = forge("ts = 'yesterday'");
+    let unlogged = "DELETE FROM log WHERE seq = (SELECT max(seq) FROM log)".to_owned();
+    for sql in [forged_root.clone(), unreadable, malformed, unlogged] {
+        let mut fixture = Fixture::new();
+        record_index(&mut fixture).unwrap();
+        let error = index_after(&mut fixture, &sql).unwrap_err();
+        assert_eq!((error.code(), error.is_machine()), ("ledger-last-index", false), "{sql}: {error}");
+        let read = fixture.ledger.snapshot().unwrap().last_index();
+        assert_eq!(read.unwrap_err().code(), "ledger-last-index", "{sql}");
+    }
+    let mut fixture = Fixture::new();
+    record_index(&mut fixture).unwrap();
+    let path = fixture.ledger.files().path().to_owned();
+    assert_eq!(vm_ledger::hazmat::execute(&path, &forged_root).unwrap(), 1);
+    let mut leaf = None;
+    let (snapshot, wanted) = (fixture.ledger.snapshot().unwrap(), "vm-index");
+    snapshot
+        .visit_kind(wanted, &mut |_, state| {
+            let RowState::Present(row) = state else { panic!("no row") };
+            leaf = Some(row.leaf_hash().unwrap());
+            Ok(Visit::Continue)
+        })
+        .unwrap();
+    drop(snapshot);
+    let sql = format!("UPDATE log SET leaf = x'{}' WHERE seq = (SELECT max(seq) FROM log)", leaf.unwrap().to_hex());
+    assert_eq!(index_after(&mut fixture, &sql).unwrap_err().code(), "ledger-last-index");
+}
+
+#[test]
+fn altered_rows_are_not_indexed() {
+    let mut fixture = Fixture::new();
+    let drafts = fixture.maker.each();
+    fixture.append(drafts);
+    let size = |fixture: &Fixture| fixture.ledger.snapshot().unwrap().checkpoint().unwrap().unwrap().to_string();
+    let before = size(&fixture);
+    let sql = "UPDATE tool_invocations SET trace_id = randomblob(16) WHERE rowid = 1";
+    let error = index_after(&mut fixture, sql).unwrap_err();
+    assert_eq!((error.code(), error.is_machine()), ("seal-row-altered", false), "{error}");
+    assert_eq!(size(&fixture), before, "nothing was recorded");
+}

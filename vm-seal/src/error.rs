@@ -26,7 +26,7 @@ mod index;
 mod merkle;
 mod tlog;
 
-pub use index::{CardError, CompletenessError, IndexError, ProveCompleteError, QueryError, RangeAt};
+pub use index::{CardError, CompletenessError, CoverageError, IndexError, ProveCompleteError, QueryError, RangeAt};
 pub use merkle::{FrontierError, ProofError, ProofFileError, ProveError, TileError};
 pub use tlog::{EntryBundleError, TlogError, TlogProofError};
 

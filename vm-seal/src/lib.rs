@@ -5,7 +5,8 @@
 //! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), foreign logs and
 //! `.tlog-proof` files ([`tlog`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
-//! ([`scroll`]), indexes ([`mod@index`]) and proofs that an answer is complete ([`complete`]), the audit of a whole ledger
+//! ([`scroll`]), indexes ([`mod@index`]) and proofs that an answer is complete ([`complete`]), statements of what an export
+//! covers ([`mod@coverage`]), the audit of a whole ledger
 //! ([`mod@audit`]), and a ledger in memory ([`memory`]).
 //!
 //! # Out of scope
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
 pub mod complete;
+pub mod coverage;
 pub mod digest;
 pub mod error;
 pub mod index;

@@ -12,7 +12,8 @@ use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, 
 
 use crate::bundle::SealBundle;
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
-use crate::complete::CompletenessProof;
+use crate::complete::{Complete, CompletenessProof};
+use crate::coverage::Coverage;
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
 use crate::error::CompletenessError;
 use crate::index::Card;
@@ -84,21 +85,25 @@ pub enum Exported<'a, R> {
     Rows(R, Option<&'a CompletenessProof>),
     /// No rows, but their cards in the proof.
     Blind(&'a CompletenessProof),
+    /// Neither rows nor cards: nothing shows what was sealed.
+    Bare,
 }
 
 /// Verifies a bundle against its export. Without a completeness proof nothing shows that no other row was recorded, so the
 /// answer is undecided at best. Whether rows stand at their places is for inclusion proofs. Memory: 90 bytes a row, with a proof
-/// twice that.
+/// twice that. Gives what the rows cover, too, where there are rows or cards that hold.
 pub fn verify_exported<L: AsRef<[u8]>>(
     bundle: &SealBundle,
     exported: Exported<'_, impl IntoIterator<Item = (u64, L)>>,
     pinned: Option<&NoteKey>,
-) -> Report {
+) -> (Report, Option<Coverage>) {
     let (mut report, _) = check_bundle(bundle, pinned);
     let subject = subject(bundle);
+    let mut coverage = None;
     let (cards, proof) = match exported {
         Exported::Rows(rows, proof) => {
-            let cards = read_exported(bundle, rows, &mut report);
+            let covered = coverage.insert(Coverage::of_rows());
+            let cards = read_exported(bundle, rows, covered, &mut report);
             let mut set = RowSet::default();
             cards.iter().for_each(|card| set.add(card.leaf, card.ts));
             compare_set(bundle, &set, &mut report);
@@ -106,14 +111,21 @@ pub fn verify_exported<L: AsRef<[u8]>>(
             (Some(cards), proof)
         }
         Exported::Blind(proof) => (None, Some(proof)),
+        Exported::Bare => {
+            report.find(Finding::new(Code::EvidenceUnreadable, format!("rows of {subject}")).found("none were given"));
+            (None, None)
+        }
     };
     match proof.map(|proof| check_complete(bundle, proof, cards)) {
         None => report.find(Finding::new(Code::CompletenessUnproven, &subject)),
-        Some(Ok(())) => report.checked(format!("{subject}: complete at {}", bundle.as_of())),
+        Some(Ok(complete)) => {
+            report.checked(format!("{subject}: complete at {}", bundle.as_of()));
+            coverage.get_or_insert_with(|| Coverage::of_cards(complete.cards()));
+        }
         Some(Err(error)) => report.find(error.finding(&subject)),
     }
     check_scrolls(bundle, None, &mut report);
-    report
+    (report, coverage)
 }
 
 /// The bundle against its completeness proof, and the rows where there are some. Under the bundle's own key: whether that is the
@@ -122,16 +134,18 @@ fn check_complete(
     bundle: &SealBundle,
     proof: &CompletenessProof,
     cards: Option<Vec<Card>>,
-) -> Result<(), CompletenessError> {
+) -> Result<Complete, CompletenessError> {
     let complete = proof.verify(bundle.signer(), cards.clone().unwrap_or_default())?;
     cards.map_or(Ok(()), |cards| complete.check_rows(&cards))?;
-    complete.check_seal(bundle)
+    complete.check_seal(bundle)?;
+    Ok(complete)
 }
 
-/// Cards of exported rows, ordered by table and id.
+/// Cards of exported rows, ordered by table and id, and what those that are sealed cover.
 fn read_exported<L: AsRef<[u8]>>(
     bundle: &SealBundle,
     rows: impl IntoIterator<Item = (u64, L)>,
+    coverage: &mut Coverage,
     report: &mut Report,
 ) -> Vec<Card> {
     let mut cards: Vec<Card> = Vec::new();
@@ -141,6 +155,7 @@ fn read_exported<L: AsRef<[u8]>>(
                 if place == 0 {
                     check_exported_genesis(bundle, card.leaf, &row, report);
                 }
+                coverage.add(&row);
                 cards.push(card);
             }
             Err(found) => report.find(Finding::new(Code::RowAltered, format!("exported row {at}")).found(found)),

@@ -29,7 +29,7 @@ fn verify_rows<L: AsRef<[u8]>>(
     rows: impl IntoIterator<Item = L>,
     key: Option<&NoteKey>,
 ) -> Report {
-    verify_exported(bundle, Exported::Rows(rows.into_iter().map(|data| (u64::MAX, data)), None), key)
+    verify_exported(bundle, Exported::Rows(rows.into_iter().map(|data| (u64::MAX, data)), None), key).0
 }
 
 fn codes(report: &Report) -> Vec<Code> {

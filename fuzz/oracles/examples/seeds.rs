@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use vaultmesh::export::{export_seal, export_vault};
+use vaultmesh::export::{SealExport, export_seal, export_vault};
 use vaultmesh::keys::NewKeys;
 use vaultmesh::read::Reader;
 use vaultmesh::trust::TrustFile;
@@ -424,7 +424,7 @@ fn exports() {
         let reader = Reader::open(&place).unwrap();
         fs::write(folder("fixtures").join("export-head.txt"), reader.head().unwrap().to_string()).unwrap();
         export_vault(&reader, &seeds.join("vault.vmb")).unwrap();
-        export_seal(&reader, some.seal_id, false, &seeds.join("seal.vmb")).unwrap();
+        export_seal(&reader, some.seal_id, &SealExport::default(), &seeds.join("seal.vmb")).unwrap();
     }
     // One change in each of the first entries of both exports; the rest is for the fuzzer.
     for (name, export) in [("seal", 0_u8), ("vault", 15)] {

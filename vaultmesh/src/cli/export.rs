@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use vaultmesh::export::{Exported, Scope, export_seal, export_vault};
+use vaultmesh::export::{Exported, Scope, SealExport, export_seal, export_vault};
+use vaultmesh::trust::TrustFile;
 use vm_core::id::SealId;
 
 use super::context::Context;
@@ -33,6 +34,9 @@ pub(super) struct Export {
     /// Of a seal: leave the rows out, and show of each no more than its table, time, ids and hash
     #[arg(long, requires = "seal")]
     blind: bool,
+    /// Of a seal: trust file to enclose, for whoever reads it [default: one with the ledger's own key]
+    #[arg(long, value_name = "FILE", requires = "seal")]
+    trust: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +54,10 @@ impl Export {
         }
         let exported = match self.seal {
             None => export_vault(&reader, &self.output)?,
-            Some(seal) => export_seal(&reader, seal, self.blind, &self.output)?,
+            Some(seal) => {
+                let trust = self.trust.as_deref().map(TrustFile::load).transpose()?;
+                export_seal(&reader, seal, &SealExport { is_blind: self.blind, trust }, &self.output)?
+            }
         };
         Ok(Output::done(Written { file: shown(&self.output), exported }))
     }

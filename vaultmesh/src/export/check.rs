@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use vm_core::canonical;
@@ -13,18 +13,21 @@ use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey};
 use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
-use vm_core::verdict::{Code, Finding, Report};
+use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_ledger::files::DATABASE_FILE;
 use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, VaultDir, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::CompletenessProof;
+use vm_seal::coverage::Coverage;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
 use vm_seal::verify::{Exported, verify_exported};
 
 use crate::error::VaultError;
 use crate::export::archive::Unpacked;
-use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, SUMS, Scope, VERIFY, completeness_name};
+use crate::export::{
+    CHECKPOINTS, COVERAGE, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY, completeness_name,
+};
 use crate::read::Reader;
 use crate::system::SystemClock;
 use crate::vault::{Place, check_vacant};
@@ -184,43 +187,49 @@ impl CheckpointLine {
     }
 }
 
-/// Lines of an unpacked file without their newlines, each within `limit`; a last line without newline is refused.
-fn lines(
-    unpacked: &Unpacked,
-    name: &str,
+/// Lines of an unpacked file without their newlines, each within a limit; a last line without newline is refused.
+struct Lines {
+    reader: BufReader<File>,
+    path: PathBuf,
+    name: String,
     limit: usize,
-) -> Result<impl Iterator<Item = Result<Vec<u8>, VaultError>> + use<>, VaultError> {
-    let path = unpacked.path(name);
-    let name = name.to_owned();
-    let file = match File::open(&path) {
-        Ok(file) => file,
+    is_done: bool,
+}
+
+fn lines(unpacked: &Unpacked, name: &str, limit: usize) -> Result<Lines, VaultError> {
+    let (path, name) = (unpacked.path(name), name.to_owned());
+    match File::open(&path) {
+        Ok(file) => Ok(Lines { reader: BufReader::new(file), path, name, limit, is_done: false }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(VaultError::Archive { reason: format!("it lacks {name}") });
+            Err(VaultError::Archive { reason: format!("it lacks {name}") })
         }
-        Err(source) => return Err(VaultError::File { path, source }),
-    };
-    let mut reader = BufReader::new(file);
-    let mut done = false;
-    Ok(std::iter::from_fn(move || {
-        if done {
+        Err(source) => Err(VaultError::File { path, source }),
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Vec<u8>, VaultError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
             return None;
         }
         let mut line = Vec::new();
-        let take = u64::try_from(limit).unwrap_or(u64::MAX);
-        let read = std::io::Read::take(&mut reader, take).read_until(b'\n', &mut line);
+        let take = u64::try_from(self.limit).unwrap_or(u64::MAX);
+        let read = std::io::Read::take(&mut self.reader, take).read_until(b'\n', &mut line);
         match read {
             Err(source) => {
-                done = true;
-                Some(Err(VaultError::File { path: path.clone(), source }))
+                self.is_done = true;
+                Some(Err(VaultError::File { path: self.path.clone(), source }))
             }
             Ok(0) => None,
             Ok(_) if line.pop() == Some(b'\n') => Some(Ok(line)),
             Ok(_) => {
-                done = true;
-                Some(Err(VaultError::Archive { reason: format!("a line of {name} is too long or cut") }))
+                self.is_done = true;
+                Some(Err(VaultError::Archive { reason: format!("a line of {} is too long or cut", self.name) }))
             }
         }
-    }))
+    }
 }
 
 /// Verifies an export with nothing but what `outside` brings. A vault is rebuilt in a temporary folder and verified
@@ -284,8 +293,9 @@ fn verify_exported_seal(
     if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
-    let mut report = check_rows(unpacked, &bundle, outside)?;
-    let known = [MANIFEST, VERIFY, ROWS, PROOFS, SUMS, &bundle_name, &completeness_name(seal_id)];
+    let (mut report, covered) = check_rows(unpacked, &bundle, outside)?;
+    let proof_name = completeness_name(seal_id);
+    let known = [MANIFEST, VERIFY, SCRIPT, TRUST, ROWS, PROOFS, COVERAGE, SUMS, &bundle_name, &proof_name];
     let anchors = format!("anchors/{seal_id}/");
     for name in unpacked.names().filter(|name| !known.contains(name) && !name.starts_with(&anchors)) {
         // Passed over, it would look as if it had been checked with the rest.
@@ -306,6 +316,7 @@ fn verify_exported_seal(
     if !anchors.iter().any(|anchor: &AnchorState| anchor.accepted) {
         report.find(Finding::new(Code::SealUnanchored, format!("seal {seal_id}")));
     }
+    check_coverage(unpacked, &bundle, covered.as_ref(), &mut report)?;
     let state = SealState {
         seal_id: Some(seal_id),
         row: None,
@@ -319,8 +330,33 @@ fn verify_exported_seal(
     Ok(verification(&subject, bundle.ledger(), size, vec![state], report))
 }
 
-/// The bundle against its rows and their proofs, and against the proof that no other row belongs to it.
-fn check_rows(unpacked: &Unpacked, bundle: &SealBundle, outside: &Outside) -> Result<Report, VaultError> {
+/// The coverage statement against what the rows cover. Where something is contradicted, that is told by its own name.
+fn check_coverage(
+    unpacked: &Unpacked,
+    bundle: &SealBundle,
+    covered: Option<&Coverage>,
+    report: &mut Report,
+) -> Result<(), VaultError> {
+    if !unpacked.names().any(|name| name == COVERAGE) {
+        report.find(Finding::new(Code::CoverageMissing, format!("seal {}", bundle.seal_id())));
+        return Ok(());
+    }
+    let Some(covered) = covered.filter(|_| report.verdict() != Verdict::Contradicted) else { return Ok(()) };
+    let is_proven = unpacked.names().any(|name| name == completeness_name(bundle.seal_id()));
+    match covered.check(&unpacked.read(COVERAGE)?, bundle, is_proven) {
+        Ok(_) => report.checked("coverage statement: what bundle and rows give".to_owned()),
+        Err(error) => report.find(error.finding(COVERAGE)),
+    }
+    Ok(())
+}
+
+/// The bundle against its rows and their proofs, and against the proof that no other row belongs to it; gives what the rows
+/// cover, too.
+fn check_rows(
+    unpacked: &Unpacked,
+    bundle: &SealBundle,
+    outside: &Outside,
+) -> Result<(Report, Option<Coverage>), VaultError> {
     let (name, mut found) = (completeness_name(bundle.seal_id()), Report::new());
     let proof = match unpacked.names().any(|other| other == name) {
         true => match CompletenessProof::parse(&unpacked.read(&name)?) {
@@ -333,66 +369,106 @@ fn check_rows(unpacked: &Unpacked, bundle: &SealBundle, outside: &Outside) -> Re
         false => None,
     };
     let is_blind = !unpacked.names().any(|name| name == ROWS || name == PROOFS);
-    let exported = match &proof {
-        Some(proof) if is_blind => Exported::Blind(proof),
+    let (mut report, covered) = match &proof {
+        Some(proof) if is_blind => verify_exported(bundle, Exported::<NoRows>::Blind(proof), outside.pinned()),
+        None if is_blind => verify_exported(bundle, Exported::<NoRows>::Bare, outside.pinned()),
         _ => {
-            let rows = lines(unpacked, ROWS, LINE_MAX)?.collect::<Result<Vec<_>, _>>()?;
-            let places = check_proofs(unpacked, bundle, &rows, &mut found)?;
-            Exported::Rows(places.into_iter().zip(rows), proof.as_ref())
+            let mut located = Located::open(unpacked, bundle, &mut found)?;
+            let verified = verify_exported(bundle, Exported::Rows(&mut located, proof.as_ref()), outside.pinned());
+            located.finish()?;
+            verified
         }
     };
-    let mut report = verify_exported(bundle, exported, outside.pinned());
     report.merge(found);
-    Ok(report)
+    Ok((report, covered))
 }
 
-/// Each row's inclusion proof against the checkpoint in the bundle; gives the places that are proven, and one beyond
-/// every log where none is.
-fn check_proofs(
-    unpacked: &Unpacked,
-    bundle: &SealBundle,
-    rows: &[Vec<u8>],
-    report: &mut Report,
-) -> Result<Vec<u64>, VaultError> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Line {
-        index: u64,
-        path: Vec<RootHash>,
+/// Rows where there are none.
+type NoRows = [(u64, Vec<u8>); 0];
+
+/// Exported rows, each with the place that its inclusion proof shows, and one beyond every log where none does. They are read
+/// one by one: an export may hold more rows than the memory would.
+struct Located<'a> {
+    rows: Lines,
+    proofs: Lines,
+    /// None where it cannot be read: then no place is proven.
+    checkpoint: Option<Checkpoint>,
+    read: u64,
+    proven: u64,
+    is_short: bool,
+    report: &'a mut Report,
+    fault: Option<VaultError>,
+}
+
+impl<'a> Located<'a> {
+    fn open(unpacked: &Unpacked, bundle: &SealBundle, report: &'a mut Report) -> Result<Self, VaultError> {
+        let (rows, proofs) = (lines(unpacked, ROWS, LINE_MAX)?, lines(unpacked, PROOFS, PROOF_LINE_MAX)?);
+        let checkpoint = match Checkpoint::parse_text(bundle.checkpoint().unverified_text()) {
+            Ok(checkpoint) => Some(checkpoint),
+            Err(error) => {
+                report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
+                None
+            }
+        };
+        Ok(Self { rows, proofs, checkpoint, read: 0, proven: 0, is_short: false, report, fault: None })
     }
-    let checkpoint = match Checkpoint::parse_text(bundle.checkpoint().unverified_text()) {
-        Ok(checkpoint) => checkpoint,
-        Err(error) => {
-            report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
-            return Ok(vec![u64::MAX; rows.len()]);
+
+    /// The place that the next proof shows for a row, held against the checkpoint in the bundle.
+    fn locate(&mut self, row: &[u8]) -> Result<Option<u64>, VaultError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Line {
+            index: u64,
+            path: Vec<RootHash>,
         }
-    };
-    let (mut proven, mut places) = (0, vec![u64::MAX; rows.len()]);
-    let mut proofs = lines(unpacked, PROOFS, PROOF_LINE_MAX)?;
-    for ((at, row), place) in rows.iter().enumerate().zip(&mut places) {
-        let fault = |found: &str| Finding::new(Code::RootMismatch, format!("exported row {at}")).found(found);
-        let Some(line) = proofs.next() else {
-            report.find(fault("no inclusion proof"));
-            break;
+        let Some(checkpoint) = self.checkpoint.as_ref().filter(|_| !self.is_short) else { return Ok(None) };
+        let fault = |found: &str| Finding::new(Code::RootMismatch, format!("exported row {}", self.read)).found(found);
+        let Some(line) = self.proofs.next() else {
+            self.report.find(fault("no inclusion proof"));
+            self.is_short = true;
+            return Ok(None);
         };
         let value = canonical::parse_exact(&line?, PROOF_LINE_MAX).map_err(VaultError::Canonical)?;
         let Ok(line) = Line::deserialize(value) else {
-            report.find(fault("malformed inclusion proof"));
-            continue;
+            self.report.find(fault("malformed inclusion proof"));
+            return Ok(None);
         };
         let (index, size) = (LeafIndex::new(line.index), checkpoint.size());
         let proof = InclusionProof::from_hashes(line.path);
         match proof.and_then(|proof| proof.verify(LeafHash::of(row), index, size, checkpoint.root())) {
             Ok(_) => {
-                proven += 1;
-                *place = line.index;
+                self.proven += 1;
+                Ok(Some(line.index))
             }
-            Err(error) => report.find(fault(error.code())),
+            Err(error) => {
+                self.report.find(fault(error.code()));
+                Ok(None)
+            }
         }
     }
-    if proofs.next().is_some() {
-        report.find(Finding::new(Code::RootMismatch, "inclusion proofs").found("more proofs than rows"));
+
+    /// What could not be read, and what is left over.
+    fn finish(mut self) -> Result<(), VaultError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if self.checkpoint.is_some() {
+            if self.proofs.next().is_some() {
+                let more = Finding::new(Code::RootMismatch, "inclusion proofs").found("more proofs than rows");
+                self.report.find(more);
+            }
+            self.report.checked(format!("inclusion proofs: {} of {} rows", self.proven, self.read));
+        }
+        Ok(())
     }
-    report.checked(format!("inclusion proofs: {proven} of {} rows", rows.len()));
-    Ok(places)
+}
+
+impl Iterator for &mut Located<'_> {
+    type Item = (u64, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let located = self.rows.next()?.and_then(|row| Ok((self.locate(&row)?.unwrap_or(u64::MAX), row)));
+        self.read += 1;
+        located.map_err(|error| self.fault = Some(error)).ok()
+    }
 }

@@ -9,7 +9,7 @@ use zip::write::ZipWriter;
 
 use crate::error::VaultError;
 use crate::export::archive::{Unpacked, archive_fault, options};
-use crate::export::{CHECKPOINTS, MANIFEST, PROOFS, ROWS, SUMS, VERIFY};
+use crate::export::{CHECKPOINTS, COVERAGE, MANIFEST, PROOFS, ROWS, SCRIPT, SUMS, TRUST, VERIFY};
 
 /// Most bytes that may differ at once before the comparison is given up as lost: the sizes and the sum of one entry,
 /// which are written over once the entry is whole, take 20.
@@ -38,10 +38,13 @@ pub(super) fn check(archive: &Path, unpacked: &Unpacked) -> Result<(), VaultErro
 
 /// Names of the entries in the one order in which they are packed.
 fn in_order(unpacked: &Unpacked) -> impl Iterator<Item = &str> {
-    const FIRST: [&str; 5] = [MANIFEST, VERIFY, ROWS, PROOFS, CHECKPOINTS];
+    const OF_SEAL: &[&str] = &[MANIFEST, VERIFY, SCRIPT, TRUST, ROWS, PROOFS, COVERAGE];
+    const OF_VAULT: &[&str] = &[MANIFEST, VERIFY, ROWS, CHECKPOINTS];
     let has = |wanted: &&str| unpacked.names().any(|name| name == *wanted);
-    let between = unpacked.names().filter(|name| !FIRST.contains(name) && *name != SUMS);
-    FIRST.into_iter().filter(has).chain(between).chain([SUMS])
+    // A row of a vault may name a file as an entry of a seal's export is named.
+    let first = if has(&CHECKPOINTS) { OF_VAULT } else { OF_SEAL };
+    let between = unpacked.names().filter(|name| !first.contains(name) && *name != SUMS);
+    first.iter().copied().filter(has).chain(between).chain([SUMS])
 }
 
 /// A sink that keeps nothing and compares what is written with a file. The zip writer goes back to headers that it wrote

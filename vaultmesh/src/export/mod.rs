@@ -3,8 +3,11 @@
 //! ```text
 //! manifest.json        {"format":"vm-export-v0","key":...,"ledger":...,"scope":"vault"|"seal","seal_id":...,"size":...}
 //! VERIFY.txt           how to check it with stock tools
+//! verify.py            seal alone: a second verifier, for Python and openssl
+//! trust.toml           seal alone: what its exporter believes, which is no reason to
 //! rows.jsonl           leaf data, one row a line: all in log order, or those of the seal by table and id
 //! proofs.jsonl         seal alone: {"index":...,"path":[...]} of each row, in the same order
+//! coverage.json        seal alone: what it covers, and what not
 //! seals/ID.complete.json    seal alone: that no other row belongs to it; in a blind export with the rows' cards, and no rows
 //! checkpoints.jsonl    vault alone: {"note":...,"size":...}
 //! receipts/ seals/ anchors/ artifacts/ runes/    files as they stand below the vault
@@ -25,7 +28,7 @@ use vm_core::key::NoteKey;
 use crate::error::VaultError;
 
 pub use check::{Imported, import, verify_bundle};
-pub use write::{Exported, export_seal, export_vault};
+pub use write::{Exported, SealExport, export_seal, export_vault};
 
 /// Name of the manifest.
 const MANIFEST: &str = "manifest.json";
@@ -33,6 +36,12 @@ const MANIFEST: &str = "manifest.json";
 const ROWS: &str = "rows.jsonl";
 /// Name of the proofs.
 const PROOFS: &str = "proofs.jsonl";
+/// Name of the coverage statement.
+const COVERAGE: &str = "coverage.json";
+/// Name of the second verifier.
+const SCRIPT: &str = "verify.py";
+/// Name of the trust file.
+const TRUST: &str = "trust.toml";
 /// Name of the checkpoints.
 const CHECKPOINTS: &str = "checkpoints.jsonl";
 /// Name of the sums.

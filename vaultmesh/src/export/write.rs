@@ -6,18 +6,24 @@ use serde_json::json;
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
+use vm_core::key::Note;
 use vm_core::path::VaultPath;
 use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
 use vm_seal::bundle::SealBundle;
+use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::CompletenessProof;
-use vm_seal::index::{Order, Query};
+use vm_seal::coverage::{Claims, Coverage};
+use vm_seal::index::{Card, Order, Query};
 use vm_seal::merkle::TreeSize;
 
 use crate::error::VaultError;
 use crate::export::archive::Packer;
-use crate::export::{CHECKPOINTS, MANIFEST, Manifest, PROOFS, ROWS, Scope, VERIFY, completeness_name};
+use crate::export::{
+    CHECKPOINTS, COVERAGE, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, Scope, TRUST, VERIFY, completeness_name,
+};
 use crate::read::Reader;
+use crate::trust::TrustFile;
 
 /// An export that was written.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -36,7 +42,20 @@ pub struct Exported {
     pub missing: Vec<String>,
 }
 
-const VERIFY_TEXT: &str = include_str!("VERIFY.txt");
+/// How the export of a seal is written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SealExport {
+    /// The rows are left out, and their cards shown instead: table, time, ids and leaf hash.
+    pub is_blind: bool,
+    /// What its exporter believes, enclosed for whoever reads it; else the ledger's own key alone.
+    pub trust: Option<TrustFile>,
+}
+
+/// The page of a vault's export, which golden bytes pin, and that of a seal's.
+const VERIFY_VAULT: &str = include_str!("VERIFY.txt");
+const VERIFY_SEAL: &str = include_str!("VERIFY.seal.txt");
+/// The second verifier, which goes along with each seal.
+const SCRIPT_TEXT: &str = include_str!("verify.py");
 
 /// Exports the whole vault to the new file `out`, durably. The openings of commitments stay behind: they are secret.
 ///
@@ -79,19 +98,28 @@ pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError>
     Ok(Exported { scope: Scope::Vault, rows, size: bytes, sha256, is_complete: false, missing })
 }
 
-/// Exports one seal: bundle, rows, their inclusion proofs, the proof that no other row belongs to it, and anchors. `is_blind`
-/// leaves out the rows and shows their cards instead: table, time, ids and leaf hash.
+/// Exports one seal: bundle, rows, their inclusion proofs, the proof that no other row belongs to it, anchors, and what all that
+/// covers.
 ///
 /// # Errors
 /// [`VaultError::NotFound`], [`VaultError::NotIndexed`] where a blind export has no index to rest on, or what reading the
 /// vault fails with.
-pub fn export_seal(reader: &Reader, seal_id: SealId, is_blind: bool, out: &Path) -> Result<Exported, VaultError> {
+pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: &Path) -> Result<Exported, VaultError> {
     let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;
     let bytes = reader.read_small(&path)?;
     let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
-    let completeness = prove_seal(reader, &bundle, is_blind)?;
+    let completeness = prove_seal(reader, &bundle, options.is_blind)?;
     let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
-    let rows = if is_blind { 0 } else { add_rows(&mut pack, reader, &bundle)? };
+    pack.add_bytes(SCRIPT, SCRIPT_TEXT.as_bytes())?;
+    let own = || Ok::<_, VaultError>(TrustFile::new(Some(reader.claimed_key()?), Vec::new()));
+    let trust = options.trust.clone().map_or_else(own, Ok)?;
+    pack.add_bytes(TRUST, trust.to_text()?.as_bytes())?;
+    let (rows, coverage) = match &completeness {
+        Some(proof) if options.is_blind => (0, Coverage::of_cards(&sealed_cards(proof, &bundle)?)),
+        _ => add_rows(&mut pack, reader, &bundle)?,
+    };
+    let coverage = coverage.to_bytes(&bundle, completeness.is_some(), &claims(reader)?);
+    pack.add_bytes(COVERAGE, &coverage.map_err(VaultError::Canonical)?)?;
     let mut paths = Vec::new();
     let row = seal_row(reader, &path)?;
     reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
@@ -122,8 +150,37 @@ fn prove_seal(reader: &Reader, bundle: &SealBundle, is_blind: bool) -> Result<Op
     }
 }
 
-/// Adds the rows of a seal and their inclusion proofs; gives how many there are.
-fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<u64, VaultError> {
+/// Cards of the rows of a seal, out of the proof that they are all.
+fn sealed_cards(proof: &CompletenessProof, bundle: &SealBundle) -> Result<Vec<Card>, VaultError> {
+    let complete = proof.verify(bundle.signer(), Vec::new()).map_err(VaultError::Completeness)?;
+    Ok(complete.cards().to_vec())
+}
+
+/// What the vault says of itself beyond what is sealed.
+fn claims(reader: &Reader) -> Result<Claims, VaultError> {
+    let mut claims = Claims { log_size: reader.view().size().map_err(VaultError::View)?, ..Claims::default() };
+    for engine in reader.files().engines().map_err(VaultError::Files)? {
+        let lines = match vm_seal::scroll::read_lines(reader.files(), &engine, []) {
+            Ok(lines) => lines.size().as_u64(),
+            Err(FileFault::Missing { .. }) => continue,
+            Err(fault) => return Err(VaultError::Files(fault)),
+        };
+        let root = vm_seal::scroll::root_path(&engine).map_err(VaultError::Path)?;
+        let note = match reader.read_small(&root) {
+            Ok(bytes) => Note::parse(&bytes).ok(),
+            Err(VaultError::Files(FileFault::Missing { .. })) => None,
+            Err(error) => return Err(error),
+        };
+        let signed = note.and_then(|note| Checkpoint::parse_text(note.unverified_text()).ok());
+        let signed = signed.map_or(0, |signed| signed.size().as_u64());
+        claims.unsigned_lines.insert(engine, lines.saturating_sub(signed));
+    }
+    Ok(claims)
+}
+
+/// Adds the rows of a seal and their inclusion proofs; gives how many there are, and what they cover.
+fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<(u64, Coverage), VaultError> {
+    let mut coverage = Coverage::of_rows();
     let (view, as_of): (_, TreeSize) = (reader.view(), bundle.as_of());
     let filter = bundle.digest().selection().filter(as_of);
     let mut places = Vec::new();
@@ -131,6 +188,9 @@ fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<u
         let mut fault = None;
         view.visit_matching(&filter, &mut |entry, state| {
             let line = leaf_line(&StoredEntry::Entry(entry), &state).and_then(|line| write(&line));
+            if let RowState::Present(row) = &state {
+                coverage.add(row);
+            }
             places.push(entry.seq);
             Ok(stop_on(line, &mut fault))
         })
@@ -145,7 +205,7 @@ fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<u
         }
         Ok(())
     })?;
-    Ok(u64::try_from(places.len()).unwrap_or(u64::MAX))
+    Ok((u64::try_from(places.len()).unwrap_or(u64::MAX), coverage))
 }
 
 fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::RowId>, VaultError> {
@@ -169,7 +229,8 @@ fn begin(reader: &Reader, out: &Path, scope: Scope, seal_id: Option<SealId>) -> 
     };
     let mut pack = Packer::create(out)?;
     pack.add_bytes(MANIFEST, &manifest.to_bytes()?)?;
-    pack.add_bytes(VERIFY, VERIFY_TEXT.as_bytes())?;
+    let page = if scope == Scope::Seal { VERIFY_SEAL } else { VERIFY_VAULT };
+    pack.add_bytes(VERIFY, page.as_bytes())?;
     Ok(pack)
 }
 

@@ -327,6 +327,31 @@ def seal_rows(bundle, rows, key):
     return sign_seal(bundle, key)
 
 
+def coverage(bundle, rows, blind, proven, log_size):
+    """What an export of these rows covers, and what not."""
+    def named(texts):
+        return {"count": len(texts), "first": sorted(texts)[:256]}
+
+    def of(table, column, **wanted):
+        cells = [row["row"] for row in rows if row["table"] == table]
+        return {dashed(row[column]) for row in cells if row[column] and all(row[name] == wanted[name] for name in wanted)}
+
+    seen = [row["row"] for row in rows if row["table"] == "shadow_receipts"]
+    gaps = {"no_answer": named(of("mcp_calls", "answers_id", kind="no_answer")),
+            "unanswered": named(of("mcp_calls", "id", kind="request") - of("mcp_calls", "answers_id")),
+            "open_intents": named(of("tool_invocations", "id", phase="intent") - of("tool_invocations", "intent_id")),
+            "open_horizons": named({row["horizon_id"] for row in seen})}
+    observers = [{"key": key, "receipts": sum(row["observer_key"] == key for row in seen)}
+                 for key in sorted({row["observer_key"] for row in seen})]
+    not_covered = ["claimed-times", "other-rows", "unrecorded"] + ["contents"] * blind + ["completeness"] * (not proven)
+    not_covered += ["scroll-lines"] * bool(bundle["scrolls"])
+    return {"format": "vm-coverage-v0", "asked": bundle["selection"], "as_of": bundle["as_of"],
+            "rows": {table: sum(row["table"] == table for row in rows) for table in TABLES},
+            "scrolls": [{"engine": scroll["engine"], "lines": scroll["size"]} for scroll in bundle["scrolls"]],
+            "observers": None if blind else observers, "gaps": None if blind else gaps,
+            "not_covered": sorted(not_covered), "claims": {"log_size": log_size, "unsigned_lines": []}}
+
+
 def export(log, bundle, proof=None, places=None, blind=False, anchors=()):
     """The entries of a seal's export, sums included."""
     size = bundle["as_of"]
@@ -342,9 +367,16 @@ def export(log, bundle, proof=None, places=None, blind=False, anchors=()):
         entries["proofs.jsonl"] = b"".join(canon(path) + b"\n" for path in paths)
     if proof is not None:
         entries["seals/%s.complete.json" % bundle["seal_id"]] = canon(proof)
+    kept = [json.loads(log.rows[place]) for place in places]
+    kept = [row for row in kept if row["table"] in bundle["selection"]["kinds"]]
+    entries["coverage.json"] = canon(coverage(bundle, kept, blind, proof is not None, size))
     for number, token in enumerate(anchors):
         entries["anchors/%s/%d.tst" % (bundle["seal_id"], number)] = token
     return summed(entries)
+
+
+# What an export of a seal begins with.
+ORDER = "manifest.json VERIFY.txt verify.py trust.toml rows.jsonl proofs.jsonl coverage.json".split()
 
 
 def summed(entries):
@@ -356,7 +388,7 @@ def summed(entries):
 def pack(entries, names=None):
     """The archive of entries, in the order of their names in an export unless another is given."""
     if names is None:
-        first = [name for name in ("manifest.json", "VERIFY.txt", "rows.jsonl", "proofs.jsonl") if name in entries]
+        first = [name for name in ORDER if name in entries]
         names = first + sorted(set(entries) - {*first, "SHA256SUMS"}) + [name for name in entries if name == "SHA256SUMS"]
     files, directory = b"", b""
     for name in names:

@@ -5,13 +5,15 @@ use core::convert::Infallible;
 use vm_core::digest::RootHash;
 use vm_core::error::RecordError;
 use vm_core::key::Note;
+use vm_core::record::LogEntry;
 use vm_core::view::{EvidenceView, RowState, StoredEntry, ViewError, Visit};
 
 use super::proof::{CompletenessProof, ProvenRange, TAIL_MAX, Tail};
 use crate::checkpoint::Checkpoint;
-use crate::error::{CheckpointError, CompletenessError, ProveCompleteError, ProveError};
+use crate::error::{CheckpointError, CompletenessError, ProveCompleteError, ProveError, SealError};
 use crate::index::{Deck, Interval, Order, Query, SortedRun, Statement};
 use crate::merkle::{HashReader, LeafIndex, LeafRun, Tree, TreeSize, prove_range};
+use crate::rehash::{self, Take};
 
 /// An index and the rows it sorts: what proofs are made from.
 #[derive(Clone, Debug)]
@@ -40,21 +42,45 @@ pub fn read_deck(view: &dyn EvidenceView, from: u64, to: u64) -> Result<Deck, Vi
 }
 
 /// The index of the first `size` rows of a view, which is not empty: runs of `previous` that are kept as they were stated, and
-/// one new run. Cost: one pass over the rows of the new run, and what sorting and hashing them takes; see
-/// [`Statement::kept`].
+/// one new run, whose rows must be as they were logged: a statement over others would be wrong for ever. Cost: one pass over
+/// the rows of the new run, and what hashing and sorting them takes; see [`Statement::kept`].
 ///
 /// # Errors
-/// [`ViewError`], also where a row is missing or malformed, or there is none.
+/// [`SealError::RowAltered`], also where a row is missing or malformed; [`SealError::View`], also where there is none.
 pub fn state_index(
     view: &dyn EvidenceView,
     previous: Option<&Statement>,
     size: TreeSize,
-) -> Result<Statement, ViewError> {
+) -> Result<Statement, SealError> {
     let kept = previous.map_or(&[][..], |previous| previous.kept(size));
     let from = kept.last().map_or(0, |last| last.run().end().as_u64());
-    let deck = read_deck(view, from, size.as_u64())?;
-    let sorted = deck.sort(deck.run()).ok_or(ViewError::Empty)?;
-    Statement::new(kept.iter().copied().chain([sorted.statement()]).collect()).map_err(ViewError::store)
+    let deck = read_logged(view, from, size.as_u64())?;
+    let sorted = deck.sort(deck.run()).ok_or(SealError::View(ViewError::Empty))?;
+    let stated = Statement::new(kept.iter().copied().chain([sorted.statement()]).collect());
+    stated.map_err(|error| SealError::View(ViewError::store(error)))
+}
+
+/// As [`read_deck`], but every row must hash to its leaf.
+fn read_logged(view: &dyn EvidenceView, from: u64, to: u64) -> Result<Deck, SealError> {
+    let (mut deck, mut altered) = (Deck::new(from), None);
+    let read = |take: &mut Take<'_, LogEntry>| {
+        view.visit_log(from, to, &mut |entry, state| match entry {
+            StoredEntry::Entry(entry) => take(entry, state),
+            StoredEntry::Malformed { .. } => Err(ViewError::store(RecordError::Shape)),
+        })
+    };
+    let judge = |entry: LogEntry, hashed: rehash::Hashed| match (&hashed.state, hashed.leaf) {
+        (RowState::Present(row), Some(Ok(leaf))) if leaf == entry.leaf => {
+            deck.push(&entry, row).map_err(ViewError::store)?;
+            Ok(Visit::Continue)
+        }
+        _ => {
+            altered = Some(SealError::RowAltered { table: entry.table, row: entry.row_id });
+            Ok(Visit::Stop)
+        }
+    };
+    rehash::pass(read, judge).map_err(SealError::View)?;
+    altered.map_or(Ok(deck), Err)
 }
 
 impl Indexed {

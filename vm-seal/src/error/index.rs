@@ -242,6 +242,36 @@ stable_codes!(CompletenessError {
     Self::Differs { .. } => "completeness-differs",
 });
 
+/// A coverage statement that is not the one its export gives.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum CoverageError {
+    /// No canonical JSON.
+    #[error("coverage statement is no canonical JSON")]
+    Json(#[source] CanonicalError),
+    /// Of another format.
+    #[error("coverage statement of unknown format {found}")]
+    FormatUnknown {
+        /// Format found.
+        found: String,
+    },
+    /// Another shape than its format has.
+    #[error("coverage statement has another shape than its format")]
+    Shape(#[from] ShapeError),
+    /// It says something else than bundle and rows.
+    #[error("{member} is not what the seal and its rows give")]
+    Differs {
+        /// The first member that differs.
+        member: String,
+    },
+}
+stable_codes!(CoverageError {
+    Self::Json(_) => "coverage-json",
+    Self::FormatUnknown { .. } => "format-unknown",
+    Self::Shape(_) => "coverage-shape",
+    Self::Differs { .. } => "coverage-differs",
+});
+
 /// A completeness proof that could not be made.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
