@@ -14,7 +14,7 @@ import struct, subprocess, sys, tempfile, time, uuid, zipfile, zlib
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
                 "genesis-invalid anchor-invalid incomplete coverage-altered").split()
 FIRST = "manifest.json VERIFY.txt verify.py trust.toml rows.jsonl proofs.jsonl coverage.json".split()  # of an export
-MIGRATIONS = {1: "0001_evidence.sql", 2: "0002_log.sql", 3: "0003_shadow_receipts.sql"}
+SCHEMAS = 1, 2, 3
 # Members and their types, as `shape` reads them.
 COLUMNS = {
     "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? "
@@ -215,16 +215,10 @@ class Row:
     def __init__(self, data, place=2 ** 64 - 1):
         value = read_json(data, 33619968, "format row schema:count table:text", "vm-row-v0")
         self.leaf, self.place, self.table, self.columns = sha256(b"\0", data), place, value["table"], value["row"]
-        if value["schema"] not in MIGRATIONS:
+        if value["schema"] not in SCHEMAS:
             raise Open("format-unknown", "schema %d" % value["schema"])
         need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
         shape(self.columns, COMMON + COLUMNS[self.table])
-
-    def locate(self, line, size, root):
-        proof = read_json(line, 8192, "index:count path")
-        found = inclusion_root(self.leaf, proof["index"], size, read_hashes(proof["path"]))
-        need(found == root, "a path to another root")
-        self.place = proof["index"]
 
     def card(self):
         numbers = struct.pack(">BQ", KINDS.index(self.table) + 1, micros(self.columns["ts"]) + 2 ** 63)
@@ -236,6 +230,12 @@ class Row:
         names = [name for name in (TERMS[self.table], "corrects_id") if self.columns[name] is not None]
         terms = [term(name, self.columns[name]) for name in names] if order == "term" else [b""]
         return [first + self.card() for first in terms if within(asked, key_of(order, first + self.card()))]
+
+def locate(data, line, size, root):
+    proof = read_json(line, 8192, "index:count path")
+    found = inclusion_root(sha256(b"\0", data), proof["index"], size, read_hashes(proof["path"]))
+    need(found == root, "a path to another root")
+    return proof["index"]
 
 def term(column, value):
     return sha256(("vm-term-v0\n%s\n%s" % (column, value)).encode())
@@ -254,7 +254,7 @@ def read_query(query):
         need(asked["column"] in [*TERMS.values(), "corrects_id"], "unknown column")
         number = int.from_bytes(term(**asked), "big")
         return "term", [(number << 64, number + 1 << 64)]
-    selection = shape(shape(query, "selection")["selection"], "kinds scope since:time? trace_ids:list until:time?")
+    selection = shape(shape(query, "selection")["selection"], "kinds:list scope since:time? trace_ids:list until:time?")
     kinds, traces, since, until = (selection[name] for name in ("kinds", "trace_ids", "since", "until"))
     need(kinds and kinds == [kind for kind in KINDS if kind in kinds], "malformed kinds")
     if selection["scope"] == "trace_set":
@@ -336,7 +336,8 @@ def read_seal(data):
     shape(seal["digest"], "algorithm:=sha256 hex:hash")
     roots = shape(seal["inputs"], "receipt_roots:list sqlite_db_path:text?")["receipt_roots"]
     engines = [shape(scroll, "engine:text root:hash size:count")["engine"] for scroll in seal["scrolls"]]
-    need(engines == sorted(set(engines)) and len(engines) <= 1024 and len(roots) <= 16, "malformed scrolls")
+    need(engines == sorted(set(engines)) and len(engines) <= 1024, "malformed scrolls")
+    need(len(roots) <= 16 and all(map(TYPES["text"], roots)), "malformed roots")
     return seal
 
 def check_statement(seal, signer):
@@ -357,6 +358,7 @@ def check_set(seal, cards):
 
 def check_completeness(data, seal, signer, rows):
     question, cards = completeness(data, signer, rows)
+    need(all(0 < card[0] <= len(KINDS) for card in cards), "a card of no table")
     need(question == (seal["checkpoint"], {"selection": seal["selection"]}), "a proof of another question")
     cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
     need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
@@ -444,11 +446,11 @@ def read_rows(entries, seal, signer, head, report):
     report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs))
     for number, line in enumerate(lines):
         subject = "row %d of rows.jsonl" % number
-        row = report.attempt("row-altered", subject, Row, line)
+        proven = head and number < len(proofs)
+        place = report.attempt("root-mismatch", subject, locate, line, proofs[number], *head) if proven else None
+        row = report.attempt("row-altered", subject, Row, line, *([] if place is None else [place]))
         if row is None:
             continue
-        if head and number < len(proofs):
-            report.attempt("root-mismatch", subject, row.locate, proofs[number], *head)
         report.expect(row.columns["id"] not in seen, "row-inserted", subject, "exported twice")
         seen.add(row.columns["id"])
         selected = row.table in seal["selection"]["kinds"] and row.leaves(order, asked)
@@ -476,8 +478,7 @@ def check_export(data, key, roots, report):
          (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
     report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
     report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
-    schema = seal["schema_version"], seal["schema_last_migration"]
-    report.expect(schema in MIGRATIONS.items(), "format-unknown", path, "schema %d, %s" % schema)
+    report.expect(seal["schema_version"] in SCHEMAS, "format-unknown", path, "schema %d" % seal["schema_version"])
     report.attempt("seal-altered", path, check_statement, seal, signer)
     head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
     report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
@@ -486,9 +487,10 @@ def check_export(data, key, roots, report):
     rows = None if blind else read_rows(entries, seal, signer, head, report)
     report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
     report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
-    cards = proof in entries and report.attempt(
-        "incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
-    anchors = [name for name in sorted(entries) if name.startswith("anchors/")]
+    cards = None
+    if proof in entries:
+        cards = report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
+    anchors = [name for name in sorted(entries) if name.startswith("anchors/%s/" % seal["seal_id"])]
     held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots)
             for name in anchors]
     report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
@@ -497,7 +499,7 @@ def check_export(data, key, roots, report):
     if "coverage.json" not in entries:
         return report.find("coverage-missing", path, "nothing says what it covers")
     tables = [KINDS[card[0] - 1] for card in cards or []] if blind else [row.table for row in rows]
-    if (cards or not blind) and all(finding["severity"] != "contradicted" for finding in report):
+    if (cards is not None or not blind) and all(finding["severity"] != "contradicted" for finding in report):
         told = entries["coverage.json"]
         report.attempt("coverage-altered", "coverage.json", check_coverage, told, seal, tables, rows, proof in entries)
 

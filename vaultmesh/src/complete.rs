@@ -118,7 +118,7 @@ pub fn verify_complete(proof: &CompletenessProof, outside: &Outside) -> (Answer,
         report.find(Finding::new(Code::NoTrustKey, format!("checkpoint of {}", answer.origin)));
         return (answer, report);
     };
-    match proof.verify(key, Vec::new()) {
+    match proof.verify(key, None) {
         Ok(complete) => {
             let rows: Vec<AnsweredRow> = complete.cards().iter().map(AnsweredRow::from).collect();
             report.checked(format!("complete at {}: {} rows match", answer.complete_at, rows.len()));

@@ -264,6 +264,14 @@ pub enum VaultError {
     /// An export whose sums do not hold.
     #[error("the export's sums do not hold")]
     ArchiveAltered,
+    /// An export is longer than a report may hold.
+    #[error("export of {found} bytes is longer than the {limit} of a report")]
+    ReportTooLong {
+        /// Bytes allowed.
+        limit: u64,
+        /// Bytes of the export.
+        found: u64,
+    },
     /// A seal cannot be made or read.
     #[error("seal")]
     Seal(#[from] vm_seal::error::SealError),

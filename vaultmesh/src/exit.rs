@@ -15,6 +15,7 @@ const DISK_REMEDY: &str = "Look at the disk, its space and the right to write th
 const ADOPT_REMEDY: &str =
     "Look at the last lines, which a crash may have left unsigned, and sign them with `vaultmesh scroll adopt`.";
 const SCROLL_REMEDY: &str = "See `vaultmesh scroll verify`: sign what a crash left unsigned with `vaultmesh scroll adopt`, else restore a backup.";
+const PROOF_REMEDY: &str = "Get the proof again from where it was made, and verify the vault there.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "client")]
@@ -78,6 +79,7 @@ impl VaultError {
             Self::NotVacant { .. } => "folder-not-empty",
             Self::Note(error) => error.code(),
             Self::ArchiveAltered => "export-altered",
+            Self::ReportTooLong { .. } => "report-too-long",
             Self::Seal(error) => error.code(),
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
@@ -146,6 +148,7 @@ impl VaultError {
             | Self::NotVacant { .. }
             | Self::Note(_)
             | Self::ArchiveAltered
+            | Self::ReportTooLong { .. }
             | Self::Policy(_)
             | Self::Authority(_)
             | Self::Request(_)
@@ -203,7 +206,6 @@ impl VaultError {
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
             Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
-            Self::ProofFile(_) => "Get the proof again from where it was made.",
             Self::Tiles(error) => error.remedy(),
             Self::Tlog(_) => "Name a directory that holds a log's checkpoint and tiles, whole.",
             Self::Selection(_) => "Correct what is to be sealed; nothing was.",
@@ -213,9 +215,10 @@ impl VaultError {
             Self::Ledger(error) => ledger_remedy(error),
             Self::Query(_) => "Ask for what rows can hold: `vaultmesh prove complete --help` says how.",
             Self::NotIndexed { .. } => "Seal the vault, which records an index, and ask again.",
-            Self::Completeness(_) => "Get the proof again from where it was made, and verify the vault there.",
+            Self::ProofFile(_) | Self::Completeness(_) => PROOF_REMEDY,
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
+            Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
             Self::NotVacant { .. } => "Choose an absent or empty folder.",
             Self::Policy(_) => "Correct the trust file.",
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",

@@ -4,6 +4,7 @@
 
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
+use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::NoteKey;
 use vm_core::record::{Genesis, LogEntry, SCHEMA, StoredRow, SystemKind, Table};
@@ -81,10 +82,11 @@ pub fn verify_bundle_alone(bundle: &SealBundle, pinned: Option<&NoteKey>) -> Rep
 /// Rows of a seal's export.
 #[derive(Debug)]
 pub enum Exported<'a, R> {
-    /// Leaf data with the places of the rows in the log, in any order, and what proves that no other row belongs to the seal.
-    Rows(R, Option<&'a CompletenessProof>),
+    /// Leaf data with the places of the rows in the log, in any order, and what proves that no other row belongs to the seal,
+    /// or why it cannot be read.
+    Rows(R, Option<Result<&'a CompletenessProof, &'a CompletenessError>>),
     /// No rows, but their cards in the proof.
-    Blind(&'a CompletenessProof),
+    Blind(Result<&'a CompletenessProof, &'a CompletenessError>),
     /// Neither rows nor cards: nothing shows what was sealed.
     Bare,
 }
@@ -116,13 +118,16 @@ pub fn verify_exported<L: AsRef<[u8]>>(
             (None, None)
         }
     };
-    match proof.map(|proof| check_complete(bundle, proof, cards)) {
+    match proof {
         None => report.find(Finding::new(Code::CompletenessUnproven, &subject)),
-        Some(Ok(complete)) => {
-            report.checked(format!("{subject}: complete at {}", bundle.as_of()));
-            coverage.get_or_insert_with(|| Coverage::of_cards(complete.cards()));
-        }
-        Some(Err(error)) => report.find(error.finding(&subject)),
+        Some(Err(unread)) => report.find(unread.finding(&subject)),
+        Some(Ok(proof)) => match check_complete(bundle, proof, cards) {
+            Ok(complete) => {
+                report.checked(format!("{subject}: complete at {}", bundle.as_of()));
+                coverage.get_or_insert_with(|| Coverage::of_cards(complete.cards()));
+            }
+            Err(error) => report.find(error.finding(&subject)),
+        },
     }
     check_scrolls(bundle, None, &mut report);
     (report, coverage)
@@ -135,7 +140,7 @@ fn check_complete(
     proof: &CompletenessProof,
     cards: Option<Vec<Card>>,
 ) -> Result<Complete, CompletenessError> {
-    let complete = proof.verify(bundle.signer(), cards.clone().unwrap_or_default())?;
+    let complete = proof.verify(bundle.signer(), cards.clone())?;
     cards.map_or(Ok(()), |cards| complete.check_rows(&cards))?;
     complete.check_seal(bundle)?;
     Ok(complete)
@@ -158,7 +163,7 @@ fn read_exported<L: AsRef<[u8]>>(
                 coverage.add(&row);
                 cards.push(card);
             }
-            Err(found) => report.find(Finding::new(Code::RowAltered, format!("exported row {at}")).found(found)),
+            Err((code, found)) => report.find(Finding::new(code, format!("exported row {at}")).found(found)),
         }
     }
     cards.sort_unstable_by_key(|card| (card.table, card.id));
@@ -187,15 +192,25 @@ fn check_exported_genesis(bundle: &SealBundle, leaf: LeafHash, row: &StoredRow, 
     }
 }
 
-fn exported_card(bundle: &SealBundle, seq: u64, data: &[u8]) -> Result<(Card, StoredRow), &'static str> {
-    let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
-    if !bundle.digest().selection().selects(&row).map_err(|error| error.code())? {
-        return Err("outside the selection");
+fn exported_card(bundle: &SealBundle, seq: u64, data: &[u8]) -> Result<(Card, StoredRow), (Code, &'static str)> {
+    let malformed = |code| (Code::RowAltered, code);
+    let row = StoredRow::parse_leaf_data(data).map_err(|error| (code_of(&error), error.code()))?;
+    if !bundle.digest().selection().selects(&row).map_err(|error| malformed(error.code()))? {
+        return Err(malformed("outside the selection"));
     }
-    let row_id = row.id().map_err(|error| error.code())?;
+    let row_id = row.id().map_err(|error| malformed(error.code()))?;
     let entry = LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf: LeafHash::of(data) };
-    let card = Card::of(&entry, &row).map_err(|error| error.code())?;
+    let card = Card::of(&entry, &row).map_err(|error| malformed(error.code()))?;
     Ok((card, row))
+}
+
+/// What leaf data means that does not read: a format that this build does not know is told apart from a row that no format has.
+fn code_of(error: &RecordError) -> Code {
+    match error {
+        RecordError::UnknownFormat { .. } => Code::FormatUnknown,
+        RecordError::UnknownSchema { found, .. } if !(1..=SCHEMA.number()).contains(found) => Code::FormatUnknown,
+        _ => Code::RowAltered,
+    }
 }
 
 pub(crate) fn subject(bundle: &SealBundle) -> String {
@@ -211,7 +226,7 @@ pub(crate) fn check_bundle(bundle: &SealBundle, pinned: Option<&NoteKey>) -> (Re
     let mut report = Report::new();
     let subject = subject(bundle);
     let altered = |part: &str| Finding::new(Code::SealAltered, format!("{subject} {part}"));
-    if bundle.schema_version() > SCHEMA {
+    if !(1..=SCHEMA.number()).contains(&bundle.schema_version().number()) {
         report.find(
             Finding::new(Code::FormatUnknown, format!("{subject} schema"))
                 .expected_found(SCHEMA, bundle.schema_version()),

@@ -53,7 +53,7 @@ fn prove_by(indexed: &Indexed, world: &World, query: &Query, with_entries: bool)
 }
 
 fn verify(world: &World, proof: &CompletenessProof, rows: Vec<Card>) -> Result<Complete, CompletenessError> {
-    proof.verify(&world.key(), rows)
+    proof.verify(&world.key(), Some(rows))
 }
 
 /// Cards that match by looking at every row.
@@ -320,7 +320,7 @@ fn a_proof_needs_the_right_key_and_an_index() {
     index(&mut world);
     let proof = prove(&world, &Query::Selection(Selection::everything()), true);
     let stranger = NoteKey::new(world.ledger.id().origin(), SigningIdentity::from_seed(&[9; 32]).public()).unwrap();
-    assert_eq!(proof.verify(&stranger, Vec::new()).unwrap_err().code(), "completeness-checkpoint");
+    assert_eq!(proof.verify(&stranger, None).unwrap_err().code(), "completeness-checkpoint");
     let bytes = proof.to_bytes().unwrap();
     for (from, to, code) in [
         ("vm-completeness-v0", "vm-completeness-v1", "format-unknown"),
@@ -328,7 +328,7 @@ fn a_proof_needs_the_right_key_and_an_index() {
         ("vm-index", "vm-indey", "completeness-tail-root"),
     ] {
         let text = String::from_utf8(bytes.clone()).unwrap().replace(from, to);
-        let result = CompletenessProof::parse(text.as_bytes()).and_then(|proof| proof.verify(&world.key(), Vec::new()));
+        let result = CompletenessProof::parse(text.as_bytes()).and_then(|proof| proof.verify(&world.key(), None));
         let found = result.unwrap_err().code();
         assert_eq!(found, code, "{from}");
     }
@@ -345,7 +345,7 @@ fn proofs_of_another_maker_hold() {
         let bytes = canonical::to_bytes(&vector["proof"]).unwrap();
         let proof = CompletenessProof::parse(&bytes).unwrap();
         assert_eq!(proof.to_bytes().unwrap(), bytes);
-        let complete = proof.verify(&key, Vec::new()).unwrap();
+        let complete = proof.verify(&key, None).unwrap();
         let mut cards: Vec<Card> = complete.cards().to_vec();
         cards.sort_unstable_by_key(|card| card.seq);
         let found: Vec<String> = cards.iter().map(|card| to_hex(&card.to_bytes())).collect();
@@ -367,7 +367,7 @@ fn the_pages_show_what_holds() {
     };
     let proof = CompletenessProof::parse(block(page, "```json\n").as_bytes()).unwrap();
     let key: NoteKey = block(page, "```text\n").parse().unwrap();
-    assert_eq!(proof.verify(&key, Vec::new()).unwrap().cards().len(), 1);
+    assert_eq!(proof.verify(&key, None).unwrap().cards().len(), 1);
     let page = include_str!("../../docs/spec/index.md");
     let statement: Value = serde_json::from_str(&block(page, "```json\n")).unwrap();
     let statement = Statement::from_value(&statement).unwrap();

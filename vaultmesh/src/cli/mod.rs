@@ -21,6 +21,7 @@ mod outside;
 mod prove;
 mod query;
 mod record;
+mod report;
 mod rune;
 mod scroll;
 mod seal;
@@ -86,6 +87,7 @@ enum Command {
     Head(head::Head),
     Prove(prove::Prove),
     Export(export::Export),
+    Report(report::Report),
     Import(import::Import),
     Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
@@ -119,6 +121,7 @@ impl Command {
             Self::Head(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
+            Self::Report(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use vm_core::digest::{Sha256Digest, StreamHasher};
 use vm_core::path::VaultPath;
-use vm_core::source::Entropy;
 use zip::read::{ZipArchive, ZipFile, read_zipfile_from_stream};
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -18,7 +17,7 @@ use zip::{CompressionMethod, DateTime};
 use crate::error::VaultError;
 use crate::export::{SUMS, exact};
 use crate::outside::NewFile;
-use crate::system::SystemEntropy;
+use crate::temporary::TemporaryFolder;
 
 /// Most files in an archive: as many seals, anchors and artifacts as a vault of a million rows may have.
 const ENTRIES_MAX: usize = 1_000_000;
@@ -190,15 +189,8 @@ fn hash_file(path: &Path) -> io::Result<(Sha256Digest, u64)> {
 
 /// An archive unpacked into a folder of its own, which goes when this does. Each name and sum was checked.
 pub(super) struct Unpacked {
-    dir: PathBuf,
+    dir: TemporaryFolder,
     names: BTreeMap<String, Sha256Digest>,
-}
-
-impl Drop for Unpacked {
-    fn drop(&mut self) {
-        // A folder that stays behind in the temporary folder does no harm.
-        let _ = fs::remove_dir_all(&self.dir);
-    }
 }
 
 impl Unpacked {
@@ -208,13 +200,7 @@ impl Unpacked {
     pub(super) fn open(archive: &Path) -> Result<Self, VaultError> {
         let fault = |source| VaultError::File { path: archive.to_owned(), source };
         let mut file = BufReader::new(File::open(archive).map_err(fault)?);
-        let mut random = [0; 16];
-        SystemEntropy::open()?.fill(&mut random);
-        let dir = std::env::temp_dir().join(format!("vaultmesh-{}", vm_core::digest::to_hex(&random)));
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&dir).map_err(|source| VaultError::File { path: dir.clone(), source })?;
+        let dir = TemporaryFolder::create()?;
         let mut unpacked = Self { dir, names: BTreeMap::new() };
         let mut total = 0;
         while let Some(mut entry) =
@@ -229,7 +215,7 @@ impl Unpacked {
     }
 
     pub(super) fn dir(&self) -> &Path {
-        &self.dir
+        self.dir.path()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -237,7 +223,7 @@ impl Unpacked {
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+        self.dir.path().join(name)
     }
 
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>, VaultError> {
@@ -261,7 +247,7 @@ impl Unpacked {
         if self.names.contains_key(path.as_str()) {
             return Err(refuse("a name stands twice"));
         }
-        let target = self.dir.join(path.as_str());
+        let target = self.dir.path().join(path.as_str());
         let fault = |source| VaultError::File { path: target.clone(), source };
         if let Some(parent) = target.parent() {
             // The folder is ours: whatever is wrong with it is the machine's.

@@ -17,9 +17,10 @@ use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_ledger::files::DATABASE_FILE;
 use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, VaultDir, restore};
 use vm_seal::bundle::SealBundle;
-use vm_seal::checkpoint::Checkpoint;
+use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::complete::CompletenessProof;
 use vm_seal::coverage::Coverage;
+use vm_seal::error::BundleError;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
 use vm_seal::verify::{Exported, verify_exported};
 
@@ -239,21 +240,30 @@ impl Iterator for Lines {
 /// [`VaultError::Archive`] where the file is no export, or is damaged past reading. Evidence that contradicts itself is
 /// a finding, not an error.
 pub fn verify_bundle(archive: &Path, outside: &Outside, now: Instant) -> Result<Verification, VaultError> {
+    let shown = || archive.display().to_string();
     let unpacked = match Unpacked::open(archive) {
         Ok(unpacked) => unpacked,
-        Err(VaultError::ArchiveAltered) => return Ok(altered(archive)),
+        Err(VaultError::ArchiveAltered) => {
+            return Ok(unread(Finding::new(Code::ArtifactAltered, shown()).found("its sums do not hold")));
+        }
         Err(error) => return Err(error),
     };
-    let manifest = Manifest::parse(&unpacked.read(MANIFEST)?)?;
+    let manifest = match Manifest::parse(&unpacked.read(MANIFEST)?) {
+        Err(VaultError::FormatUnknown { found, .. }) => {
+            return Ok(unread(Finding::new(Code::FormatUnknown, shown()).found(found)));
+        }
+        manifest => manifest?,
+    };
     match manifest.scope {
         Scope::Vault => verify_exported_vault(&unpacked, &manifest, outside, now),
         Scope::Seal => verify_exported_seal(&unpacked, &manifest, outside, now),
     }
 }
 
-fn altered(archive: &Path) -> Verification {
+/// The answer on an export of which no more can be read than this.
+fn unread(finding: Finding) -> Verification {
     let mut report = Report::new();
-    report.find(Finding::new(Code::ArtifactAltered, format!("{}", archive.display())).found("its sums do not hold"));
+    report.find(finding);
     verification("export", LedgerId::from_genesis(LeafHash::from_bytes([0; 32])), 0, Vec::new(), report)
 }
 
@@ -288,7 +298,12 @@ fn verify_exported_seal(
     let lacks = || VaultError::Archive { reason: "the manifest names no seal".to_owned() };
     let seal_id: SealId = manifest.seal_id.ok_or_else(lacks)?;
     let bundle_name = vm_seal::seal::bundle_path(seal_id);
-    let bundle = SealBundle::parse(&unpacked.read(&bundle_name)?).map_err(VaultError::Bundle)?;
+    let bundle = match SealBundle::parse(&unpacked.read(&bundle_name)?) {
+        Err(BundleError::FormatUnknown { found }) => {
+            return Ok(unread(Finding::new(Code::FormatUnknown, bundle_name).found(found)));
+        }
+        bundle => bundle.map_err(VaultError::Bundle)?,
+    };
     // The manifest is signed by nobody: what it says of the seal must be what the bundle says.
     if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
@@ -296,8 +311,8 @@ fn verify_exported_seal(
     let (mut report, covered) = check_rows(unpacked, &bundle, outside)?;
     let proof_name = completeness_name(seal_id);
     let known = [MANIFEST, VERIFY, SCRIPT, TRUST, ROWS, PROOFS, COVERAGE, SUMS, &bundle_name, &proof_name];
-    let anchors = format!("anchors/{seal_id}/");
-    for name in unpacked.names().filter(|name| !known.contains(name) && !name.starts_with(&anchors)) {
+    let stamps = format!("anchors/{seal_id}/");
+    for name in unpacked.names().filter(|name| !known.contains(name) && !name.starts_with(&stamps)) {
         // Passed over, it would look as if it had been checked with the rest.
         report.find(Finding::new(Code::FormatUnknown, name).found("an entry that the export of a seal does not have"));
     }
@@ -307,7 +322,7 @@ fn verify_exported_seal(
 
     let policy = outside.policy()?;
     let mut anchors = Vec::new();
-    for name in unpacked.names().filter(|name| name.starts_with("anchors/")) {
+    for name in unpacked.names().filter(|name| name.starts_with(&stamps)) {
         let token = unpacked.read(name)?;
         let (judged, state) = judge_token(&token, &bundle, &policy, now, name);
         report.merge(judged);
@@ -358,23 +373,16 @@ fn check_rows(
     outside: &Outside,
 ) -> Result<(Report, Option<Coverage>), VaultError> {
     let (name, mut found) = (completeness_name(bundle.seal_id()), Report::new());
-    let proof = match unpacked.names().any(|other| other == name) {
-        true => match CompletenessProof::parse(&unpacked.read(&name)?) {
-            Ok(proof) => Some(proof),
-            Err(error) => {
-                found.find(error.finding(format!("seal {}", bundle.seal_id())));
-                None
-            }
-        },
-        false => None,
-    };
+    let has_proof = unpacked.names().any(|other| other == name);
+    let proof = has_proof.then(|| unpacked.read(&name)).transpose()?.map(|bytes| CompletenessProof::parse(&bytes));
+    let proof = proof.as_ref().map(Result::as_ref);
     let is_blind = !unpacked.names().any(|name| name == ROWS || name == PROOFS);
-    let (mut report, covered) = match &proof {
+    let (mut report, covered) = match proof {
         Some(proof) if is_blind => verify_exported(bundle, Exported::<NoRows>::Blind(proof), outside.pinned()),
         None if is_blind => verify_exported(bundle, Exported::<NoRows>::Bare, outside.pinned()),
         _ => {
             let mut located = Located::open(unpacked, bundle, &mut found)?;
-            let verified = verify_exported(bundle, Exported::Rows(&mut located, proof.as_ref()), outside.pinned());
+            let verified = verify_exported(bundle, Exported::Rows(&mut located, proof), outside.pinned());
             located.finish()?;
             verified
         }
@@ -392,7 +400,7 @@ struct Located<'a> {
     rows: Lines,
     proofs: Lines,
     /// None where it cannot be read: then no place is proven.
-    checkpoint: Option<Checkpoint>,
+    checkpoint: Option<VerifiedCheckpoint>,
     read: u64,
     proven: u64,
     is_short: bool,
@@ -403,13 +411,8 @@ struct Located<'a> {
 impl<'a> Located<'a> {
     fn open(unpacked: &Unpacked, bundle: &SealBundle, report: &'a mut Report) -> Result<Self, VaultError> {
         let (rows, proofs) = (lines(unpacked, ROWS, LINE_MAX)?, lines(unpacked, PROOFS, PROOF_LINE_MAX)?);
-        let checkpoint = match Checkpoint::parse_text(bundle.checkpoint().unverified_text()) {
-            Ok(checkpoint) => Some(checkpoint),
-            Err(error) => {
-                report.find(Finding::new(Code::CheckpointInvalid, "checkpoint of the bundle").found(error.code()));
-                None
-            }
-        };
+        // Where it does not verify, that is found with the bundle, and no place is proven.
+        let checkpoint = Checkpoint::verify(bundle.checkpoint(), bundle.signer()).ok();
         Ok(Self { rows, proofs, checkpoint, read: 0, proven: 0, is_short: false, report, fault: None })
     }
 

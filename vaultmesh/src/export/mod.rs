@@ -82,10 +82,11 @@ impl Manifest {
         let value = canonical::parse_exact(bytes, canonical::BYTES_MAX).map_err(VaultError::Canonical)?;
         match value.get("format").and_then(Value::as_str) {
             Some(Self::FORMAT) => {}
-            other => {
-                let found = other.unwrap_or_default().chars().take(64).collect();
+            Some(other) => {
+                let found = other.chars().take(64).collect();
                 return Err(VaultError::FormatUnknown { what: "export", found });
             }
+            None => return Err(VaultError::Archive { reason: "the manifest names no format".to_owned() }),
         }
         Self::deserialize(value)
             .map_err(|_| VaultError::Archive { reason: "the manifest is not of its format's shape".to_owned() })

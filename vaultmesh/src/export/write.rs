@@ -152,7 +152,7 @@ fn prove_seal(reader: &Reader, bundle: &SealBundle, is_blind: bool) -> Result<Op
 
 /// Cards of the rows of a seal, out of the proof that they are all.
 fn sealed_cards(proof: &CompletenessProof, bundle: &SealBundle) -> Result<Vec<Card>, VaultError> {
-    let complete = proof.verify(bundle.signer(), Vec::new()).map_err(VaultError::Completeness)?;
+    let complete = proof.verify(bundle.signer(), None).map_err(VaultError::Completeness)?;
     Ok(complete.cards().to_vec())
 }
 

@@ -2,7 +2,7 @@
 
 use vm_core::digest::LeafHash;
 use vm_core::error::RecordError;
-use vm_core::key::NoteKey;
+use vm_core::key::{Note, NoteKey};
 use vm_core::record::{LogEntry, StoredRow};
 use vm_core::verdict::{Code, Finding};
 
@@ -18,6 +18,7 @@ use crate::merkle::{LeafIndex, LeafRun, RangeProof, TreeSize};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Complete {
     checkpoint: VerifiedCheckpoint,
+    note: Note,
     query: Query,
     cards: Vec<Card>,
 }
@@ -69,11 +70,7 @@ impl Complete {
             true => Ok(()),
             false => Err(CompletenessError::Differs { what, expected, found }),
         };
-        differs(
-            "checkpoint",
-            self.checkpoint.checkpoint().to_text(),
-            bundle.checkpoint().unverified_text().to_owned(),
-        )?;
+        differs("checkpoint", self.note.to_string(), bundle.checkpoint().to_string())?;
         let asked = Query::Selection(sealed.selection().clone());
         differs("selection", self.query.to_value().to_string(), asked.to_value().to_string())?;
         let mut set = RowSet::default();
@@ -92,7 +89,7 @@ impl CompletenessProof {
     ///
     /// # Errors
     /// [`CompletenessError`]; [`CompletenessError::finding`] says what each of them means.
-    pub fn verify(&self, key: &NoteKey, rows: Vec<Card>) -> Result<Complete, CompletenessError> {
+    pub fn verify(&self, key: &NoteKey, rows: Option<Vec<Card>>) -> Result<Complete, CompletenessError> {
         let checkpoint = Checkpoint::verify(&self.checkpoint, key).map_err(CompletenessError::Checkpoint)?;
         let (statement, mut cards) = self.check_tail(&checkpoint)?;
         let mut matches = self.entries_by_run(&statement, rows)?;
@@ -113,7 +110,7 @@ impl CompletenessProof {
         }
         cards.retain(|card| self.query.selects(card));
         cards.sort_unstable_by_key(|card| (card.table, card.id));
-        Ok(Complete { checkpoint, query: self.query.clone(), cards })
+        Ok(Complete { checkpoint, note: self.checkpoint.clone(), query: self.query.clone(), cards })
     }
 
     /// The index that the first row of the tail states, and the rows of the tail that match.
@@ -149,15 +146,13 @@ impl CompletenessProof {
     fn entries_by_run(
         &self,
         statement: &Statement,
-        rows: Vec<Card>,
+        rows: Option<Vec<Card>>,
     ) -> Result<std::vec::IntoIter<Vec<u8>>, CompletenessError> {
         if let Some(entries) = &self.entries {
             return Ok(entries.clone().into_iter());
         }
-        let counted = self.ranges.iter().any(|range| range.count > 0);
-        if rows.is_empty() && counted {
-            return Err(CompletenessError::NoEntries);
-        }
+        // No row at all is an answer; not to have been given any is none.
+        let rows = rows.ok_or(CompletenessError::NoEntries)?;
         let order = self.query.order();
         let term = match &self.query {
             Query::Term { column, value } => Some(Term::new(*column, value)),
