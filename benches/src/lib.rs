@@ -10,6 +10,7 @@ pub mod event;
 pub mod group;
 pub mod harness;
 pub mod inclusion;
+pub mod index;
 pub mod merkle;
 pub mod multiproof;
 pub mod raw;
@@ -26,7 +27,7 @@ use harness::{Effort, Row};
 pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 
 /// The rows, in the order they are printed: the name by which a row is asked for, and what makes it. Those of
-/// [`scale`] follow.
+/// [`scale`] and [`index`] follow.
 pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("canonical-mcp", canonical::row_of_frames),

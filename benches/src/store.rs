@@ -82,6 +82,17 @@ impl Store {
         Ok(self.ledger.append(&self.recording, drafts, self.now)?)
     }
 
+    /// Records an index of all rows.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being recorded.
+    pub fn index(&mut self) -> Result<(), Fault> {
+        let permit = self.permit::<act::Seal>()?;
+        let (announcement, header) = (self.maker.header(), self.maker.header());
+        self.ledger.record_index(&permit, announcement, header, self.now)?;
+        Ok(())
+    }
+
     /// Another writer of the same ledger, which keeps no openings.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::record::{Appended, Correction, LogEntry, RowDraft, StoredRow, Table};
 use vm_core::redact::Opening;
+use vm_seal::index::Deck;
 
 use crate::error::{LedgerError, is_constraint};
 use crate::ledger::Ledger;
@@ -16,6 +17,9 @@ use crate::openings::{self, Encryptor};
 use crate::ready::{self, Ready};
 use crate::rows;
 use crate::tiles::Edge;
+
+/// Most rows of which a writer keeps the cards for the next index: 24 MB. Whoever seals less often reads the rows again.
+const FRESH_MAX: u64 = 1 << 18;
 
 /// A spent use of a capability: its hash and number.
 pub(crate) type Use = (CapabilityHash, u64);
@@ -87,6 +91,8 @@ pub(crate) fn use_of<A: vm_core::capability::Act>(permit: &Permit<A>) -> Option<
 pub(crate) struct Batch<'a> {
     conn: &'a Connection,
     edge: Edge,
+    /// Cards of the last rows up to the edge, for the next index.
+    fresh: Deck,
     /// Without one, openings are dropped.
     encryptor: Option<Encryptor<'a>>,
     added: u64,
@@ -97,8 +103,8 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) const fn new(conn: &'a Connection, edge: Edge, encryptor: Option<Encryptor<'a>>) -> Self {
-        Self { conn, edge, encryptor, added: 0, inserts: [const { None }; 4], log: None, openings: None }
+    pub(crate) const fn new(conn: &'a Connection, edge: Edge, fresh: Deck, encryptor: Option<Encryptor<'a>>) -> Self {
+        Self { conn, edge, fresh, encryptor, added: 0, inserts: [const { None }; 4], log: None, openings: None }
     }
 
     pub(crate) const fn conn(&self) -> &'a Connection {
@@ -174,6 +180,7 @@ impl<'a> Batch<'a> {
                 self.conn.prepare_cached("ROLLBACK TO request")?.execute([])?;
                 self.conn.prepare_cached("RELEASE request")?.execute([])?;
                 (self.edge, self.added) = (edge, before);
+                self.fresh.truncate(self.edge.size());
                 Ok(Err(error))
             }
             Err(error) => Err(error),
@@ -204,6 +211,11 @@ impl<'a> Batch<'a> {
             .map_err(taken)?;
         self.edge.append(leaf);
         self.added += 1;
+        let entry = LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf };
+        if self.fresh.run().count() >= FRESH_MAX {
+            self.fresh = Deck::new(seq);
+        }
+        self.fresh.push(&entry, row).map_err(LedgerError::Record)?;
         Ok(Appended { seq, table: row.table(), row_id, leaf, replayed: false })
     }
 
@@ -229,12 +241,12 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes the tiles that filled, and hands back the edge and the number of rows appended.
-    pub(crate) fn finish(mut self) -> Result<(Edge, u64), LedgerError> {
+    /// Writes the tiles that filled, and hands back the edge, the cards up to it and the number of rows appended.
+    pub(crate) fn finish(mut self) -> Result<(Edge, Deck, u64), LedgerError> {
         if self.added > 0 {
             self.edge.write_full(self.conn)?;
         }
-        Ok((self.edge, self.added))
+        Ok((self.edge, self.fresh, self.added))
     }
 
     fn replay(&self, key: Blinded, fingerprint: Blinded) -> Result<Option<Appended>, LedgerError> {

@@ -15,6 +15,7 @@ use vm_core::record::{ArtifactKind, Genesis, ProofArtifact, RowHeader, SCHEMA, S
 use vm_core::redact::Redacted;
 use vm_core::source::Entropy;
 use vm_seal::checkpoint::Checkpoint;
+use vm_seal::index::Deck;
 
 use crate::append::Batch;
 use crate::connection;
@@ -70,6 +71,8 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Tail {
     edge: Edge,
+    /// Cards of the last rows up to the edge.
+    fresh: Deck,
     data_version: i64,
 }
 
@@ -217,17 +220,19 @@ impl Ledger {
         let key = key.map_err(|error| checkpoint_fault(vm_core::error::NoteError::Key(error)))?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let data_version: i64 = tx.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        let edge = match tail.take() {
-            Some(tail) if tail.data_version == data_version => tail.edge,
+        let (edge, fresh) = match tail.take() {
+            Some(tail) if tail.data_version == data_version => (tail.edge, tail.fresh),
             _ => {
                 refuse_changed(&tx, schema_cookie)?;
-                trusted_edge(&tx, &key)?
+                let edge = trusted_edge(&tx, &key)?;
+                let fresh = Deck::new(edge.size());
+                (edge, fresh)
             }
         };
         let encryptor = access.openings.as_ref().map(|key| Encryptor::new(key, access.entropy.as_mut(), *id));
-        let mut batch = Batch::new(&tx, edge, encryptor);
+        let mut batch = Batch::new(&tx, edge, fresh, encryptor);
         let answer = work(&mut batch)?;
-        let (edge, added) = batch.finish()?;
+        let (edge, fresh, added) = batch.finish()?;
         if added > 0 {
             let checkpoint = Checkpoint::of_ledger(id, vm_seal::merkle::TreeSize::new(edge.size()), edge.root());
             let note = checkpoint.and_then(|checkpoint| checkpoint.sign(&access.log_key));
@@ -239,8 +244,14 @@ impl Ledger {
         } else {
             tx.rollback()?;
         }
-        *tail = Some(Tail { edge, data_version });
+        *tail = Some(Tail { edge, fresh, data_version });
         Ok(answer)
+    }
+
+    /// Cards of the last rows of the log, where nobody else has written since this ledger did.
+    pub(crate) fn fresh(&self) -> Result<Option<&Deck>, LedgerError> {
+        let data_version: i64 = self.conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        Ok(self.tail.as_ref().filter(|tail| tail.data_version == data_version).map(|tail| &tail.fresh))
     }
 
     /// After the first commit: what was skipped while the file was still empty.

@@ -11,6 +11,7 @@ use vm_core::key::{Note, NoteKey, PublicKey};
 use vm_core::record::{SCHEMA, StoredRow};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::error::CheckpointError;
+use vm_seal::index::Deck;
 
 use crate::append::Batch;
 use crate::error::{Cause, LedgerError};
@@ -73,7 +74,7 @@ fn fill<E: Into<Cause>>(
     let ledger = LedgerId::from_genesis(leaf);
     let log_key = genesis_of(&row)?.log_key();
     let signed = verify_all(checkpoints, ledger, log_key)?;
-    let mut batch = Batch::new(conn, Edge::default(), None);
+    let mut batch = Batch::new(conn, Edge::default(), Deck::new(0), None);
     batch.insert(&row, leaf)?;
     check_root(&signed, 1, batch.root())?;
     let mut size = 1;

@@ -147,7 +147,8 @@ impl Ledger {
         let snapshot = self.snapshot()?;
         let size = |snapshot: &Snapshot| Ok::<_, LedgerError>(TreeSize::new(snapshot.size()?));
         let previous = snapshot.last_index()?;
-        let stated = state_index(&snapshot, previous.as_ref(), size(&snapshot)?).map_err(LedgerError::Index)?;
+        let stated =
+            state_index(&snapshot, previous.as_ref(), size(&snapshot)?, self.fresh()?).map_err(LedgerError::Index)?;
         let _lock = self.lock(now)?;
         if previous.is_none() {
             let change = FormatChange::adding(INDEX_FORMAT).to_value();
@@ -156,7 +157,7 @@ impl Ledger {
         let latest = self.snapshot()?;
         let stated = match size(&latest)? {
             size if size == stated.size() => stated,
-            size => state_index(&latest, Some(&stated), size).map_err(LedgerError::Index)?,
+            size => state_index(&latest, Some(&stated), size, self.fresh()?).map_err(LedgerError::Index)?,
         };
         let draft = draft(header, SystemKind::Index, None, None, &stated.to_value())?;
         self.record(permit, draft)

@@ -201,6 +201,11 @@ fn a_call_that_is_refused_is_refused_alone() {
     assert_eq!(log.len(), 3 + 1 + 2 + 600 + 1);
     assert!(acknowledged.iter().all(|row| log[usize::try_from(row.seq).unwrap()] == row.row_id));
     assert_eq!(checkpoints(&snapshot) - begun, 1, "they shared one commit");
+    // The cards that the writer kept are those of the rows that stand.
+    let permit = permit_with::<act::Seal>(shared.id(), Limits::default(), None);
+    let (announcement, header) = (maker.header(), maker.header());
+    shared.alone(|ledger| ledger.record_index(&permit, announcement, header, now())).unwrap();
+    assert_eq!(sound(&shared.snapshot().unwrap()).len(), log.len() + 2);
 }
 
 #[test]

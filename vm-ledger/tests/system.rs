@@ -13,6 +13,7 @@ use vm_core::source::hazmat::{CountingEntropy, FixedClock};
 use vm_core::view::{RowState, Visit};
 use vm_ledger::{AnchorEvidence, Ledger};
 use vm_seal::bundle::{SealBundle, SealInputs};
+use vm_seal::complete::read_deck;
 use vm_seal::seal::{SealRequest, bundle_path, seal};
 use vm_seal::selection::Selection;
 
@@ -276,4 +277,43 @@ fn altered_rows_are_not_indexed() {
     let error = index_after(&mut fixture, sql).unwrap_err();
     assert_eq!((error.code(), error.is_machine()), ("seal-row-altered", false), "{error}");
     assert_eq!(size(&fixture), before, "nothing was recorded");
+}
+
+/// The last index states what the rows before it come to, read anew.
+fn states_the_rows(fixture: &Fixture) {
+    let snapshot = fixture.ledger.snapshot().unwrap();
+    let stated = snapshot.last_index().unwrap().unwrap();
+    let deck = read_deck(&snapshot, 0, stated.size().as_u64()).unwrap();
+    for run in stated.runs() {
+        assert_eq!(deck.sort(run.run()).unwrap().statement(), *run);
+    }
+}
+
+#[test]
+fn an_index_is_the_same_whether_its_rows_were_kept_or_are_read() {
+    let mut fixture = Fixture::new();
+    for round in 0..40 {
+        for _ in 0..=round % 5 {
+            let drafts = fixture.maker.each();
+            fixture.append(drafts);
+        }
+        match round % 4 {
+            // Somebody else writes in between, or this writer was opened again.
+            1 => {
+                let mut other = Ledger::open(&fixture.path(), common::access(round + 100)).unwrap();
+                let drafts = fixture.maker.each();
+                other.append(&permit::<act::Record>(fixture.id()), drafts, now()).unwrap();
+            }
+            2 => fixture.ledger = Ledger::open(&fixture.path(), common::access(round + 200)).unwrap(),
+            // A call that fails leaves no card behind.
+            3 => {
+                let mut drafts = fixture.maker.each();
+                drafts.push(fixture.maker.artifact("report", Some(vm_core::id::RowId::from_bytes([8; 16]))));
+                fixture.ledger.append(&permit::<act::Record>(fixture.id()), drafts, now()).unwrap_err();
+            }
+            _ => {}
+        }
+        record_index(&mut fixture).unwrap();
+        states_the_rows(&fixture);
+    }
 }

@@ -33,7 +33,7 @@ fn indexed() -> World {
 /// Records an index as it is, or as `edit` makes it.
 fn state(world: &mut World, edit: Option<&dyn Fn(&mut Value)>) {
     let size = world.size();
-    let mut value = state_index(&world.ledger, None, size).unwrap().to_value();
+    let mut value = state_index(&world.ledger, None, size, None).unwrap().to_value();
     if let Some(edit) = edit {
         edit(&mut value);
     }

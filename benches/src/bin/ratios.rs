@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use vaultmesh_benches::error::BenchError;
 use vaultmesh_benches::harness::{Effort, Row, TABLE_HEAD};
-use vaultmesh_benches::{ROWS, scale};
+use vaultmesh_benches::{ROWS, index, scale};
 
 const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
 
@@ -33,6 +33,9 @@ fn main() -> ExitCode {
     if chosen(scale::NAME) {
         failed |= !print(scale::NAME, options.json, scale::rows(&options.effort));
     }
+    if chosen(index::NAME) {
+        failed |= !print(index::NAME, options.json, index::rows(&options.effort));
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -55,7 +58,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         match argument.as_str() {
             "--json" => options.json = true,
             "--quick" => options.effort = Effort::QUICK,
-            name if ROWS.iter().any(|(row, _)| *row == name) || name == scale::NAME => options.rows.push(argument),
+            name if names().split(", ").any(|row| row == name) => options.rows.push(argument),
             other => return Err(format!("unknown argument `{other}`")),
         }
     }
@@ -63,5 +66,5 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME]).collect::<Vec<_>>().join(", ")
+    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME, index::NAME]).collect::<Vec<_>>().join(", ")
 }

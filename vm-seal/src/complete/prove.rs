@@ -42,8 +42,9 @@ pub fn read_deck(view: &dyn EvidenceView, from: u64, to: u64) -> Result<Deck, Vi
 }
 
 /// The index of the first `size` rows of a view, which is not empty: runs of `previous` that are kept as they were stated, and
-/// one new run, whose rows must be as they were logged: a statement over others would be wrong for ever. Cost: one pass over
-/// the rows of the new run, and what hashing and sorting them takes; see [`Statement::kept`].
+/// one new run, whose rows must be as they were logged: a statement over others would be wrong for ever. `fresh` holds cards of
+/// the last rows, where whoever logged them kept them; only the rows before those are read. Cost: one pass over the rows of
+/// the new run, and what hashing and sorting them takes; see [`Statement::kept`].
 ///
 /// # Errors
 /// [`SealError::RowAltered`], also where a row is missing or malformed; [`SealError::View`], also where there is none.
@@ -51,10 +52,14 @@ pub fn state_index(
     view: &dyn EvidenceView,
     previous: Option<&Statement>,
     size: TreeSize,
+    fresh: Option<&Deck>,
 ) -> Result<Statement, SealError> {
     let kept = previous.map_or(&[][..], |previous| previous.kept(size));
     let from = kept.last().map_or(0, |last| last.run().end().as_u64());
-    let deck = read_logged(view, from, size.as_u64())?;
+    let fresh = fresh.filter(|fresh| fresh.run().end().as_u64() == size.as_u64());
+    let known = fresh.map_or(size.as_u64(), |fresh| fresh.run().begin().as_u64().max(from));
+    let mut deck = read_logged(view, from, known)?;
+    fresh.into_iter().for_each(|fresh| deck.extend_from(fresh));
     let sorted = deck.sort(deck.run()).ok_or(SealError::View(ViewError::Empty))?;
     let stated = Statement::new(kept.iter().copied().chain([sorted.statement()]).collect());
     stated.map_err(|error| SealError::View(ViewError::store(error)))

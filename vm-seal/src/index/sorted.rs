@@ -57,6 +57,25 @@ impl Deck {
         Ok(())
     }
 
+    /// Forgets the rows from place `end` on.
+    pub fn truncate(&mut self, end: u64) {
+        let left = usize::try_from(end.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.cards.truncate(left);
+        let terms = self.terms.partition_point(|(place, _)| *place < end);
+        self.terms.truncate(terms);
+    }
+
+    /// Adds the rows that another holds behind those here, which must begin where these end or before; none is added where it
+    /// does not reach so far.
+    pub fn extend_from(&mut self, other: &Self) {
+        let end = self.run().end().as_u64();
+        let from = end.checked_sub(other.first).and_then(|from| usize::try_from(from).ok());
+        let Some(cards) = from.and_then(|from| other.cards.get(from..)) else { return };
+        self.cards.extend_from_slice(cards);
+        let terms = other.terms.partition_point(|(place, _)| *place < end);
+        self.terms.extend_from_slice(other.terms.get(terms..).unwrap_or_default());
+    }
+
     /// Sorts the rows of `run`; none where it does not hold all of them. Cost: n log n comparisons.
     #[must_use]
     pub fn sort(&self, run: LeafRun) -> Option<SortedRun> {

@@ -16,8 +16,12 @@ use crate::shape::Members;
 
 /// Format string of an index row's JSON.
 pub const INDEX_FORMAT: &str = "vm-index-v0";
-/// Most runs of an index. [`Statement::kept`] leaves at most one for each power of two, of which a log has 53.
+/// Most runs of an index: what [`Statement::kept`] leaves of a log of some billion rows.
 pub const RUNS_MAX: usize = 64;
+/// Runs of fewer rows are sorted again whenever as many follow: that takes some milliseconds, and few runs make short proofs.
+const SMALL: u64 = 4_096;
+/// As many longer runs of one level become one, so that a row is sorted again once a level.
+const FAN: usize = 8;
 
 /// A run, and what its trees come to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -102,17 +106,25 @@ impl Statement {
         &self.runs
     }
 
-    /// Runs to keep as they are in an index of `size` rows; the rows behind them become one. A run is kept while it is of a
-    /// higher power of two than all behind it together, so there are never more than 53, and no row is sorted again more often.
+    /// Runs to keep as they are in an index of `size` rows; the rows behind them become one. A short run is kept while it is of a
+    /// higher power of two than all behind it together, a longer one until there are eight of its level, the powers of eight: no
+    /// row is sorted again more often than there are powers of two up to 4,096 and of eight beyond.
     #[must_use]
     pub fn kept(&self, size: TreeSize) -> &[IndexedRun] {
         let mut kept = self.runs.as_slice();
         while let Some((last, before)) = kept.split_last() {
             let behind = size.as_u64().saturating_sub(last.run.end().as_u64());
-            if behind.checked_ilog2().is_none_or(|behind| last.run.count().ilog2() > behind) {
+            let (Some(behind_log), Some(level)) = (behind.checked_ilog2(), behind.checked_ilog(8)) else { break };
+            let count = last.run.count();
+            let of_level = |run: &&IndexedRun| run.run.count() >= SMALL && run.run.count().ilog(8) == level;
+            let same = kept.iter().rev().take_while(of_level).count();
+            if count.ilog(8) < level || (count < SMALL && count.ilog2() <= behind_log) || kept.len() >= RUNS_MAX {
+                kept = before;
+            } else if same + 1 >= FAN {
+                kept = kept.get(..kept.len() - same).unwrap_or_default();
+            } else {
                 break;
             }
-            kept = before;
         }
         kept
     }
@@ -212,7 +224,11 @@ mod tests {
                 let from = kept.last().map_or(0, |last| last.run.end().as_u64());
                 sorted += size - from;
                 let runs: Vec<_> = kept.iter().copied().chain([run(from, size)]).collect();
-                assert!(runs.len() <= usize::try_from(size.ilog2()).unwrap() + 1);
+                assert!(
+                    runs.len() <= 12 + FAN * usize::try_from(size.ilog(8)).unwrap(),
+                    "{} runs of {size}",
+                    runs.len()
+                );
                 statement = Some(Statement::new(runs).unwrap());
             }
             assert!(sorted <= size * u64::from(size.ilog2() + 1), "{sorted} of {size}");

@@ -177,7 +177,7 @@ impl MemoryLedger {
             let capability = Some(permit.capability());
             self.push(system_row(SystemKind::FormatChange, &change, trace, capability, clock, entropy)?)?;
         }
-        let stated = state_index(self, previous.as_ref(), self.tree.size()).map_err(|_| MemoryError::Empty)?;
+        let stated = state_index(self, previous.as_ref(), self.tree.size(), None).map_err(|_| MemoryError::Empty)?;
         let row = system_row(SystemKind::Index, &stated.to_value(), trace, Some(permit.capability()), clock, entropy)?;
         let appended = self.push(row)?;
         self.sign()?;
