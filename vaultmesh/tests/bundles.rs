@@ -30,9 +30,9 @@ struct Vector {
 }
 
 /// Verdict and findings; `refused` where it is no export.
-fn judge(vector: &Vector, dir: &Path) -> (String, BTreeSet<String>) {
+fn judge(vector: &Vector, bundle: &[u8], dir: &Path) -> (String, BTreeSet<String>) {
     let file = dir.join("x.vmb");
-    std::fs::write(&file, Base64::decode_vec(&vector.bundle).unwrap()).unwrap();
+    std::fs::write(&file, bundle).unwrap();
     let authority =
         format!("[[authority]]\nname = \"known\"\nindependent = true\nroot = \"\"\"\n{}\"\"\"\n", vector.ca);
     let authority = if vector.ca.is_empty() { String::new() } else { authority };
@@ -59,7 +59,7 @@ fn every_kept_bundle_gets_its_answer() {
     for file in fixture::files(Path::new(FOLDER)) {
         let vector: Vector = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let (verdict, findings) = judge(&vector, dir.path());
+        let (verdict, findings) = judge(&vector, &Base64::decode_vec(&vector.bundle).unwrap(), dir.path());
         if (&verdict, &findings) != (&vector.verdict, &vector.findings) {
             wrong.push(format!("{name}: {verdict} {findings:?}, not {} {:?}", vector.verdict, vector.findings));
         }
@@ -68,4 +68,31 @@ fn every_kept_bundle_gets_its_answer() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(good >= 1 && bad >= BAD_LEAST, "{good} good, {bad} bad");
+}
+
+/// A bit in every seventh byte is flipped and the bundle cut at some places; with `VAULTMESH_EVERY_BIT=1` every bit and every
+/// place, which takes minutes.
+#[test]
+fn no_flipped_bit_and_no_cut_is_believed() {
+    let dir = fixture::folder();
+    let good = std::fs::read(Path::new(FOLDER).join("good.json")).unwrap();
+    let vector: Vector = serde_json::from_slice(&good).unwrap();
+    let mut bundle = Base64::decode_vec(&vector.bundle).unwrap();
+    let every = std::env::var_os("VAULTMESH_EVERY_BIT").is_some();
+    let wrong = |(verdict, findings): (String, BTreeSet<String>)| match verdict.as_str() {
+        "refused" => false,
+        "contradicted" => findings.is_empty(),
+        _ => true,
+    };
+    for at in (0..bundle.len()).step_by(if every { 1 } else { 7 }) {
+        for bit in (0..8).filter(|bit| every || at % 8 == *bit) {
+            bundle[at] ^= 1 << bit;
+            assert!(!wrong(judge(&vector, &bundle, dir.path())), "bit {bit} of byte {at}");
+            bundle[at] ^= 1 << bit;
+        }
+        if every || at % 4 == 0 {
+            assert!(!wrong(judge(&vector, &bundle[..at], dir.path())), "cut at {at}");
+        }
+    }
+    assert_eq!(judge(&vector, &bundle, dir.path()).0, "verified");
 }

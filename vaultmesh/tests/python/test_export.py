@@ -170,6 +170,38 @@ class Exports(unittest.TestCase):
             maker.seal_rows(bundle, [rows[at].rstrip(b"\n") for at in left], KEY)
             self.check(summed({**thinned, "seals/%s.json" % made: canon(bundle)}), "incomplete", base=base)
 
+    def test_a_newcomer_follows_the_page_inside(self):
+        """Every command of the page, as it stands there, with nothing else at hand."""
+        made = made_seal()
+        binary("anchor", "add", made, "--local")
+        place = folder / "newcomer"
+        place.mkdir()
+        binary("export", made, "-o", "newcomer/seal.vmb")
+        (place / "root.pem").write_text(ROOT)
+        page = verify.read_zip((place / "seal.vmb").read_bytes())["VERIFY.txt"].decode()
+        commands = [line.strip() for line in page.splitlines() if line.startswith("     ")]
+        self.assertEqual(len(commands), 4)
+
+        def follow(command, here):
+            words = command.replace("KEY", VKEY).replace("SEAL", made).replace("FILE", "0").replace("root.pem", str(place / "root.pem"))
+            return subprocess.run(["bash", "-c", words], cwd=here, capture_output=True, text=True)
+        unpack, check, stamp, row = commands
+        self.assertEqual(follow(unpack, place).returncode, 0)
+        said = follow(check, place)
+        self.assertEqual((said.returncode, said.stdout), (0, "verified\n"), said)
+        said = follow(stamp, place / "seal")
+        self.assertIn("Verification: OK", said.stdout + said.stderr)
+        found = follow(row, place / "seal").stdout.split()[0]
+        first = (place / "seal" / "rows.jsonl").read_bytes().split(b"\n")[0]
+        self.assertEqual(found, maker.leaf(first).hex())
+        # The same with one row less, and the sums made anew as anybody can.
+        entries = verify.read_zip((place / "seal.vmb").read_bytes())
+        thinned = {**entries, **{name: b"".join(entries[name].splitlines(True)[1:]) for name in ("rows.jsonl", "proofs.jsonl")}}
+        (place / "seal.vmb").write_bytes(pack(summed(thinned)))
+        said = follow(check, place)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("incomplete", said.stdout)
+
     def test_scrolls_cannot_be_checked(self):
         binary("scroll", "append", "console", "--event", '{"op":"start"}')
         binary("export", made_seal(), "-o", "scroll.zip")
