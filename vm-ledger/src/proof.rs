@@ -2,7 +2,7 @@
 
 use vm_core::digest::RootHash;
 use vm_core::view::EvidenceView as _;
-use vm_seal::merkle::tile::{Tile, TileAt, TileHashes, TileReader};
+use vm_seal::merkle::tile::{Tile, TileAt, TileHashes, TileReader, TileTrees};
 use vm_seal::merkle::{
     ConsistencyProof, HashReader, InclusionProof, LeafIndex, LeafRun, TreeSize, prove_consistency, prove_inclusion,
     prove_multi, prove_range, root_at,
@@ -73,13 +73,13 @@ impl Snapshot {
         DbTiles { conn: self.conn() }.tile(at)
     }
 
-    /// Hashes of the tree over the first `size` entries, for proofs made elsewhere. The tiles are believed: compare with a
-    /// signed checkpoint.
+    /// Hashes of the tree over the first `size` entries, for proofs made elsewhere: many proofs of entries near each other cost
+    /// little. The tiles are believed: compare with a signed checkpoint.
     ///
     /// # Errors
     /// [`ProofFault::Outside`].
     pub fn log_hashes(&self, size: u64) -> Result<impl HashReader<Error = ProofFault> + '_, ProofFault> {
-        Ok(self.hashes(self.size_within(size)?))
+        Ok(TileTrees::new(DbTiles { conn: self.conn() }, self.size_within(size)?))
     }
 
     fn hashes(&self, size: TreeSize) -> TileHashes<DbTiles<'_>> {

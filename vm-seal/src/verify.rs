@@ -140,7 +140,7 @@ fn check_complete(
     proof: &CompletenessProof,
     cards: Option<Vec<Card>>,
 ) -> Result<Complete, CompletenessError> {
-    let complete = proof.verify(bundle.signer(), cards.clone())?;
+    let complete = proof.verify(bundle.signer(), cards.as_deref())?;
     cards.map_or(Ok(()), |cards| complete.check_rows(&cards))?;
     complete.check_seal(bundle)?;
     Ok(complete)

@@ -53,7 +53,7 @@ fn prove_by(indexed: &Indexed, world: &World, query: &Query, with_entries: bool)
 }
 
 fn verify(world: &World, proof: &CompletenessProof, rows: Vec<Card>) -> Result<Complete, CompletenessError> {
-    proof.verify(&world.key(), Some(rows))
+    proof.verify(&world.key(), Some(&rows))
 }
 
 /// Cards that match by looking at every row.

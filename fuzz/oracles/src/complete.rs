@@ -44,8 +44,12 @@ pub fn completeness_proof(data: &[u8]) {
         assert_eq!(complete.cards(), asked);
     }
     // Whoever has the rows gets no other answer.
-    let all = rows.iter().filter(|(row, _)| proof.query().matches(row) == Ok(true)).map(|(_, card)| *card);
-    if let Ok(complete) = proof.verify(key, Some(all.collect())) {
+    let all = rows
+        .iter()
+        .filter(|(row, _)| proof.query().matches(row) == Ok(true))
+        .map(|(_, card)| *card)
+        .collect::<Vec<_>>();
+    if let Ok(complete) = proof.verify(key, Some(&all)) {
         assert_eq!(complete.cards(), asked);
     }
 }

@@ -10,12 +10,14 @@ use vm_core::key::Note;
 use vm_core::path::VaultPath;
 use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
+use vm_ledger::error::ProofFault;
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::CompletenessProof;
 use vm_seal::coverage::{Claims, Coverage};
+use vm_seal::error::ProveError;
 use vm_seal::index::{Card, Order, Query};
-use vm_seal::merkle::TreeSize;
+use vm_seal::merkle::{LeafIndex, TreeSize, prove_inclusion};
 
 use crate::error::VaultError;
 use crate::export::archive::Packer;
@@ -198,14 +200,22 @@ fn add_rows(pack: &mut Packer, reader: &Reader, bundle: &SealBundle) -> Result<(
         fault.map_or(Ok(()), Err)
     })?;
     pack.add(PROOFS, &mut |write| {
+        let log = view.log_hashes(as_of.as_u64()).map_err(VaultError::Proof)?;
         for seq in &places {
-            let proof = view.inclusion_proof(*seq, as_of.as_u64()).map_err(VaultError::Proof)?;
+            let proof = prove_inclusion(&log, LeafIndex::new(*seq), as_of).map_err(proof_fault)?;
             let path: Vec<String> = proof.hashes().iter().map(|hash| hash.to_hex()).collect();
             write(&json_line(&json!({ "index": seq, "path": path }))?)?;
         }
         Ok(())
     })?;
     Ok((u64::try_from(places.len()).unwrap_or(u64::MAX), coverage))
+}
+
+fn proof_fault(error: ProveError<ProofFault>) -> VaultError {
+    match error {
+        ProveError::Read(fault) => VaultError::Proof(fault),
+        other => VaultError::View(ViewError::store(other)),
+    }
 }
 
 fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::RowId>, VaultError> {

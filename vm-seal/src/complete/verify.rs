@@ -89,7 +89,7 @@ impl CompletenessProof {
     ///
     /// # Errors
     /// [`CompletenessError`]; [`CompletenessError::finding`] says what each of them means.
-    pub fn verify(&self, key: &NoteKey, rows: Option<Vec<Card>>) -> Result<Complete, CompletenessError> {
+    pub fn verify(&self, key: &NoteKey, rows: Option<&[Card]>) -> Result<Complete, CompletenessError> {
         let checkpoint = Checkpoint::verify(&self.checkpoint, key).map_err(CompletenessError::Checkpoint)?;
         let (statement, mut cards) = self.check_tail(&checkpoint)?;
         let mut matches = self.entries_by_run(&statement, rows)?;
@@ -146,10 +146,10 @@ impl CompletenessProof {
     fn entries_by_run(
         &self,
         statement: &Statement,
-        rows: Option<Vec<Card>>,
-    ) -> Result<std::vec::IntoIter<Vec<u8>>, CompletenessError> {
+        rows: Option<&[Card]>,
+    ) -> Result<Box<dyn Iterator<Item = Vec<u8>> + '_>, CompletenessError> {
         if let Some(entries) = &self.entries {
-            return Ok(entries.clone().into_iter());
+            return Ok(Box::new(entries.iter().cloned()));
         }
         // No row at all is an answer; not to have been given any is none.
         let rows = rows.ok_or(CompletenessError::NoEntries)?;
@@ -159,18 +159,18 @@ impl CompletenessProof {
             Query::Selection(_) => None,
         };
         let size = statement.size().as_u64();
-        let mut keyed: Vec<(usize, _, Entry)> = rows
+        let mut sorted: Vec<(usize, Entry)> = rows
             .iter()
             // What stands behind the index is judged with the tail.
             .filter(|card| card.seq < size)
             .map(|card| {
                 let entry = Entry::new(term, card);
                 let run = statement.runs().partition_point(|run| run.run().end().as_u64() <= card.seq);
-                (run, entry.key(order), entry)
+                (run, entry)
             })
             .collect();
-        keyed.sort_unstable_by_key(|(run, key, _)| (*run, *key));
-        Ok(keyed.into_iter().map(|(.., entry)| entry.to_data()).collect::<Vec<_>>().into_iter())
+        sorted.sort_unstable_by_key(|(run, entry)| (*run, entry.key(order)));
+        Ok(Box::new(sorted.into_iter().map(|(_, entry)| entry.to_data())))
     }
 
     /// Checks one range with the next of `matches`; gives their cards.
