@@ -237,9 +237,9 @@ fn said(output: &Output) -> String {
     text
 }
 
-/// The line that holds the words, from them on, without what differs with every run.
+/// The line that holds the words, from the last of them on, without what differs with every run.
 fn excerpt(said: &str, words: &str) -> Option<String> {
-    said.lines().find_map(|line| line.find(words).and_then(|at| line.get(at..))).map(plain)
+    said.lines().find_map(|line| line.rfind(words).and_then(|at| line.get(at..))).map(plain)
 }
 
 /// The whole line that holds the words.
@@ -255,14 +255,17 @@ fn plain(line: &str) -> String {
 
 /// The text with an ellipsis for each hash, id and base64 of one: whatever is at least 32 letters and digits long.
 fn without_hashes(text: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=');
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=' | '-' | '/');
     let (mut plain, mut run) = (String::new(), String::new());
     for c in text.chars().chain(['\n']) {
         if is_part(c) {
             run.push(c);
             continue;
         }
-        plain.push_str(if run.len() >= HASH_LEAST { "…" } else { &run });
+        match run.strip_prefix("vaultmesh/") {
+            Some(ledger) if ledger.len() >= HASH_LEAST => plain.push_str("vaultmesh/…"),
+            _ => plain.push_str(if run.len() >= HASH_LEAST { "…" } else { &run }),
+        }
         run.clear();
         plain.push(c);
     }
@@ -324,7 +327,9 @@ mod tests {
     fn what_differs_with_every_run_is_left_out() {
         let hash = "0f".repeat(32);
         assert_eq!(excerpt(&format!("a\nlog says no: {hash}, 7\n"), "says").unwrap(), "says no: …, 7");
-        assert_eq!(excerpt(&"b ".repeat(100), "b").unwrap().chars().count(), EXCERPT_MAX);
+        assert_eq!(excerpt(&format!("a: {}", "b, ".repeat(100)), "a:").unwrap().chars().count(), EXCERPT_MAX + 1);
+        let id = "01a22505-460b-75e3-a2c4-0637b568b4bf";
+        assert_eq!(excerpt(&format!("of seal {id} in vaultmesh/{hash}"), "of").unwrap(), "of seal … in vaultmesh/…");
         assert_eq!(excerpt("yes", "no"), None);
     }
 }
