@@ -1,5 +1,5 @@
-//! COSE receipts of inclusion (RFC 9942, section 5.2): that one entry stands in a log, as CBOR that needs the entry and the
-//! log's key. `docs/spec/cose-receipt.md` is the format.
+//! COSE receipts of inclusion (RFC 9942, section 5.2): that one entry stands in a log, as CBOR that needs the entry and
+//! the log's key. `docs/spec/cose-receipt.md` is the format.
 //!
 //! ```text
 //! 18([ << { 1: -8, 4: h'fe62ba7d', 15: {1: "vaultmesh/de0c…"}, 395: 1, -1986884724: 9 } >>,
@@ -18,7 +18,8 @@ use crate::error::{ProofError, ReceiptError};
 use crate::merkle::{InclusionProof, LeafIndex, PROOF_HASHES_MAX, TreeSize, VerifiedInclusion};
 use crate::tlog::TlogProof;
 
-/// Longest receipt, in bytes: 64 hashes of 34 bytes, and 4 KiB for headers, certificates' thumbprints and the signature.
+/// Longest receipt, in bytes: 64 hashes of 34 bytes, and 4 KiB for headers, certificates' thumbprints and the
+/// signature.
 pub const RECEIPT_MAX: usize = PROOF_HASHES_MAX * 34 + 4096;
 /// CBOR tag of a COSE_Sign1 (RFC 9052, section 2).
 const SIGN1_TAG: u64 = 18;
@@ -39,8 +40,9 @@ const VDS: i64 = 395;
 const VDP: i64 = 396;
 /// Inclusion proofs among the proofs of `VDP` (RFC 9942, section 5.2).
 const INCLUSION: i64 = -1;
-/// Size of the tree, among the labels for private use (RFC 9052, section 2). RFC 9942 signs the root alone, and one path leads
-/// to one root in trees of several sizes. The label's bytes are the letters `vmts`, so that nobody else's is the same.
+/// Size of the tree, among the labels for private use (RFC 9052, section 2). RFC 9942 signs the root alone, and one
+/// path leads to one root in trees of several sizes. The label's bytes are the letters `vmts`, so that nobody else's is
+/// the same.
 const TREE_SIZE: i64 = -1 - 0x766d_7473;
 
 /// EdDSA (RFC 9053, section 2.2).
@@ -75,8 +77,8 @@ impl VerifiedReceipt {
         &self.inclusion
     }
 
-    /// Whether the size of the tree was signed. Where it was not, the entry stands in the log, and its index and the size
-    /// are what the receipt says.
+    /// Whether the size of the tree was signed. Where it was not, the entry stands in the log, and its index and the
+    /// size are what the receipt says.
     #[must_use]
     pub const fn is_place_signed(&self) -> bool {
         self.place_signed
@@ -87,8 +89,8 @@ impl Receipt {
     /// Signs for `leaf` what `proof` shows: a root that `signer` has signed in a checkpoint already, and no other.
     ///
     /// # Errors
-    /// [`ReceiptError::Checkpoint`] where the proof does not hold under this signer's key; [`ReceiptError::SingleEntry`]
-    /// where the log has one entry.
+    /// [`ReceiptError::Checkpoint`] where the proof does not hold under this signer's key;
+    /// [`ReceiptError::SingleEntry`] where the log has one entry.
     pub fn sign(proof: &TlogProof, leaf: LeafHash, signer: &SigningIdentity) -> Result<Self, ReceiptError> {
         let issuer = proof.claimed().origin();
         let key = NoteKey::new(issuer, signer.public()).map_err(ReceiptError::Signature)?;
@@ -184,12 +186,12 @@ impl Receipt {
         &self.path
     }
 
-    /// Checks that `leaf`, computed from the entry by whoever asks, leads to a root that `key` signed, under the name that
-    /// the receipt gives to the log. Cost: one hash for each in the path, and one signature.
+    /// Checks that `leaf`, computed from the entry by whoever asks, leads to a root that `key` signed, under the name
+    /// that the receipt gives to the log. Cost: one hash for each in the path, and one signature.
     ///
     /// # Errors
-    /// [`ReceiptError::OtherLog`] where the key has another name, [`ReceiptError::Proof`] where the path has another length
-    /// than its place demands, [`ReceiptError::Signature`] where the root that it leads to was not signed.
+    /// [`ReceiptError::OtherLog`] where the key has another name, [`ReceiptError::Proof`] where the path has another
+    /// length than its place demands, [`ReceiptError::Signature`] where the root that it leads to was not signed.
     pub fn verify(&self, leaf: LeafHash, key: &NoteKey) -> Result<VerifiedReceipt, ReceiptError> {
         if self.issuer != key.name() {
             return Err(ReceiptError::OtherLog { expected: key.name().to_owned(), found: self.issuer.clone() });

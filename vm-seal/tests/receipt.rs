@@ -252,7 +252,11 @@ proptest! {
     }
 
     #[test]
-    fn a_spoiled_receipt_is_believed_by_nobody(n in 2_usize..300, place in any::<prop::sample::Index>(), edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+    fn a_spoiled_receipt_is_believed_by_nobody(
+        n in 2_usize..300,
+        place in any::<prop::sample::Index>(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
         let place = place.index(n);
         let good = receipt(n, place).to_bytes().unwrap();
         let mut bad = good.clone();

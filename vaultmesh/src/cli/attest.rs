@@ -19,8 +19,8 @@ Examples:
   vaultmesh trust key --as allowed-signers --output allowed
   ssh-keygen -Y verify -f allowed -I vaultmesh/LEDGER -n vaultmesh-seal -s seal.sig < seals/SEAL.json
 
-The log's key signs, so it needs the folder of keys; nothing is recorded. A DSSE envelope holds an in-toto statement about
-the bundle's file, for supply-chain tools; an SSH signature is over the file itself.";
+The log's key signs, so it needs the folder of keys; nothing is recorded. A DSSE envelope holds an in-toto statement
+about the bundle's file, for supply-chain tools; an SSH signature is over the file itself.";
 
 /// Attest a seal's bundle file for foreign clients: DSSE with in-toto, or an SSH signature
 #[derive(Args)]

@@ -26,8 +26,8 @@ Examples:
 
 The proof is RFC 6962: hash leaf_data with prefix 0x00, then up the path with 0x01, and compare with the
 root in the signed checkpoint. A .tlog-proof is the same in the form of C2SP, which foreign clients read; the row is its
-extra data. A .cose is a COSE receipt (RFC 9942) for clients of SCITT: the log's key signs it anew, so it needs the folder of
-keys, and it never holds the row, which --entry writes beside it.";
+extra data. A .cose is a COSE receipt (RFC 9942) for clients of SCITT: the log's key signs it anew, so it needs the
+folder of keys, and it never holds the row, which --entry writes beside it.";
 
 /// Ending of the names of C2SP proofs.
 const TLOG_PROOF: &str = "tlog-proof";

@@ -55,7 +55,8 @@ Examples:
   vaultmesh trust key --as allowed-signers --output allowed
 
 A vkey verifies checkpoints and .tlog-proof files, PEM verifies COSE receipts and DSSE envelopes, and a line for allowed
-signers verifies SSH signatures over seals. It is what the vault says of itself: compare it with the key that was kept.";
+signers verifies SSH signatures over seals. It is what the vault says of itself: compare it with the key that was
+kept.";
 
 /// Print the ledger's key in the form that a foreign client pins
 #[derive(Args)]

@@ -28,8 +28,8 @@ Examples:
 A proof shows that the entry was in the log at that size. It says nothing of other entries, and nothing of whether this log
 is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.
 
-A COSE receipt (RFC 9942) holds neither row nor root: without --entry and a key nothing of it can be checked, and the answer
-is undecided.";
+A COSE receipt (RFC 9942) holds neither row nor root: without --entry and a key nothing of it can be checked, and the
+answer is undecided.";
 
 /// Verify a proof as `prove` makes it: of one row, of a complete answer; or a .tlog-proof or COSE receipt of any log
 #[derive(Args)]

@@ -51,8 +51,8 @@ impl Vault {
     /// Signs a COSE receipt that the row with this id stands in the log that the latest checkpoint signs.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal; [`VaultError::ProofFile`] where
-    /// the log does not lead to the root that its own checkpoint signs, or has one entry alone.
+    /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal; [`VaultError::ProofFile`]
+    /// where the log does not lead to the root that its own checkpoint signs, or has one entry alone.
     pub fn receipt(&self, row: RowId) -> Result<Receipted, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
         let proof = Reader::open(&self.place)?.prove_tlog(row, true)?;

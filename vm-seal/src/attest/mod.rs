@@ -1,8 +1,9 @@
 //! Attestations: what a seal says, in forms that foreign clients check. Each is signed by the key that sealed.
 //!
-//! The log's key signs notes, COSE structures, DSSE envelopes and SSH signatures. What is signed begins in each form with bytes
-//! that no other can begin with: a note with text that ends in a newline, a Sig_structure with `0x84`, a PAE with `DSSEv1 ` and
-//! JSON without a newline at its end, an SSH signature with `SSHSIG` and a length that holds a zero byte.
+//! The log's key signs notes, COSE structures, DSSE envelopes and SSH signatures. What is signed begins in each form
+//! with bytes that no other can begin with: a note with text that ends in a newline, a Sig_structure with `0x84`, a PAE
+//! with `DSSEv1 ` and JSON without a newline at its end, an SSH signature with `SSHSIG` and a length that holds a zero
+//! byte.
 
 mod dsse;
 mod sshsig;

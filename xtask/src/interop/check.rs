@@ -33,8 +33,8 @@ pub(super) enum At {
     End(usize),
     /// The lowest bit of this byte.
     Byte(usize),
-    /// The lowest bit of the first letter or digit behind these words that stays one: base64 and JSON keep their form, so
-    /// that it is not for its form that it is refused.
+    /// The lowest bit of the first letter or digit behind these words that stays one: base64 and JSON keep their form,
+    /// so that it is not for its form that it is refused.
     Behind(&'static str),
     /// The same in this line, counted from 0.
     Line(usize),
@@ -42,8 +42,8 @@ pub(super) enum At {
     After(&'static [u8]),
 }
 
-/// One altered bit that a client accepts and `vaultmesh` refuses. Each run shows both, so that no page says it of a client that
-/// has learned better.
+/// One altered bit that a client accepts and `vaultmesh` refuses. Each run shows both, so that no page says it of a
+/// client that has learned better.
 pub(super) struct Difference {
     pub(super) client: &'static str,
     pub(super) what: &'static str,

@@ -1,9 +1,10 @@
-//! Foreign clients: each format that others read is checked by a client that shares no code with this workspace, and what
-//! those clients make is checked here.
+//! Foreign clients: each format that others read is checked by a client that shares no code with this workspace, and
+//! what those clients make is checked here.
 //!
 //! The list is in `check.rs`, the clients' drivers are `xtask/interop/*.py`, what came of the last complete run is
-//! `xtask/interop/record.toml`, and `docs/interop.md` is made from it. A client that cannot be installed, a command that does not get as
-//! far as an answer, and a client that accepts an altered bit each fail the run: nothing is skipped.
+//! `xtask/interop/record.toml`, and `docs/interop.md` is made from it. A client that cannot be installed, a command
+//! that does not get as far as an answer, and a client that accepts an altered bit each fail the run: nothing is
+//! skipped.
 
 mod check;
 mod clients;

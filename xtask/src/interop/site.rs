@@ -106,9 +106,8 @@ impl Site {
             self.must(&command.split(' ').collect::<Vec<_>>())?;
         }
         let root = self.text("ca.pem")?;
-        let trust = format!(
-            "format = \"vm-trust-v0\"\n\n[[authority]]\nname = \"openssl\"\nindependent = true\naccept = true\nroot = \"\"\"\n{root}\"\"\"\n"
-        );
+        let head = "format = \"vm-trust-v0\"\n\n[[authority]]\nname = \"openssl\"\nindependent = true\naccept = true\n";
+        let trust = format!("{head}root = \"\"\"\n{root}\"\"\"\n");
         self.put("reply.toml", trust.as_bytes())
     }
 
