@@ -275,6 +275,9 @@ pub enum VaultError {
     /// A seal cannot be made or read.
     #[error("seal")]
     Seal(#[from] vm_seal::error::SealError),
+    /// A seal that cannot be attested.
+    #[error("attestation of the seal")]
+    Attest(#[from] vm_seal::error::AttestError),
     /// A trust policy that contradicts itself.
     #[error("trust policy")]
     Policy(#[source] vm_anchor::error::PolicyError),
@@ -332,6 +335,9 @@ pub enum ProofFileError {
     /// No sound `.tlog-proof`.
     #[error("tlog-proof")]
     Tlog(#[from] vm_seal::error::TlogProofError),
+    /// No sound COSE receipt.
+    #[error("COSE receipt")]
+    Receipt(#[from] vm_seal::error::ReceiptError),
 }
 
 impl ProofFileError {
@@ -346,6 +352,7 @@ impl ProofFileError {
             Self::Note(_) => "row-proof-note",
             Self::Size { .. } => "row-proof-size",
             Self::Tlog(error) => error.code(),
+            Self::Receipt(error) => error.code(),
         }
     }
 }

@@ -16,6 +16,7 @@ const ADOPT_REMEDY: &str =
     "Look at the last lines, which a crash may have left unsigned, and sign them with `vaultmesh scroll adopt`.";
 const SCROLL_REMEDY: &str = "See `vaultmesh scroll verify`: sign what a crash left unsigned with `vaultmesh scroll adopt`, else restore a backup.";
 const PROOF_REMEDY: &str = "Get the proof again from where it was made, and verify the vault there.";
+const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "client")]
@@ -81,6 +82,7 @@ impl VaultError {
             Self::ArchiveAltered => "export-altered",
             Self::ReportTooLong { .. } => "report-too-long",
             Self::Seal(error) => error.code(),
+            Self::Attest(error) => error.code(),
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
             Self::Request(error) => error.code(),
@@ -149,6 +151,7 @@ impl VaultError {
             | Self::Note(_)
             | Self::ArchiveAltered
             | Self::ReportTooLong { .. }
+            | Self::Attest(_)
             | Self::Policy(_)
             | Self::Authority(_)
             | Self::Request(_)
@@ -227,7 +230,7 @@ impl VaultError {
             Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => {
                 "Ask another authority; nothing was recorded."
             }
-            Self::Seal(_) => "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.",
+            Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
     }
 }

@@ -10,6 +10,7 @@ use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::error::TlogProofError;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
+use vm_seal::receipt::Receipt;
 use vm_seal::tlog::{TLOG_PROOF_MAX, TlogProof};
 
 use crate::error::ProofFileError;
@@ -138,13 +139,57 @@ pub fn verify_proof(file: &ProofFile, data: Option<&[u8]>, outside: &Outside) ->
             return (proven, report);
         }
     }
+    name_row(&mut proven, data, subject, &mut report);
+    (proven, report)
+}
+
+/// Checks a COSE receipt with the entry's `data` at hand, which it never holds: they hash to a leaf that leads to a root that
+/// the pinned key signed.
+#[must_use]
+pub fn verify_receipt(receipt: &Receipt, data: Option<&[u8]>, outside: &Outside) -> (ProvenRow, Report) {
+    let mut report = Report::new();
+    let mut proven = ProvenRow {
+        origin: receipt.issuer().to_owned(),
+        size: receipt.size().as_u64(),
+        index: receipt.index().as_u64(),
+        leaf: data.map(LeafHash::of),
+        table: None,
+        id: None,
+    };
+    let subject = format!("entry {} of {}", proven.index, proven.size);
+    if outside.pinned().is_none() {
+        report.find(Finding::new(Code::NoTrustKey, format!("receipt of {}", proven.origin)));
+    }
+    let (Some(data), Some(leaf)) = (data, proven.leaf) else {
+        report.find(Finding::new(Code::EvidenceUnreadable, subject).found("a receipt does not hold the entry's data"));
+        return (proven, report);
+    };
+    // Without a key there is no root to compare with: the receipt names none.
+    let Some(key) = outside.pinned() else { return (proven, report) };
+    match receipt.verify(leaf, key) {
+        Ok(verified) => {
+            report.checked(format!("path of {subject}, and the signature over its root"));
+            if !verified.is_place_signed() {
+                report.find(Finding::new(Code::PlaceUnsigned, subject.clone()));
+            }
+        }
+        Err(error) => {
+            report.find(Finding::new(Code::RootMismatch, subject).found(error.code()));
+            return (proven, report);
+        }
+    }
+    name_row(&mut proven, data, subject, &mut report);
+    (proven, report)
+}
+
+/// Says which row of a ledger the entry is.
+fn name_row(proven: &mut ProvenRow, data: &[u8], subject: String, report: &mut Report) {
     if is_ledger(&proven.origin) {
         match StoredRow::parse_leaf_data(data) {
             Ok(row) => (proven.table, proven.id) = (Some(row.table()), row.id().ok()),
             Err(error) => report.find(Finding::new(Code::FormatUnknown, subject).found(error.code())),
         }
     }
-    (proven, report)
 }
 
 /// Whether a log of this name has rows of a ledger as its entries.

@@ -79,7 +79,8 @@ fn every_command_of_the_grammar_is_there() {
         ("record", &["tool", "mcp", "artifact", "deploy", "shadow"][..]),
         ("rune", &["put", "show"]),
         ("scroll", &["append", "adopt", "verify"]),
-        ("seal", &["create", "verify"]),
+        ("seal", &["create", "verify", "attest"]),
+        ("trust", &["show", "key"]),
         ("anchor", &["add", "verify"]),
     ] {
         let found = subcommands(&help(&[name.to_owned()]));

@@ -248,8 +248,10 @@ impl NoteKey {
         self.public
     }
 
-    /// Key hash: the first four bytes of SHA-256 over name, newline, type byte and key.
-    fn hash(&self) -> [u8; 4] {
+    /// Key hash (C2SP signed-note): the first four bytes of SHA-256 over name, newline, type byte and key. It helps to find
+    /// the key, and proves nothing.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 4] {
         let mut hasher = Sha256::new();
         hasher.update(self.name.as_bytes());
         hasher.update([b'\n', ALG_ED25519]);

@@ -238,6 +238,9 @@ codes! {
     TraceGap "trace-gap" Remark
         "A call has no recorded answer, or an intent no recorded outcome."
         "Look at what the tool did; the ledger does not know."
+    PlaceUnsigned "place-unsigned" Remark
+        "A receipt signs the root of its log and not the size, so index and size are what its maker says."
+        "Nothing is wrong with the entry; take its place from a checkpoint where the place matters."
     SecretFound "secret-found" Remark
         "A value looked like a secret and was committed instead of stored."
         "Nothing leaked into the vault; rotate the secret if it should not have been there."

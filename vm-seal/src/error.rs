@@ -22,12 +22,16 @@ macro_rules! stable_codes {
     };
 }
 
+mod attest;
 mod index;
 mod merkle;
+mod receipt;
 mod tlog;
 
+pub use attest::AttestError;
 pub use index::{CardError, CompletenessError, CoverageError, IndexError, ProveCompleteError, QueryError, RangeAt};
 pub use merkle::{FrontierError, ProofError, ProofFileError, ProveError, TileError};
+pub use receipt::ReceiptError;
 pub use tlog::{EntryBundleError, TlogError, TlogProofError};
 
 /// A checkpoint that could not be read or believed.

@@ -3,7 +3,7 @@
 //! # In scope
 //!
 //! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), foreign logs and
-//! `.tlog-proof` files ([`tlog`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
+//! `.tlog-proof` files ([`tlog`]), COSE receipts ([`receipt`]), attestations of seals for foreign clients ([`attest`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
 //! ([`scroll`]), indexes ([`mod@index`]) and proofs that an answer is complete ([`complete`]), statements of what an export
 //! covers ([`mod@coverage`]), the audit of a whole ledger
@@ -15,6 +15,7 @@
 //! stamps from outside (`vm-anchor`); what shadow receipts mean (`vm-shadow`); which of all this makes a vault good
 //! (`vaultmesh`). Nothing here touches the disk, the network, the clock or randomness.
 
+pub mod attest;
 pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
@@ -26,6 +27,7 @@ pub mod index;
 pub mod memory;
 pub mod merkle;
 pub mod proof;
+pub mod receipt;
 mod rehash;
 pub mod scroll;
 pub mod seal;

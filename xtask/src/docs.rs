@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use vm_core::verdict::{Code, Severity, Verdict};
 
 use crate::error::Failure;
-use crate::mutants;
 use crate::tree::Tree;
+use crate::{interop, mutants};
 
 const VERDICTS: &str = "docs/spec/verdicts.md";
 const INDEX: &str = "docs/spec/README.md";
@@ -25,7 +25,7 @@ pub(crate) fn write(tree: &Tree) -> Result<(), Failure> {
 }
 
 /// The generated pages: path below the root and what must stand there.
-pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 3], Failure> {
+pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 4], Failure> {
     let mut pages = Vec::new();
     for path in tree.files("docs/spec", &[".md"])? {
         if path != INDEX {
@@ -33,7 +33,12 @@ pub(crate) fn generated(tree: &Tree) -> Result<[(&'static str, String); 3], Fail
             pages.push((path, text));
         }
     }
-    Ok([(VERDICTS, verdicts()), (INDEX, index(&pages)), (mutants::PAGE, mutants::page(tree)?)])
+    Ok([
+        (VERDICTS, verdicts()),
+        (INDEX, index(&pages)),
+        (mutants::PAGE, mutants::page(tree)?),
+        (interop::PAGE, interop::page(tree)?),
+    ])
 }
 
 fn verdicts() -> String {

@@ -11,6 +11,7 @@ mod docs;
 mod error;
 mod features;
 mod fuzz;
+mod interop;
 mod msrv;
 mod mutants;
 mod package;
@@ -40,6 +41,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   change the code in one place after the other: each time some test must fail
   crash [--long | --seconds N] [--seed N] [PART...]
                                   kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
+  interop [--python PROGRAM] [--dry]
+                                  have foreign clients check what the binary makes, and check what they make
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";
 
@@ -75,6 +78,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("deny", []) => deny::self_test(&tree),
         ("crash", rest) => crash::run(&tree, rest),
         ("fuzz", rest) => fuzz::run(&tree, rest),
+        ("interop", rest) => interop::run(&tree, rest),
         ("mutants", rest) => mutants::run(&tree, rest),
         ("package", []) => package::run(&tree, false),
         ("package", [verify]) if verify == "--verify" => package::run(&tree, true),

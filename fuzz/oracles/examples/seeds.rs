@@ -18,7 +18,7 @@ use vaultmesh::vault::{CaptureOptions, Common, Place, RecordInput, ShadowInput, 
 use vaultmesh_oracles::anchor::{NONCE, at, stamped};
 use vaultmesh_oracles::capability::ledger;
 use vaultmesh_oracles::note::ORIGIN;
-use vaultmesh_oracles::proof::known_tlog_proof;
+use vaultmesh_oracles::proof::{known_receipt, known_tlog_proof};
 use vaultmesh_oracles::redact::known_opening;
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::{Request, Response};
@@ -319,9 +319,21 @@ fn stored() {
     seed("tlog_proof", "extra", known.to_string());
     let bare = TlogProof::new(known.index(), known.path().clone(), known.note().clone(), None).unwrap();
     seed("tlog_proof", "bare", bare.to_string());
+    receipts();
     completeness();
     seed("entry_bundle", "three", b"\x02\0\x05hello\0\0\0\x03abc");
     seed("entry_bundle", "cut", b"\x01\0\x05hello\0\x05hell");
+}
+
+/// The receipt that was signed, and one of another log: two leaves, and nothing in its header but what must be there.
+fn receipts() {
+    seed("cose_receipt", "signed", known_receipt().to_bytes().unwrap());
+    let head =
+        [&[0xd2, 0x84, 0x51][..], &[0xa3, 1, 0x27, 0x0f, 0xa1, 1, 0x67], b"a.b/log", &[0x19, 1, 0x8b, 1]].concat();
+    let proof =
+        [&[0xa1, 0x19, 1, 0x8c, 0xa1, 0x20, 0x81, 0x58, 0x26, 0x83, 2, 0, 0x81, 0x58, 0x20][..], &[7; 32]].concat();
+    let tail = [&[0xf6, 0x58, 0x40][..], &[9; 64]].concat();
+    seed("cose_receipt", "foreign", [head, proof, tail].concat());
 }
 
 /// Proofs, the index they rest on, their questions and their cards, as another program made them.

@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("checkpoint", note::checkpoint),
     ("completeness_proof", complete::completeness_proof),
     ("config_toml", files::config_toml),
+    ("cose_receipt", proof::cose_receipt),
     ("entry_bundle", proof::entry_bundle),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),

@@ -1,4 +1,4 @@
-//! Proofs of many leaves, stored proofs, `.tlog-proof` files and entry bundles.
+//! Proofs of many leaves, stored proofs, `.tlog-proof` files, COSE receipts and entry bundles.
 
 use std::sync::LazyLock;
 
@@ -7,6 +7,7 @@ use vm_core::key::{NoteKey, SigningIdentity};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::merkle::{LeafIndex, LeafRun, MultiProof, RangeProof, TreeSize, prove_multi, prove_range};
 use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
+use vm_seal::receipt::Receipt;
 use vm_seal::tlog::{EntryBundle, TlogProof};
 
 use crate::input::Input;
@@ -120,6 +121,28 @@ pub fn tlog_proof(data: &[u8]) {
         assert_eq!(said(&proof), said(known), "believed what was never signed");
     }
     assert!(proof.verify(leaf(ENTRY + 1), key).is_err(), "believed for an entry that stands elsewhere");
+}
+
+/// The one receipt that the key ever signed: of entry 300, as the proof that [`tlog_proof`] knows.
+static RECEIPT: LazyLock<Receipt> = LazyLock::new(|| {
+    Receipt::sign(&KNOWN.0, leaf(ENTRY), &SigningIdentity::from_seed(&[7; 32])).expect("the proof holds")
+});
+
+/// The receipt that [`cose_receipt`] knows, for the seeds.
+#[must_use]
+pub fn known_receipt() -> Receipt {
+    RECEIPT.clone()
+}
+
+/// A receipt has one form; it is believed only where it is the one that was signed, for its entry.
+pub fn cose_receipt(data: &[u8]) {
+    let Ok(receipt) = Receipt::parse(data) else { return };
+    assert_eq!(receipt.to_bytes().ok().as_deref(), Some(data));
+    let key = &KNOWN.1;
+    if receipt.verify(leaf(ENTRY), key).is_ok() {
+        assert_eq!(receipt, *RECEIPT, "believed what was never signed");
+    }
+    assert!(receipt.verify(leaf(ENTRY + 1), key).is_err(), "believed for an entry that stands elsewhere");
 }
 
 /// A bundle of entries has one form, and reads only as the number of entries that it holds. The first byte is the number.

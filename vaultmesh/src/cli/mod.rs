@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to stdout, everything else to stderr.
 
 mod anchor;
+mod attest;
 mod backup;
 mod complete;
 mod completions;

@@ -1,4 +1,4 @@
-//! `seal create|verify`: one digest over a selection of rows.
+//! `seal create|verify|attest`: one digest over a selection of rows.
 
 use std::path::Path;
 
@@ -17,6 +17,7 @@ use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
 use vm_seal::verify::{verify_bundle_alone, verify_seal};
 
+use super::attest::Attest;
 use super::context::Context;
 use super::error::CliError;
 use super::input::read_limited;
@@ -28,7 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh seal create
   vaultmesh seal create --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z
-  vaultmesh seal verify 01900000-0000-7000-8000-0000000000aa --key KEY";
+  vaultmesh seal verify 01900000-0000-7000-8000-0000000000aa --key KEY
+  vaultmesh seal attest 01900000-0000-7000-8000-0000000000aa --as dsse --output seal.dsse.json";
 
 /// Make and verify seals: deterministic digests over selections of rows
 #[derive(Args)]
@@ -42,6 +44,7 @@ pub(super) struct Seal {
 enum What {
     Create(Create),
     Verify(Verify),
+    Attest(Attest),
 }
 
 const CREATE_EXAMPLES: &str = "\
@@ -97,6 +100,7 @@ impl Seal {
         match self.what {
             What::Create(command) => command.run(context),
             What::Verify(command) => command.run(context),
+            What::Attest(command) => command.run(context),
         }
     }
 }

@@ -1,9 +1,11 @@
-//! `trust show`: the trust file of a ledger's own keys and authorities.
+//! `trust show|key`: what a verifier believes: the trust file, and the ledger's key in the forms of foreign clients.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+use vm_core::key::NoteKey;
+use vm_seal::attest::{allowed_signer, public_key_pem};
 
 use super::context::Context;
 use super::error::CliError;
@@ -13,6 +15,7 @@ use crate::render::{Human, Output, Page};
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh trust show --output trust.toml
+  vaultmesh trust key --as allowed-signers --output allowed
   vaultmesh verify --trust trust.toml --head head.txt
 
 A verifier keeps this file outside the vault, and strikes out of it whatever it does not believe.";
@@ -28,6 +31,7 @@ pub(super) struct Trust {
 #[derive(Subcommand)]
 enum What {
     Show(Show),
+    Key(Key),
 }
 
 const SHOW_EXAMPLES: &str = "\
@@ -44,28 +48,89 @@ struct Show {
     output: Option<PathBuf>,
 }
 
+const KEY_EXAMPLES: &str = "\
+Examples:
+  vaultmesh trust key
+  vaultmesh trust key --as pem --output log.pem
+  vaultmesh trust key --as allowed-signers --output allowed
+
+A vkey verifies checkpoints and .tlog-proof files, PEM verifies COSE receipts and DSSE envelopes, and a line for allowed
+signers verifies SSH signatures over seals. It is what the vault says of itself: compare it with the key that was
+kept.";
+
+/// Print the ledger's key in the form that a foreign client pins
+#[derive(Args)]
+#[command(after_help = KEY_EXAMPLES)]
+struct Key {
+    /// Form of the key
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = KeyForm::Vkey)]
+    form: KeyForm,
+    /// Write it to this new file instead
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Forms of the ledger's key.
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyForm {
+    /// C2SP signed-note: name, key hash and key
+    Vkey,
+    /// SubjectPublicKeyInfo in PEM (RFC 8410)
+    Pem,
+    /// Line of an allowed-signers file of ssh-keygen, good for seals
+    AllowedSigners,
+}
+
 #[derive(Serialize)]
 struct Shown {
-    trust: String,
+    #[serde(flatten)]
+    text: Text,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
 }
 
+/// What is shown, by what it is.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Text {
+    Trust(String),
+    Key(String),
+}
+
 impl Trust {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let What::Show(show) = self.what;
-        let trust = context.open()?.trust_file()?.to_text()?;
-        if let Some(file) = &show.output {
-            write_new(file, trust.as_bytes())?;
+        let (text, output) = match self.what {
+            What::Show(show) => (Text::Trust(context.open()?.trust_file()?.to_text()?), show.output),
+            What::Key(command) => (Text::Key(command.form.text(&context.reader()?.claimed_key()?)), command.output),
+        };
+        if let Some(file) = &output {
+            write_new(file, text.as_str().as_bytes())?;
         }
-        Ok(Output::done(Shown { trust, file: show.output.as_deref().map(shown) }))
+        Ok(Output::done(Shown { text, file: output.as_deref().map(shown) }))
+    }
+}
+
+impl KeyForm {
+    fn text(self, key: &NoteKey) -> String {
+        match self {
+            Self::Vkey => format!("{key}\n"),
+            Self::Pem => public_key_pem(key.public()),
+            Self::AllowedSigners => allowed_signer(key),
+        }
+    }
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        let (Self::Trust(text) | Self::Key(text)) = self;
+        text
     }
 }
 
 impl Human for Shown {
     fn human(&self, page: &mut Page) {
         match &self.file {
-            None => page.raw(&self.trust),
+            None => page.raw(self.text.as_str()),
             Some(file) => page.line(&format!("wrote {}", file)),
         }
     }

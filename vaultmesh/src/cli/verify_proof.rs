@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use vaultmesh::error::VaultError;
-use vaultmesh::proof::{PROOF_FILE_MAX, ProofFile, ProvenRow, verify_proof};
+use vaultmesh::error::{ProofFileError, VaultError};
+use vaultmesh::proof::{PROOF_FILE_MAX, ProofFile, ProvenRow, verify_proof, verify_receipt};
 use vm_core::canonical;
 use vm_core::record::LEAF_MAX;
 use vm_seal::complete::COMPLETENESS_MAX;
+use vm_seal::receipt::{RECEIPT_FIRST_BYTE, Receipt};
 
 use super::complete;
 use super::context::Context;
@@ -21,12 +22,16 @@ Examples:
   vaultmesh verify-proof row.tlog-proof --key KEY
   vaultmesh verify-proof row.proof.json --trust trust.toml
   vaultmesh verify-proof entry.tlog-proof --entry entry.bin --key KEY
+  vaultmesh verify-proof row.cose --entry row.entry --key KEY
   vaultmesh verify-proof january.json --key KEY
 
 A proof shows that the entry was in the log at that size. It says nothing of other entries, and nothing of whether this log
-is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.";
+is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.
 
-/// Verify a proof as `prove` makes it: of one row, of a complete answer; or a .tlog-proof of any log
+A COSE receipt (RFC 9942) holds neither row nor root: without --entry and a key nothing of it can be checked, and the
+answer is undecided.";
+
+/// Verify a proof as `prove` makes it: of one row, of a complete answer; or a .tlog-proof or COSE receipt of any log
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyProof {
@@ -34,7 +39,7 @@ pub(super) struct VerifyProof {
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
-    /// File that holds the entry's data, byte for byte [default: the row in the proof]
+    /// File that holds the entry's data, byte for byte [default: the row in the proof; a COSE receipt has none]
     #[arg(long, value_name = "FILE")]
     entry: Option<PathBuf>,
 }
@@ -46,8 +51,13 @@ impl VerifyProof {
         if is_completeness(&bytes) {
             return complete::check(&bytes, &outside);
         }
-        let file = ProofFile::parse(&bytes).map_err(VaultError::ProofFile)?;
         let entry = self.entry.map(|path| read_limited(&path, LEAF_MAX)).transpose()?;
+        if bytes.first() == Some(&RECEIPT_FIRST_BYTE) {
+            let receipt = Receipt::parse(&bytes).map_err(ProofFileError::Receipt).map_err(VaultError::ProofFile)?;
+            let (proven, report) = verify_receipt(&receipt, entry.as_deref(), &outside);
+            return Ok(Output::checked(Proven(proven), &report));
+        }
+        let file = ProofFile::parse(&bytes).map_err(VaultError::ProofFile)?;
         let (proven, report) = verify_proof(&file, entry.as_deref(), &outside);
         Ok(Output::checked(Proven(proven), &report))
     }

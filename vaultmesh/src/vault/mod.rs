@@ -1,6 +1,7 @@
 //! The vault: a folder that holds one ledger with its scrolls, seals, anchors and artifacts.
 
 mod anchor;
+mod attest;
 mod drafter;
 mod init;
 mod input;
@@ -31,6 +32,7 @@ use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
 pub use anchor::Anchored;
+pub use attest::{AttestForm, Attested, Receipted};
 pub use init::Initialized;
 pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};

@@ -85,11 +85,16 @@ impl InclusionProof {
         size: TreeSize,
         root: RootHash,
     ) -> Result<VerifiedInclusion, ProofError> {
-        let mut path = self.path(leaf, index, size)?;
-        while let Some([left, right]) = path.next_children() {
-            path.end.root = parent(&left, &right);
-        }
-        path.end_at(root)
+        self.climb(leaf, index, size)?.end_at(root)
+    }
+
+    /// The root that the proof leads to from `leaf`, which shows nothing until that root is found signed: any path leads
+    /// somewhere. For formats that sign a root without naming it. Cost: one hash for each in the proof.
+    ///
+    /// # Errors
+    /// [`ProofError`]: the index lies outside, or the proof has not exactly the length that index and size demand.
+    pub fn root(&self, leaf: LeafHash, index: LeafIndex, size: TreeSize) -> Result<RootHash, ProofError> {
+        Ok(self.climb(leaf, index, size)?.end.root)
     }
 
     /// Checks many proofs for one tree, each as [`InclusionProof::verify`] does, in their order. A hash up one path waits
@@ -109,6 +114,15 @@ impl InclusionProof {
             answers.extend(paths.into_iter().map(|path| path?.end_at(root)));
         }
         answers
+    }
+
+    /// The path of a leaf, gone to its end.
+    fn climb(&self, leaf: LeafHash, index: LeafIndex, size: TreeSize) -> Result<Path<'_>, ProofError> {
+        let mut path = self.path(leaf, index, size)?;
+        while let Some([left, right]) = path.next_children() {
+            path.end.root = parent(&left, &right);
+        }
+        Ok(path)
     }
 
     /// The path of a leaf, once the proof is known to have its length.

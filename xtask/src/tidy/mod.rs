@@ -56,6 +56,7 @@ const RULES: &[Rule] = &[
     ("the pages of docs/spec are listed, and the generated pages are fresh", pages::generated),
     ("every stored format has a page in docs/spec", pages::formats),
     ("every mutant that survived has a reason, and every reason a mutant", pages::mutants),
+    ("every check by a foreign client ran, at the version that is pinned", pages::interop),
 ];
 
 /// `cargo xtask tidy`.

@@ -40,6 +40,11 @@ pub(super) fn mutants(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     Ok(complaints.into_iter().map(|text| Complaint::about("mutants/survivors.toml", text)).collect())
 }
 
+pub(super) fn interop(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
+    let complaints = crate::interop::standing_complaints(house.tree)?;
+    Ok(complaints.into_iter().map(|text| Complaint::about("xtask/interop/record.toml", text)).collect())
+}
+
 pub(super) fn formats(house: &House<'_>) -> Result<Vec<Complaint>, Failure> {
     let mut pages = String::new();
     for path in house.tree.files("docs/spec", &[".md"])? {

@@ -1,0 +1,376 @@
+//! What each client is asked.
+
+/// One question to one client: asked twice, about what was made and about the same with one bit altered.
+pub(super) struct Check {
+    /// Whose program answers, or whose product is looked at where `vaultmesh` answers.
+    pub(super) client: &'static str,
+    pub(super) format: &'static str,
+    pub(super) what: &'static str,
+    /// The command, run in the folder of the site. `$(cat FILE)` stands for the content of a file.
+    pub(super) command: &'static [&'static str],
+    /// File that is its standard input.
+    pub(super) input: Option<&'static str>,
+    /// Words that say yes.
+    pub(super) accepts: &'static str,
+    /// Where one bit is altered.
+    pub(super) spoilt: Spoilt,
+    /// Words that say no, and the exit codes that go with them.
+    pub(super) refuses: &'static str,
+    pub(super) codes: &'static [i32],
+}
+
+/// A bit of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Spoilt {
+    pub(super) file: &'static str,
+    pub(super) at: At,
+}
+
+/// Which bit.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// The lowest bit of this byte, counted from the end.
+    End(usize),
+    /// The lowest bit of this byte.
+    Byte(usize),
+    /// The lowest bit of the first letter or digit behind these words that stays one: base64 and JSON keep their form,
+    /// so that it is not for its form that it is refused.
+    Behind(&'static str),
+    /// The same in this line, counted from 0.
+    Line(usize),
+    /// The lowest bit of the byte behind these.
+    After(&'static [u8]),
+}
+
+/// One altered bit that a client accepts and `vaultmesh` refuses. Each run shows both, so that no page says it of a
+/// client that has learned better.
+pub(super) struct Difference {
+    pub(super) client: &'static str,
+    pub(super) what: &'static str,
+    pub(super) spoilt: Spoilt,
+    /// The client's command, and words that say yes.
+    pub(super) theirs: (&'static [&'static str], &'static str),
+    /// Ours, and words that say no.
+    pub(super) ours: (&'static [&'static str], &'static str),
+}
+
+pub(super) const DIFFERENCES: &[Difference] = &[Difference {
+    client: "scitt-cose",
+    what: "the size of the log in the unprotected header of a receipt, which RFC 9942 leaves unsigned",
+    // An array of three whose first is a number of two bytes: the size of a log of 512 to 767 entries.
+    spoilt: Spoilt { file: "row.cose", at: At::After(&[0x83, 0x19, 0x02]) },
+    theirs: (
+        &["python", "xtask/interop/scitt.py", "verify", "row.cose", "row.entry", "log.pem", "$(cat log.origin)"],
+        "accepted:",
+    ),
+    ours: (
+        &["vaultmesh", "verify-proof", "row.cose", "--entry", "row.entry", "--key", "$(cat log.vkey)"],
+        "receipt-size",
+    ),
+}];
+
+/// Every question. The drivers say `accepted:` and `refused:` for clients that are libraries.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        client: "aics-tlog",
+        format: "checkpoint",
+        what: "the signed checkpoint",
+        command: &["aics-tlog", "verify-checkpoint", "--note", "log/checkpoint", "--vkey-file", "log.vkey"],
+        accepts: "\"ok\": true",
+        spoilt: Spoilt { file: "log/checkpoint", at: At::Line(2) },
+        refuses: "\"error\": ",
+        ..driver()
+    },
+    Check {
+        client: "aics-tlog",
+        format: "tlog-tiles",
+        what: "every tile and entry of the directory",
+        command: &["python", "xtask/interop/aics.py", "audit", "log", "log.vkey"],
+        spoilt: Spoilt { file: "log/tile/0/000", at: At::Byte(4000) },
+        ..driver()
+    },
+    Check {
+        client: "aics-tlog",
+        format: "tlog-tiles",
+        what: "the log began as an older head says",
+        command: &[
+            "aics-tlog",
+            "verify-consistency",
+            "--old-checkpoint",
+            "old.head",
+            "--tiles",
+            "log",
+            "--vkey-file",
+            "log.vkey",
+        ],
+        accepts: "\"ok\": true",
+        spoilt: Spoilt { file: "log/tile/0/001", at: At::Byte(1600) },
+        refuses: "\"error\": ",
+        ..driver()
+    },
+    Check {
+        client: "tlog-scales",
+        format: "checkpoint",
+        what: "the signed checkpoint, and the root that the tiles give",
+        command: &["python", "xtask/interop/scales.py", "root", "log", "log.vkey"],
+        spoilt: Spoilt { file: "log/checkpoint", at: At::Behind("\u{2014} vaultmesh/") },
+        ..driver()
+    },
+    Check {
+        client: "tlog-scales",
+        format: "tlog-tiles",
+        what: "an inclusion proof of every entry",
+        command: &["python", "xtask/interop/scales.py", "verify", "log", "log.vkey"],
+        spoilt: Spoilt { file: "log/tile/entries/001", at: At::Byte(2000) },
+        ..driver()
+    },
+    Check {
+        client: "tlog-scales",
+        format: "tlog-tiles",
+        what: "the log began as an older head says",
+        command: &["python", "xtask/interop/scales.py", "grown", "log", "log.vkey", "old.head"],
+        spoilt: Spoilt { file: "old.head", at: At::Line(2) },
+        ..driver()
+    },
+    Check {
+        client: "proofbundle",
+        format: ".tlog-proof",
+        what: "the proof of a row",
+        command: &["python", "xtask/interop/bundle.py", "verify", "row.tlog-proof", "row.entry", "log.vkey"],
+        spoilt: Spoilt { file: "row.tlog-proof", at: At::Line(3) },
+        ..driver()
+    },
+    Check {
+        client: "proofbundle",
+        format: ".tlog-proof",
+        what: "the row that the proof is of",
+        command: &["python", "xtask/interop/bundle.py", "verify", "row.tlog-proof", "row.entry", "log.vkey"],
+        spoilt: Spoilt { file: "row.entry", at: At::Behind("\"tool\":\"") },
+        ..driver()
+    },
+    Check {
+        client: "scitt-cose",
+        format: "COSE receipt (RFC 9942)",
+        what: "the receipt of a row: its signature",
+        command: &[
+            "python",
+            "xtask/interop/scitt.py",
+            "verify",
+            "row.cose",
+            "row.entry",
+            "log.pem",
+            "$(cat log.origin)",
+        ],
+        spoilt: Spoilt { file: "row.cose", at: At::End(1) },
+        ..driver()
+    },
+    Check {
+        client: "scitt-cose",
+        format: "COSE receipt (RFC 9942)",
+        what: "the receipt of a row: its path",
+        command: &[
+            "python",
+            "xtask/interop/scitt.py",
+            "verify",
+            "row.cose",
+            "row.entry",
+            "log.pem",
+            "$(cat log.origin)",
+        ],
+        spoilt: Spoilt { file: "row.cose", at: At::End(80) },
+        ..driver()
+    },
+    Check {
+        client: "securesystemslib",
+        format: "DSSE with in-toto",
+        what: "the envelope, and that it is about the bundle's file",
+        command: &[
+            "python",
+            "xtask/interop/dsse.py",
+            "verify",
+            "seal.dsse.json",
+            "seal.json",
+            "log.pem",
+            "$(cat log.keyid)",
+        ],
+        spoilt: Spoilt { file: "seal.dsse.json", at: At::Behind("\"payload\":\"eyJfdHlwZSI6Imh0dHBz") },
+        ..driver()
+    },
+    Check {
+        client: "securesystemslib",
+        format: "DSSE with in-toto",
+        what: "the bundle's file, by its hash in the statement",
+        command: &[
+            "python",
+            "xtask/interop/dsse.py",
+            "verify",
+            "seal.dsse.json",
+            "seal.json",
+            "log.pem",
+            "$(cat log.keyid)",
+        ],
+        spoilt: Spoilt { file: "seal.json", at: At::Behind("\"set_root\":\"") },
+        ..driver()
+    },
+    Check {
+        client: "in-toto-attestation",
+        format: "DSSE with in-toto",
+        what: "the statement in the envelope, by the framework's own types",
+        command: &["python", "xtask/interop/intoto.py", "verify", "seal.dsse.json", "seal.json"],
+        spoilt: Spoilt { file: "seal.dsse.json", at: At::Behind("\"payload\":\"eyJfdHlwZSI6Imh0dHBz") },
+        ..driver()
+    },
+    Check {
+        client: "ssh-keygen",
+        format: "SSHSIG",
+        what: "the signature over the bundle's file",
+        command: &[
+            "ssh-keygen",
+            "-Y",
+            "verify",
+            "-f",
+            "allowed",
+            "-I",
+            "$(cat log.origin)",
+            "-n",
+            "vaultmesh-seal",
+            "-s",
+            "seal.sig",
+        ],
+        input: Some("seal.json"),
+        accepts: "Good \"vaultmesh-seal\" signature",
+        spoilt: Spoilt { file: "seal.json", at: At::Behind("\"set_root\":\"") },
+        refuses: "Signature verification failed: incorrect signature",
+        codes: &[255],
+    },
+    Check {
+        client: "openssl",
+        format: "RFC 3161",
+        what: "the token over the bundle's file",
+        command: &[
+            "openssl",
+            "ts",
+            "-verify",
+            "-data",
+            "seal.json",
+            "-in",
+            "seal.tst",
+            "-token_in",
+            "-CAfile",
+            "root.pem",
+        ],
+        accepts: "Verification: OK",
+        spoilt: Spoilt { file: "seal.tst", at: At::End(1) },
+        refuses: "Verification: FAILED",
+        ..driver()
+    },
+    Check {
+        client: "rfc3161-client",
+        format: "RFC 3161",
+        what: "the token over the bundle's file",
+        command: &["python", "xtask/interop/timestamp.py", "verify", "seal.tst", "seal.json", "root.pem"],
+        spoilt: Spoilt { file: "seal.tst", at: At::End(1) },
+        ..driver()
+    },
+    Check {
+        client: "aics-tlog",
+        format: "tlog-tiles",
+        what: "its own directory of 600 entries, written in two steps",
+        command: &["vaultmesh", "verify-tiles", "aics", "--key", "$(cat aics.vkey)", "--head", "aics.head"],
+        spoilt: Spoilt { file: "aics/tile/0/001", at: At::Byte(77) },
+        refuses: "tile-altered",
+        ..ours()
+    },
+    Check {
+        client: "tlog-scales",
+        format: "tlog-tiles",
+        what: "its own directory of 600 entries, written in two steps",
+        command: &["vaultmesh", "verify-tiles", "scales", "--key", "$(cat scales.vkey)", "--head", "scales.head"],
+        spoilt: Spoilt { file: "scales/tile/entries/000", at: At::Byte(77) },
+        refuses: "log-altered",
+        ..ours()
+    },
+    Check {
+        client: "tlog-scales",
+        format: ".tlog-proof",
+        what: "its own proof from its own directory",
+        command: &[
+            "vaultmesh",
+            "verify-proof",
+            "scales.tlog-proof",
+            "--entry",
+            "scales.entry",
+            "--key",
+            "$(cat scales.vkey)",
+        ],
+        spoilt: Spoilt { file: "scales.entry", at: At::Byte(3) },
+        refuses: "root-mismatch",
+        ..ours()
+    },
+    Check {
+        client: "tlog-scales",
+        format: ".tlog-proof",
+        what: "its own proof from the directory that vaultmesh wrote",
+        command: &["vaultmesh", "verify-proof", "ours.tlog-proof", "--entry", "ours.entry", "--key", "$(cat log.vkey)"],
+        spoilt: Spoilt { file: "ours.tlog-proof", at: At::Line(2) },
+        refuses: "root-mismatch",
+        ..ours()
+    },
+    Check {
+        client: "proofbundle",
+        format: ".tlog-proof",
+        what: "its own proof of a log of its own",
+        command: &[
+            "vaultmesh",
+            "verify-proof",
+            "bundle.tlog-proof",
+            "--entry",
+            "bundle.entry",
+            "--key",
+            "$(cat bundle.vkey)",
+        ],
+        spoilt: Spoilt { file: "bundle.tlog-proof", at: At::Line(2) },
+        refuses: "root-mismatch",
+        ..ours()
+    },
+    Check {
+        client: "scitt-cose",
+        format: "COSE receipt (RFC 9942)",
+        what: "its own receipt of a log of its own",
+        command: &["vaultmesh", "verify-proof", "scitt.cose", "--entry", "scitt.entry", "--key", "$(cat scitt.vkey)"],
+        spoilt: Spoilt { file: "scitt.cose", at: At::End(70) },
+        refuses: "root-mismatch",
+        ..ours()
+    },
+    Check {
+        client: "openssl",
+        format: "RFC 3161",
+        what: "its own response, as an authority",
+        command: &["vaultmesh", "anchor", "add", "$(cat seal.id)", "--token", "reply.tsr", "--trust", "reply.toml"],
+        accepts: "anchored seal",
+        spoilt: Spoilt { file: "reply.tsr", at: At::End(1) },
+        refuses: "the token does not hold",
+        codes: &[2],
+        ..ours()
+    },
+];
+
+/// A client that is asked through its driver.
+const fn driver() -> Check {
+    Check {
+        client: "",
+        format: "",
+        what: "",
+        command: &[],
+        input: None,
+        accepts: "accepted:",
+        spoilt: Spoilt { file: "", at: At::End(1) },
+        refuses: "refused:",
+        codes: &[1],
+    }
+}
+
+/// A client's product that `vaultmesh` is asked about; each names the finding that says no.
+const fn ours() -> Check {
+    Check { accepts: "verified:", ..driver() }
+}
