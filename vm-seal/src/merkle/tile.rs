@@ -259,13 +259,14 @@ impl<T: TileReader> HashReader for TileHashes<T> {
     }
 }
 
-/// Answers as [`TileHashes`] does, and keeps the last tile of each level with all hashes of its subtrees: for many proofs of
-/// leaves that stand near each other. Memory: 16 kB a level.
+/// Answers as [`TileHashes`] does, and keeps the last full tile of each level and the one at its end, with all hashes of their
+/// subtrees: for many proofs of leaves that stand near each other. Memory: 32 kB a level.
 #[derive(Debug)]
 pub struct TileTrees<T> {
     tiles: T,
     size: TreeSize,
-    last: RefCell<BTreeMap<u8, (TileAt, Tree)>>,
+    /// By level, and whether they are full: every path ends in those that are not.
+    last: RefCell<BTreeMap<(u8, bool), (TileAt, Tree)>>,
 }
 
 impl<T> TileTrees<T> {
@@ -282,15 +283,16 @@ impl<T: TileReader> HashReader for TileTrees<T> {
         let mut last = self.last.borrow_mut();
         let hash = |node: &NodeAt| {
             let at = TileAt::holding(*node, self.size).ok_or(TileError::Outside)?;
-            if last.get(&at.level).is_none_or(|(kept, _)| *kept != at) {
+            let slot = (at.level, at.is_full());
+            if last.get(&slot).is_none_or(|(kept, _)| *kept != at) {
                 let tile = self.tiles.tile(at)?;
                 let leaves = tile.hashes.iter().map(|hash| LeafHash::from_bytes(*hash.as_bytes())).collect();
-                last.insert(at.level, (at, Tree::from_leaves(leaves)));
+                last.insert(slot, (at, Tree::from_leaves(leaves)));
             }
             let height = node.level() % TILE_HEIGHT;
             let first = at.index << (TILE_HEIGHT - height);
             let within = NodeAt::new(height, node.index().checked_sub(first).ok_or(TileError::Outside)?);
-            let read = last.get(&at.level).and_then(|(_, tree)| tree.read(&[within]).ok());
+            let read = last.get(&slot).and_then(|(_, tree)| tree.read(&[within]).ok());
             Ok(read.and_then(|hashes| hashes.first().copied()).ok_or(TileError::Outside)?)
         };
         nodes.iter().map(hash).collect()
