@@ -20,6 +20,7 @@ use vaultmesh_oracles::capability::ledger;
 use vaultmesh_oracles::note::ORIGIN;
 use vaultmesh_oracles::proof::{known_receipt, known_tlog_proof};
 use vaultmesh_oracles::redact::known_opening;
+use vaultmesh_oracles::seal::covered;
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::{Request, Response};
 use vm_anchor::{AnchorRecord, TrustPolicy, verify_response};
@@ -36,6 +37,7 @@ use vm_core::rune::ProofRune;
 use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_seal::checkpoint::Checkpoint;
+use vm_seal::coverage::Claims;
 use vm_seal::merkle::{LeafIndex, LeafRun, Tree, TreeSize, prove_multi, prove_range};
 use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 use vm_seal::selection::Selection;
@@ -321,6 +323,7 @@ fn stored() {
     seed("tlog_proof", "bare", bare.to_string());
     receipts();
     completeness();
+    coverage();
     seed("entry_bundle", "three", b"\x02\0\x05hello\0\0\0\x03abc");
     seed("entry_bundle", "cut", b"\x01\0\x05hello\0\x05hell");
 }
@@ -334,6 +337,13 @@ fn receipts() {
         [&[0xa1, 0x19, 1, 0x8c, 0xa1, 0x20, 0x81, 0x58, 0x26, 0x83, 2, 0, 0x81, 0x58, 0x20][..], &[7; 32]].concat();
     let tail = [&[0xf6, 0x58, 0x40][..], &[9; 64]].concat();
     seed("cose_receipt", "foreign", [head, proof, tail].concat());
+}
+
+/// A statement without claims, and one with some.
+fn coverage() {
+    let claims = Claims { log_size: 12, unsigned_lines: [("console".parse().unwrap(), 2)].into() };
+    seed("coverage", "bare", covered(&Claims::default()));
+    seed("coverage", "claims", covered(&claims));
 }
 
 /// Proofs, the index they rest on, their questions and their cards, as another program made them.

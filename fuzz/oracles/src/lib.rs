@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("completeness_proof", complete::completeness_proof),
     ("config_toml", files::config_toml),
     ("cose_receipt", proof::cose_receipt),
+    ("coverage", seal::coverage),
     ("entry_bundle", proof::entry_bundle),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),

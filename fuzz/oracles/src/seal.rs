@@ -1,8 +1,10 @@
 //! Seal bundles and selections.
 
+use serde_json::Value;
 use vm_core::canonical;
 use vm_core::verdict::Verdict;
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
+use vm_seal::coverage::{COVERAGE_MAX, Claims, Coverage};
 use vm_seal::selection::Selection;
 use vm_seal::verify::verify_bundle_alone;
 
@@ -18,6 +20,27 @@ pub fn seal_bundle(data: &[u8]) {
     let report = verify_bundle_alone(&bundle, Some(sealed.signer()));
     let expected = if data == SEALED { Verdict::Undecided } else { Verdict::Contradicted };
     assert_eq!(report.verdict(), expected, "{:?}", report.findings());
+}
+
+/// What the sealed bundle covers where no row is at hand, with `claims`.
+#[must_use]
+pub fn covered(claims: &Claims) -> Vec<u8> {
+    let sealed = SealBundle::parse(SEALED).expect("the sealed bundle reads");
+    Coverage::of_rows().to_bytes(&sealed, true, claims).expect("a canonical form")
+}
+
+/// A statement that is believed says what bundle and rows give, its claims aside.
+pub fn coverage(data: &[u8]) {
+    let sealed = SealBundle::parse(SEALED).expect("the sealed bundle reads");
+    if Coverage::of_rows().check(data, &sealed, true).is_err() {
+        return;
+    }
+    let without_claims = |bytes: &[u8]| {
+        let mut value = canonical::parse_exact(bytes, COVERAGE_MAX).expect("believed, so canonical");
+        value["claims"] = Value::Null;
+        value
+    };
+    assert_eq!(without_claims(data), without_claims(&covered(&Claims::default())));
 }
 
 /// A selection has one form.
