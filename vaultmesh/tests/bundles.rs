@@ -68,6 +68,8 @@ fn every_kept_bundle_gets_its_answer() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(good >= 1 && bad >= BAD_LEAST, "{good} good, {bad} bad");
+    let told = format!("The {} bundles of `vaultmesh/tests/vectors/bundles`", good + bad);
+    assert!(include_str!("../../README.md").contains(&told), "README.md does not say: {told}");
 }
 
 /// A bit in every seventh byte is flipped and the bundle cut at some places; with `VAULTMESH_EVERY_BIT=1` every bit and every

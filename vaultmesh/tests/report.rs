@@ -70,7 +70,14 @@ fn a_page_that_is_there_stays() {
     assert_eq!(fs::read_to_string(&page).unwrap(), "mine");
     let absent = "01900000-0000-7000-8000-0000000000aa".parse().unwrap();
     let page = dir.path().join("absent.html");
-    write_report(&reader, absent, &options, &scene.outside(), &page, later()).unwrap_err();
+    let refused = write_report(&reader, absent, &options, &scene.outside(), &page, later()).unwrap_err();
+    assert_eq!((refused.code(), refused.exit_code()), ("not-found", 2));
+    // A seal that is on record and whose file is gone is another matter.
+    let (gone, seal) = (scene.copy(), scene.seals[1].path.as_str());
+    fs::remove_file(gone.path(seal)).unwrap();
+    let refused =
+        write_report(&gone.reader(), scene.seals[1].seal_id, &options, &scene.outside(), &page, later()).unwrap_err();
+    assert_eq!((refused.code(), refused.exit_code()), ("file-missing", 2));
     let left: Vec<PathBuf> = fixture::files(dir.path());
     assert_eq!(left.len(), 1, "nothing of it is left: {left:?}");
 }

@@ -23,7 +23,7 @@ use crate::shape::Members;
 
 /// Format string of a coverage statement.
 pub const COVERAGE_FORMAT: &str = "vm-coverage-v0";
-/// Longest statement read, in bytes: one over 10,000 traces and 1,024 scrolls takes half of it.
+/// Longest statement read, in bytes: one over 10,000 traces, with 1,024 scrolls and observers, takes three quarters of it.
 pub const COVERAGE_MAX: usize = 1 << 20;
 /// Most members of a gap that are named; the others are counted.
 pub const NAMED_MAX: usize = 256;

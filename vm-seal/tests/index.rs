@@ -10,8 +10,10 @@ use vm_core::id::TraceId;
 use vm_core::record::{ArtifactKind, ProofArtifact, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::verdict::{Code, Report, Verdict};
+use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 use vm_seal::audit::{Trust, audit};
-use vm_seal::complete::state_index;
+use vm_seal::complete::{read_deck, state_index};
+use vm_seal::index::Deck;
 use vm_seal::memory::hazmat;
 
 /// A ledger of some rows and three indexes, so that the last one has several runs.
@@ -116,4 +118,25 @@ fn an_index_over_rows_that_are_gone_cannot_be_rebuilt() {
     state(&mut world, None);
     hazmat::remove_row(&mut world.ledger, victim);
     assert_eq!(codes(&verify(&world)), [Code::RowMissing, Code::EvidenceUnreadable]);
+}
+
+/// What a writer does whose rows are taken back: those in the deck, and those before its first.
+#[test]
+fn a_deck_that_was_cut_goes_on_at_the_cut() {
+    let world = World::full();
+    let (begin, end) = (5, world.size().as_u64());
+    for cut in 0..=end {
+        let mut deck = read_deck(&world.ledger, begin, end).unwrap();
+        deck.truncate(cut);
+        assert_eq!((deck.run().begin().as_u64(), deck.run().end().as_u64()), (begin.min(cut), cut));
+        let again = &mut |entry, state| {
+            let (StoredEntry::Entry(entry), RowState::Present(row)) = (entry, state) else { unreachable!() };
+            deck.push(&entry, &row).unwrap();
+            Ok(Visit::Continue)
+        };
+        world.ledger.visit_log(cut, end, again).unwrap();
+        let whole = read_deck(&world.ledger, begin.min(cut), end).unwrap();
+        let statement = |deck: &Deck| deck.sort(deck.run()).unwrap().statement();
+        assert_eq!(statement(&deck), statement(&whole), "cut at {cut}");
+    }
 }

@@ -10,7 +10,7 @@ use vm_core::capability::act;
 use vm_core::key::{NoteKey, SigningIdentity};
 use vm_core::record::{Cell, StoredRow, Table};
 use vm_core::verdict::{Code, Report, Verdict};
-use vm_core::view::{EvidenceView, RowState, Visit};
+use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle, SealInputs};
 use vm_seal::digest::SealDigest;
 use vm_seal::memory::hazmat;
@@ -184,20 +184,7 @@ fn parts_of_other_seals_do_not_fit() {
 #[test]
 fn a_seal_signed_anew_by_another_key_is_contradicted() {
     let mut world = World::full();
-    // The forger holds the whole database and signs all of it again, but has another key.
-    let forger = SigningIdentity::from_seed(&[77; 32]);
-    let checkpoint = {
-        let text = world.head().unverified_text().to_owned();
-        vm_core::key::Note::sign(&text, &world.ledger.id().origin(), &forger).unwrap()
-    };
-    let request = SealRequest {
-        selection: Selection::everything(),
-        scrolls: world.scrolls.clone(),
-        checkpoint: &checkpoint,
-        inputs: SealInputs::default(),
-    };
-    let permit = world.ledger.permit::<act::Seal>(&world.holder, &world.clock).unwrap();
-    let bundle = seal(&world.ledger, request, &forger, &permit, &world.clock, &mut world.entropy).unwrap();
+    let bundle = signed_by(&mut world, &SigningIdentity::from_seed(&[77; 32]));
     assert!(verify(&world, &bundle).has(Code::SealAltered));
     let (unpinned, _) = verify_seal(&bundle, &world.ledger, Some(&world.files), None);
     assert!(unpinned.has(Code::SealAltered));
@@ -393,5 +380,96 @@ impl World {
             })
             .unwrap();
         id.unwrap()
+    }
+}
+
+/// A seal by a forger, who holds the whole database and signs all of it again, but has another key.
+fn signed_by(world: &mut World, forger: &SigningIdentity) -> SealBundle {
+    let text = world.head().unverified_text().to_owned();
+    let checkpoint = vm_core::key::Note::sign(&text, &world.ledger.id().origin(), forger).unwrap();
+    let request = SealRequest {
+        selection: Selection::everything(),
+        scrolls: world.scrolls.clone(),
+        checkpoint: &checkpoint,
+        inputs: SealInputs::default(),
+    };
+    let permit = world.ledger.permit::<act::Seal>(&world.holder, &world.clock).unwrap();
+    seal(&world.ledger, request, forger, &permit, &world.clock, &mut world.entropy).unwrap()
+}
+
+/// Leaf data of the rows of a seal over everything, each with its place.
+fn placed(world: &World) -> Vec<(u64, Vec<u8>)> {
+    let mut rows = Vec::new();
+    let take = &mut |entry, state| {
+        if let (StoredEntry::Entry(entry), RowState::Present(row)) = (entry, state) {
+            rows.push((entry.seq, row.leaf_data().unwrap()));
+        }
+        Ok(Visit::Continue)
+    };
+    world.ledger.visit_log(0, u64::MAX, take).unwrap();
+    rows
+}
+
+#[test]
+fn the_genesis_among_exported_rows_gives_ledger_and_key() {
+    let mut world = World::full();
+    world.scrolls.clear();
+    let bundle = world.seal(Selection::everything());
+    let rows = placed(&world);
+    let verify = |bundle: &SealBundle, rows: &[(u64, Vec<u8>)]| {
+        let rows = rows.iter().map(|(place, data)| (*place, data));
+        verify_exported(bundle, Exported::Rows(rows, None), Some(bundle.signer())).0
+    };
+    assert_eq!(codes(&verify(&bundle, &rows)), [Code::CompletenessUnproven]);
+    // Another row at its place, one that reads as a genesis and is of another ledger, and one that does not.
+    for (old, new) in [
+        ("\\\"nonce\\\":\\\"", "\\\"nonce\\\":\\\"00"),
+        ("vm-genesis-v0", "vm-genesis-v1"),
+        ("vm-genesis\"", "other\""),
+    ] {
+        let mut forged = rows.clone();
+        let text = String::from_utf8(forged[0].1.clone()).unwrap();
+        assert!(text.contains(old), "{old} is not in {text}");
+        // As many digits as before.
+        let text = if new.ends_with("00") { drop_two_after(&text, old) } else { text };
+        forged[0].1 = text.replacen(old, new, 1).into_bytes();
+        assert!(verify(&bundle, &forged).has(Code::GenesisInvalid), "{old}");
+    }
+    let mut swapped = rows.clone();
+    swapped[4].0 = 0;
+    assert!(verify(&bundle, &swapped).has(Code::GenesisInvalid));
+    // The true genesis, and a seal that another key signed under the ledger's name.
+    let forged = signed_by(&mut world, &SigningIdentity::from_seed(&[9; 32]));
+    let report = verify(&forged, &rows);
+    let signer = report.findings().iter().find(|finding| finding.subject().ends_with("signer"));
+    assert_eq!(signer.map(vm_core::verdict::Finding::code), Some(Code::SealAltered), "{:?}", report.findings());
+}
+
+fn drop_two_after(text: &str, mark: &str) -> String {
+    let (before, after) = text.split_once(mark).unwrap();
+    format!("{before}{mark}{}", &after[2..])
+}
+
+#[test]
+fn exported_rows_of_unknown_formats_are_told_from_malformed_ones() {
+    let mut world = World::full();
+    world.scrolls.clear();
+    let bundle = world.seal(Selection::everything());
+    let rows: Vec<Vec<u8>> = placed(&world).into_iter().map(|(_, data)| data).collect();
+    for (old, new, code) in [
+        ("vm-row-v0", "vm-row-v1", Code::FormatUnknown),
+        ("\"schema\":3", "\"schema\":4", Code::FormatUnknown),
+        ("\"schema\":3", "\"schema\":0", Code::FormatUnknown),
+        ("\"table\":\"proof_artifacts\"", "\"table\":\"proofs\"", Code::RowAltered),
+        ("\"size\":", "\"sise\":", Code::RowAltered),
+    ] {
+        let mut altered = rows.clone();
+        let text = String::from_utf8(altered[0].clone()).unwrap();
+        altered[0] = text.replacen(old, new, 1).into_bytes();
+        assert_ne!(altered[0], rows[0], "{old}");
+        let found = codes(&verify_rows(&bundle, &altered, Some(&world.key())));
+        let of_row: Vec<Code> =
+            found.into_iter().filter(|code| [Code::FormatUnknown, Code::RowAltered].contains(code)).collect();
+        assert_eq!(of_row, [code], "{new}");
     }
 }

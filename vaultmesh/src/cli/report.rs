@@ -21,7 +21,8 @@ Examples:
   vaultmesh report 01900000-0000-7000-8000-0000000000aa -o report.html --key KEY --trust trust.toml
   vaultmesh report 01900000-0000-7000-8000-0000000000aa --blind -o hashes.html
 
-The page needs no network: it holds the seal's export, shows this program's answer on it, and checks it again in the browser.";
+The page needs no network: it holds the seal's export, shows this program's answer on it, and checks it again in the browser.
+Exit code 0 says that the page was written, whatever it shows; `verify-bundle` exits by its answer.";
 
 /// Write a page that shows what a seal proves, and checks it again in any browser
 #[derive(Args)]

@@ -108,7 +108,13 @@ pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError>
 /// vault fails with.
 pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: &Path) -> Result<Exported, VaultError> {
     let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;
-    let bytes = reader.read_small(&path)?;
+    let row = seal_row(reader, &path)?;
+    let bytes = match reader.read_small(&path) {
+        Err(VaultError::Files(FileFault::Missing { .. })) if row.is_none() => {
+            return Err(VaultError::NotFound { what: "seal", name: seal_id.to_string() });
+        }
+        read => read?,
+    };
     let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
     let completeness = prove_seal(reader, &bundle, options.is_blind)?;
     let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
@@ -123,7 +129,6 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
     let coverage = coverage.to_bytes(&bundle, completeness.is_some(), &claims(reader)?);
     pack.add_bytes(COVERAGE, &coverage.map_err(VaultError::Canonical)?)?;
     let mut paths = Vec::new();
-    let row = seal_row(reader, &path)?;
     reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
         if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
             paths.extend(anchor.row.text("path").map(str::to_owned));

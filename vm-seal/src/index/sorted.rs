@@ -57,8 +57,9 @@ impl Deck {
         Ok(())
     }
 
-    /// Forgets the rows from place `end` on.
+    /// Forgets the rows from place `end` on; the next one pushed is that at `end`, also where all were behind it.
     pub fn truncate(&mut self, end: u64) {
+        self.first = self.first.min(end);
         let left = usize::try_from(end.saturating_sub(self.first)).unwrap_or(usize::MAX);
         self.cards.truncate(left);
         let terms = self.terms.partition_point(|(place, _)| *place < end);
@@ -67,7 +68,7 @@ impl Deck {
 
     /// Adds the rows that another holds behind those here, which must begin where these end or before; none is added where it
     /// does not reach so far.
-    pub fn extend_from(&mut self, other: &Self) {
+    pub(crate) fn extend_from(&mut self, other: &Self) {
         let end = self.run().end().as_u64();
         let from = end.checked_sub(other.first).and_then(|from| usize::try_from(from).ok());
         let Some(cards) = from.and_then(|from| other.cards.get(from..)) else { return };
