@@ -17,6 +17,12 @@ use crate::rfc3161::{Accuracy, Check, Imprint, Oid, Serial, Stamped, TstInfo};
 pub enum Rail {
     /// A token of a time-stamp authority (RFC 3161).
     Rfc3161,
+    /// An OpenTimestamps proof, which ends in a block of Bitcoin.
+    OpenTimestamps,
+    /// A Bitcoin transaction that carries the digest itself.
+    Bitcoin,
+    /// An Ethereum transaction that carries the digest.
+    Ethereum,
 }
 
 impl Rail {
@@ -25,6 +31,9 @@ impl Rail {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rfc3161 => "rfc3161",
+            Self::OpenTimestamps => "opentimestamps",
+            Self::Bitcoin => "bitcoin",
+            Self::Ethereum => "ethereum",
         }
     }
 }

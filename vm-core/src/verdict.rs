@@ -175,6 +175,9 @@ codes! {
     AnchorBackdated "anchor-backdated" Contradicted
         "An anchor's time lies before what it covers, or before an earlier verified anchor."
         "Distrust the authority; anchor again with another."
+    AnchorRevoked "anchor-revoked" Contradicted
+        "A certificate that an anchor rests on was revoked for a reason that voids it."
+        "Distrust the anchor; anchor again with another authority."
     FormatUnannounced "format-unannounced" Undecided
         "A row is of a format that no row before it announced."
         "Ask who wrote it: the ledger itself announces each new format before it writes the first row of it."
@@ -199,6 +202,9 @@ codes! {
     AnchorPending "anchor-pending" Undecided
         "An anchor has been asked for and is not complete."
         "Complete it later with `vaultmesh anchor add`."
+    QuorumUnmet "quorum-unmet" Undecided
+        "Fewer distinct authorities vouch for a seal than the trust policy asks for."
+        "Anchor the seal with further authorities, or complete those that are pending."
     NoTrustKey "no-trust-key" Undecided
         "No key of the ledger was pinned, so its signatures prove only that it agrees with itself."
         "Give the ledger's key with `--key` or in the trust file."
@@ -232,6 +238,12 @@ codes! {
     AnchorLegacy "anchor-legacy" Remark
         "An anchor binds its certificate with SHA-1 (ESSCertID version 1) beside a strong signature."
         "Nothing is wrong; prefer an authority that uses ESSCertID version 2."
+    AnchorFailed "anchor-failed" Remark
+        "An authority was asked to anchor a seal and nothing came of it."
+        "Ask again with `vaultmesh anchor add`; the attempt is kept so that its absence is no surprise."
+    AttestationUnknown "attestation-unknown" Remark
+        "A proof holds an attestation of a kind that this build does not know; it was not counted."
+        "Nothing is wrong with what was counted; use a release that knows the kind to count more."
     TimeNotMonotonic "time-not-monotonic" Remark
         "A row's time lies more than ten seconds before that of a row logged before it."
         "Order is by the log; look at the clock of the machine that recorded it."
