@@ -147,6 +147,14 @@ pub enum PolicyError {
         /// The authority.
         name: String,
     },
+    /// A quorum that can never be met, or asks for nothing.
+    #[error("expected a quorum of 1 to {possible} independent authorities, found {asked}")]
+    Quorum {
+        /// How many were asked for.
+        asked: u32,
+        /// How many the policy names that are independent and accepted.
+        possible: usize,
+    },
     /// More authorities than are read.
     #[error("expected at most {limit} authorities, found {found}")]
     TooMany {
@@ -162,6 +170,7 @@ stable_codes!(PolicyError {
     Self::RootCertificate => "policy-root-certificate",
     Self::RootRepeated { .. } => "policy-root-repeated",
     Self::Contradiction { .. } => "policy-contradiction",
+    Self::Quorum { .. } => "policy-quorum",
     Self::TooMany { .. } => "policy-too-many",
 });
 
@@ -185,7 +194,7 @@ pub enum EvidenceError {
         found: String,
     },
     /// A rail that this release does not know.
-    #[error("expected rail rfc3161, found {found}")]
+    #[error("expected rail rfc3161, opentimestamps, bitcoin or ethereum, found {found}")]
     RailUnknown {
         /// The rail found, or `none`.
         found: String,

@@ -151,7 +151,7 @@ impl AnchorRecord {
         if format != FORMAT {
             return Err(EvidenceError::FormatUnknown { expected: FORMAT, found: format });
         }
-        if rail != Rail::Rfc3161.as_str() {
+        if Rail::ALL.iter().all(|known| known.as_str() != rail) {
             return Err(EvidenceError::RailUnknown { found: rail });
         }
         let record: Self = serde_json::from_value(value).map_err(|source| EvidenceError::Field { source })?;

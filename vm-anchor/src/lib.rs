@@ -18,9 +18,11 @@ mod defect;
 pub mod error;
 pub mod evidence;
 pub mod policy;
+pub mod quorum;
 pub mod rfc3161;
 pub mod verify;
 
 pub use evidence::AnchorRecord;
-pub use policy::{RootCertificate, TrustPolicy, TrustedAuthority};
-pub use verify::{Rail, VerifiedAnchor, verify_response, verify_token};
+pub use policy::{RootCertificate, TrustPolicy, TrustedAuthority, Weight};
+pub use quorum::Tally;
+pub use verify::{Detail, Rail, VerifiedAnchor, verify_response, verify_token};

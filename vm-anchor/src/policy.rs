@@ -1,6 +1,7 @@
 //! Trust policy: which authorities are believed, by name and pinned root, and which of them count.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -113,6 +114,10 @@ pub struct TrustedAuthority {
     independent: bool,
     #[serde(default = "accepted")]
     accept: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<Instant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_after: Option<Instant>,
 }
 
 const fn accepted() -> bool {
@@ -138,7 +143,7 @@ impl TrustedAuthority {
 
     fn new(name: String, root: RootCertificate, independent: bool) -> Result<Self, PolicyError> {
         check_name(&name)?;
-        Ok(Self { name, root, independent, accept: true })
+        Ok(Self { name, root, independent, accept: true, not_before: None, not_after: None })
     }
 
     /// Says whether its anchors count. One that does not is still known by name.
@@ -146,6 +151,21 @@ impl TrustedAuthority {
     pub const fn accept(mut self, accept: bool) -> Self {
         self.accept = accept;
         self
+    }
+
+    /// Says from when until when the authority is believed, both ends included: an anchor of another time is verified, and
+    /// does not count.
+    #[must_use]
+    pub const fn believed(mut self, not_before: Option<Instant>, not_after: Option<Instant>) -> Self {
+        self.not_before = not_before;
+        self.not_after = not_after;
+        self
+    }
+
+    /// Whether the authority is believed about this time.
+    #[must_use]
+    pub fn is_believed_at(&self, time: Instant) -> bool {
+        self.not_before.is_none_or(|first| first <= time) && self.not_after.is_none_or(|last| time <= last)
     }
 
     /// The name. Several roots may stand under one name; they are one authority.
@@ -191,6 +211,21 @@ pub struct TrustPolicy {
     authorities: Vec<TrustedAuthority>,
     /// The root of each authority, at the same place.
     anchors: Vec<TrustAnchor<'static>>,
+    quorum: Option<u32>,
+}
+
+/// What a policy makes of an anchor that holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Weight {
+    /// It counts.
+    Counts,
+    /// The policy does not name its authority.
+    Unknown,
+    /// The policy names its authority and says that it does not count.
+    NotAccepted,
+    /// The policy believes its authority about other times.
+    OutOfWindow,
 }
 
 impl TrustPolicy {
@@ -233,12 +268,53 @@ impl TrustPolicy {
         &self.authorities
     }
 
-    /// Whether this anchor counts: its root is named here, by the same authority, which is accepted.
+    /// Whether this anchor counts, and if not, why.
+    #[must_use]
+    pub fn weigh(&self, anchor: &VerifiedAnchor) -> Weight {
+        let named = self
+            .authorities
+            .iter()
+            .find(|authority| authority.root.sha256 == anchor.root() && authority.name == anchor.authority());
+        match named {
+            None => Weight::Unknown,
+            Some(authority) if !authority.accept => Weight::NotAccepted,
+            Some(authority) if !authority.is_believed_at(anchor.gen_time()) => Weight::OutOfWindow,
+            Some(_) => Weight::Counts,
+        }
+    }
+
+    /// Whether this anchor counts: its root is named here, by the same authority, which is accepted and believed about its
+    /// time.
     #[must_use]
     pub fn accepts(&self, anchor: &VerifiedAnchor) -> bool {
-        self.authorities.iter().any(|authority| {
-            authority.accept && authority.root.sha256 == anchor.root() && authority.name == anchor.authority()
-        })
+        self.weigh(anchor) == Weight::Counts
+    }
+
+    /// Asks for `quorum` distinct authorities, each independent of the ledger's owner. Without it one accepted anchor will
+    /// do, of whichever authority.
+    ///
+    /// # Errors
+    /// [`PolicyError::Quorum`] where it is nought, or more than the policy names.
+    pub fn with_quorum(mut self, quorum: u32) -> Result<Self, PolicyError> {
+        let possible = self.countable().len();
+        let asked = usize::try_from(quorum).unwrap_or(usize::MAX);
+        if asked == 0 || asked > possible {
+            return Err(PolicyError::Quorum { asked: quorum, possible });
+        }
+        self.quorum = Some(quorum);
+        Ok(self)
+    }
+
+    /// How many distinct independent authorities are asked for, where the policy says so.
+    #[must_use]
+    pub const fn quorum(&self) -> Option<u32> {
+        self.quorum
+    }
+
+    /// Names of the authorities that a quorum may count.
+    fn countable(&self) -> BTreeSet<&str> {
+        let counts = |authority: &&TrustedAuthority| authority.accept && authority.independent;
+        self.authorities.iter().filter(counts).map(TrustedAuthority::name).collect()
     }
 
     pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {

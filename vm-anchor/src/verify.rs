@@ -26,6 +26,38 @@ pub enum Rail {
 }
 
 impl Rail {
+    /// Every rail.
+    pub const ALL: [Self; 4] = [Self::Rfc3161, Self::OpenTimestamps, Self::Bitcoin, Self::Ethereum];
+
+    /// Ending of the files that hold its evidence, without the dot.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Rfc3161 => "tst",
+            Self::OpenTimestamps => "ots",
+            Self::Bitcoin => "btc",
+            Self::Ethereum => "eth",
+        }
+    }
+
+    /// The rail whose evidence a file of this name holds.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        let (_, ending) = name.rsplit_once('.')?;
+        Self::ALL.into_iter().find(|rail| rail.ending() == ending)
+    }
+
+    /// Format of its evidence, where release 0.1.0 did not know it: a ledger announces it before the first row.
+    #[must_use]
+    pub const fn added_format(self) -> Option<&'static str> {
+        match self {
+            Self::Rfc3161 => None,
+            Self::OpenTimestamps => Some("opentimestamps-v1"),
+            Self::Bitcoin => Some("vm-anchor-bitcoin-v0"),
+            Self::Ethereum => Some("vm-anchor-ethereum-v0"),
+        }
+    }
+
     /// The rail's name as it is stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -44,21 +76,51 @@ impl fmt::Display for Rail {
     }
 }
 
-/// An anchor that was checked whole: form, imprint, signature, purpose of the certificate, path to a pinned root, time.
-/// Only the check can make one.
+/// An anchor that was checked whole, down to a root or block that the policy pins. Only the check can make one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifiedAnchor {
     rail: Rail,
-    gen_time: Instant,
-    accuracy: Option<Accuracy>,
+    time: Instant,
+    margin: Margin,
     stamped: Sha256Digest,
-    imprint: Imprint,
     authority: String,
     root: Sha256Digest,
     independent: bool,
     identity: Sha256Digest,
-    serial: Serial,
-    issued_under: Oid,
+    detail: Detail,
+}
+
+/// How far the true time may lie from the attested one, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Margin {
+    pub(crate) before: u64,
+    pub(crate) after: u64,
+}
+
+/// What only anchors of one kind say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Detail {
+    /// What a token says beside its time.
+    Token {
+        /// The imprint that it carries.
+        imprint: Imprint,
+        /// How far the true time may lie from the attested one, where the authority says so.
+        accuracy: Option<Accuracy>,
+        /// Its serial number.
+        serial: Serial,
+        /// The authority's policy under which it was issued.
+        issued_under: Oid,
+    },
+    /// The block that holds a commitment.
+    Block {
+        /// Its height.
+        height: u64,
+        /// Its hash, as explorers of its chain write it.
+        hash: String,
+        /// Blocks on top of it that were checked as well.
+        confirmations: u64,
+    },
 }
 
 impl VerifiedAnchor {
@@ -69,18 +131,23 @@ impl VerifiedAnchor {
         imprint: Imprint,
         authority: &TrustedAuthority,
     ) -> Self {
+        let accuracy = claims.accuracy();
+        let micros = accuracy.map_or(0, Accuracy::as_micros);
         Self {
             rail,
-            gen_time: claims.gen_time(),
-            accuracy: claims.accuracy(),
+            time: claims.gen_time(),
+            margin: Margin { before: micros, after: micros },
             stamped,
-            imprint,
             authority: authority.name().to_owned(),
             root: authority.root().sha256(),
             independent: authority.is_independent(),
             identity: claims.identity(),
-            serial: claims.serial().clone(),
-            issued_under: claims.policy(),
+            detail: Detail::Token {
+                imprint,
+                accuracy,
+                serial: claims.serial().clone(),
+                issued_under: claims.policy(),
+            },
         }
     }
 
@@ -90,36 +157,28 @@ impl VerifiedAnchor {
         self.rail
     }
 
-    /// The time the authority attests, to the microsecond.
+    /// The attested time: a token's genTime, to the microsecond, or that of a block's header.
     #[must_use]
     pub const fn gen_time(&self) -> Instant {
-        self.gen_time
+        self.time
     }
 
-    /// How far the true time may lie from [`Self::gen_time`], where the authority says so.
+    /// The earliest time at which the anchor can have been made: the attested one less its margin.
     #[must_use]
-    pub const fn accuracy(&self) -> Option<Accuracy> {
-        self.accuracy
+    pub fn not_before(&self) -> Instant {
+        self.time.saturating_add_micros(i64::try_from(self.margin.before).map_or(i64::MIN, i64::wrapping_neg))
     }
 
-    /// What was stamped existed at this time at the latest: the attested time and its accuracy added.
+    /// What was stamped existed at this time at the latest: the attested one and its margin added.
     #[must_use]
     pub fn not_after(&self) -> Instant {
-        let micros = self.accuracy.map_or(0, Accuracy::as_micros);
-        let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-        self.gen_time.saturating_add_micros(micros)
+        self.time.saturating_add_micros(i64::try_from(self.margin.after).unwrap_or(i64::MAX))
     }
 
-    /// SHA-256 of what was stamped, whichever hash the token itself used.
+    /// SHA-256 of what was stamped, whichever hash the evidence itself used.
     #[must_use]
     pub const fn stamped(&self) -> Sha256Digest {
         self.stamped
-    }
-
-    /// The imprint that the token carries.
-    #[must_use]
-    pub const fn imprint(&self) -> &Imprint {
-        &self.imprint
     }
 
     /// The authority's name in the policy. A quorum counts these.
@@ -128,7 +187,7 @@ impl VerifiedAnchor {
         &self.authority
     }
 
-    /// SHA-256 of the pinned root certificate that the path ended at.
+    /// What the policy pins and the proof ended at: SHA-256 of a root certificate, or of a block's hash.
     #[must_use]
     pub const fn root(&self) -> Sha256Digest {
         self.root
@@ -140,22 +199,35 @@ impl VerifiedAnchor {
         self.independent
     }
 
-    /// The anchor's identity: SHA-256 of the signed TSTInfo, never of the token, whose other bytes can be changed.
+    /// The anchor's identity: SHA-256 of the signed TSTInfo, or of block and commitment; never of the evidence, whose other
+    /// bytes can be changed.
     #[must_use]
     pub const fn identity(&self) -> Sha256Digest {
         self.identity
     }
 
-    /// The token's serial number.
+    /// What only anchors of its kind say.
     #[must_use]
-    pub const fn serial(&self) -> &Serial {
-        &self.serial
+    pub const fn detail(&self) -> &Detail {
+        &self.detail
     }
 
-    /// The authority's policy under which the token was issued.
+    /// The imprint that a token carries.
     #[must_use]
-    pub const fn issued_under(&self) -> Oid {
-        self.issued_under
+    pub const fn imprint(&self) -> Option<&Imprint> {
+        match &self.detail {
+            Detail::Token { imprint, .. } => Some(imprint),
+            Detail::Block { .. } => None,
+        }
+    }
+
+    /// A token's accuracy, where its authority states one.
+    #[must_use]
+    pub const fn accuracy(&self) -> Option<Accuracy> {
+        match &self.detail {
+            Detail::Token { accuracy, .. } => *accuracy,
+            Detail::Block { .. } => None,
+        }
     }
 }
 

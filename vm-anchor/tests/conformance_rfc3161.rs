@@ -147,7 +147,7 @@ fn another_hash_needs_the_data() {
     let (report, anchor) = Check::new(&policy, now()).stamped(Stamped::Data(b"hello")).response(&response);
     let anchor = anchor.unwrap_or_else(|| panic!("{report:?}"));
     assert_eq!(anchor.gen_time().to_string(), "2024-10-08T15:40:32.000000Z");
-    assert_eq!(anchor.imprint().algorithm().name(), "sha512");
+    assert_eq!(anchor.imprint().unwrap().algorithm().name(), "sha512");
     assert_eq!(anchor.stamped(), Sha256Digest::of(b"hello"));
     let (report, anchor) =
         Check::new(&policy, now()).stamped(Stamped::Digest(Sha256Digest::of(b"hello"))).response(&response);

@@ -7,7 +7,7 @@ mod common;
 use common::{Folder, has_openssl, make_certificate, make_root, now, reasons};
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::{Check, Request, Response, Stamped};
-use vm_anchor::{TrustPolicy, verify_response, verify_token};
+use vm_anchor::{Detail, TrustPolicy, verify_response, verify_token};
 use vm_core::digest::Sha256Digest;
 use vm_core::verdict::{Code, Verdict};
 
@@ -137,7 +137,8 @@ fn tokens_of_openssl_are_accepted() {
         assert_eq!(anchor.accuracy().map(|accuracy| accuracy.as_micros()), Some(1_500_100));
         assert_eq!(anchor.not_after().as_micros(), anchor.gen_time().as_micros() + 1_500_100);
         assert!((now().as_micros() - anchor.gen_time().as_micros()).abs() < 60_000_000, "{anchor:?}");
-        assert_eq!(anchor.issued_under().to_string(), "1.2.3.4.5");
+        let Detail::Token { issued_under, .. } = anchor.detail() else { panic!("{anchor:?}") };
+        assert_eq!(issued_under.to_string(), "1.2.3.4.5");
         assert!(anchor.is_independent() && policy.accepts(&anchor));
 
         let token = Response::parse(&response).unwrap().token().unwrap().to_vec();

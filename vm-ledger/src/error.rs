@@ -170,6 +170,14 @@ pub enum LedgerError {
         /// The seal.
         seal: SealId,
     },
+    /// A trust policy that is longer than a trust file may be.
+    #[error("expected at most {limit} bytes of policy, found {found}")]
+    PolicyTooLong {
+        /// Most bytes recorded.
+        limit: usize,
+        /// Bytes given.
+        found: usize,
+    },
     /// An anchor over something else than the stored bundle.
     #[error("anchor is over {found}, the bundle's SHA-256 is {expected}")]
     Imprint {
@@ -276,6 +284,7 @@ impl LedgerError {
             Self::SealUnsigned(_) => "seal-unsigned",
             Self::SealAbsent { .. } => "seal-absent",
             Self::SealRecorded { .. } => "seal-recorded",
+            Self::PolicyTooLong { .. } => "policy-too-long",
             Self::Imprint { .. } => "anchor-imprint",
             Self::BundleAltered { .. } => "seal-bundle-altered",
             Self::Leaf { .. } => "import-leaf",

@@ -23,7 +23,7 @@ use crate::files::VaultDir;
 use crate::ledger::Ledger;
 use crate::scroll::TornTail;
 use crate::snapshot::Snapshot;
-use crate::system::AnchorEvidence;
+use crate::anchor::AnchorEvidence;
 
 /// Most calls that stand in line; the next waits before it is let in. A thousand threads are more than any machine runs
 /// well, and a thousand batches of 500 rows of two kilobytes are a gigabyte.

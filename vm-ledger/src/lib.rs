@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod anchor;
 mod append;
 mod backup;
 mod connection;
@@ -28,6 +29,7 @@ mod system;
 mod tiles;
 mod unlogged;
 
+pub use anchor::{ANCHOR_FORMAT, ATTEMPT_FORMAT, AnchorEvidence, POLICY_BYTES_MAX, POLICY_FORMAT};
 pub use backup::{BackedUp, Plan, backup};
 pub use error::{BackupError, FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;
@@ -40,4 +42,4 @@ pub use restore::{Restored, restore};
 pub use scroll::{ScrollEvent, ScrollState, ScrollWriter, TornTail};
 pub use snapshot::Snapshot;
 pub use still::StillFiles;
-pub use system::{ANCHOR_FORMAT, AnchorEvidence, RECOVERY_FORMAT};
+pub use system::RECOVERY_FORMAT;

@@ -1,18 +1,18 @@
-//! System events: seals, anchors, capabilities and recoveries, each by its own operation and no other.
+//! System events: seals, indexes, capabilities and recoveries, each by its own operation and no other. Those about anchors
+//! stand in [`crate::anchor`].
 
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::{Value, json};
 use vm_core::canonical;
 use vm_core::capability::{Act, Chain, Permit, Resource, act};
-use vm_core::digest::Sha256Digest;
 use vm_core::id::{RowId, SealId};
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
 use vm_core::record::{
-    Appended, ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, RowDraft, RowHeader, SystemKind, Table,
+    Appended, ArtifactFile, ArtifactKind, FormatChange, LogEntry, ProofArtifact, RowDraft, RowHeader, SystemKind, Table,
 };
 use vm_core::redact::Redacted;
-use vm_core::view::EvidenceView as _;
+use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_seal::bundle::{BUNDLE_FORMAT, SealBundle};
 use vm_seal::complete::state_index;
 use vm_seal::index::INDEX_FORMAT;
@@ -26,38 +26,17 @@ use crate::lookup;
 use crate::scroll::TornTail;
 use crate::snapshot::Snapshot;
 
-/// Format string of an anchor row's JSON.
-pub const ANCHOR_FORMAT: &str = "vm-anchor-record-v0";
 /// Format string of a recovery row's JSON.
 pub const RECOVERY_FORMAT: &str = "vm-scroll-recovery-v0";
 /// What a permit must cover to record a seal.
 const SEALS: &str = "/seals";
-/// What a permit must cover to record an anchor.
-const ANCHORS: &str = "/anchors";
 /// Longest capability chain taken over, in bytes: eight tokens of the longest kind.
 const CHAIN_BYTES_MAX: usize = 1024 * 1024;
 
-/// Evidence that somebody outside stamped a seal bundle.
-#[derive(Clone, Debug)]
-pub struct AnchorEvidence<'a> {
-    /// The seal that was stamped.
-    pub seal: SealId,
-    /// SHA-256 that the evidence is over, as read from the evidence itself.
-    pub imprint: Sha256Digest,
-    /// Kind of evidence, for example `rfc3161`.
-    pub rail: &'a str,
-    /// Name of the file to keep it in, below `anchors/<seal id>/`.
-    pub file_name: &'a str,
-    /// The evidence.
-    pub bytes: &'a [u8],
-    /// What the system read from it: times, names, nonces. Nothing of a caller's payload.
-    pub meta: Value,
-}
-
-/// A recorded seal.
-struct SealRow {
-    id: RowId,
-    sha256_hex: String,
+/// A recorded artifact.
+pub(crate) struct ArtifactOf {
+    pub(crate) id: RowId,
+    pub(crate) sha256_hex: String,
 }
 
 impl Ledger {
@@ -95,39 +74,6 @@ impl Ledger {
         self.record(permit, draft)
     }
 
-    /// Keeps an anchor's evidence as `anchors/<seal id>/<file name>`, then records its row, which names the seal's.
-    /// What it stamps must be the bundle that is stored and recorded here.
-    ///
-    /// # Errors
-    /// [`LedgerError::SealAbsent`], [`LedgerError::BundleAltered`], [`LedgerError::Imprint`], [`LedgerError::Permit`],
-    /// and whatever keeps file or row from being written.
-    pub fn record_anchor(
-        &mut self,
-        permit: &Permit<act::Anchor>,
-        header: RowHeader,
-        anchor: &AnchorEvidence<'_>,
-        now: Instant,
-    ) -> Result<Appended, LedgerError> {
-        self.check_act(permit, ANCHORS, now)?;
-        self.check_issued(permit.capability())?;
-        let path = anchor_path(anchor)?;
-        let _lock = self.lock(now)?;
-        let seal = self.check_imprint(anchor)?;
-        let sha256 = Sha256Digest::of(anchor.bytes);
-        if let Some(row) = self.find_artifact(SystemKind::Anchor, &path)?
-            && row.sha256_hex == sha256.to_hex()
-        {
-            return self.standing(row.id);
-        }
-        let file = self.dir.write_new(&path, anchor.bytes)?;
-        let meta = json!({
-            "format": ANCHOR_FORMAT, "seal_id": anchor.seal, "imprint": anchor.imprint, "rail": anchor.rail,
-            "evidence": anchor.meta,
-        });
-        let draft = draft(header, SystemKind::Anchor, Some(file), Some(seal), &meta)?;
-        self.record(permit, draft)
-    }
-
     /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete. The
     /// rows are sorted before the writers' lock is taken; under it only those that came meanwhile are. The first index of a ledger
     /// is announced by a row before it, which has the header `announcement`. Cost: see [`vm_seal::index::Statement::kept`].
@@ -151,8 +97,7 @@ impl Ledger {
             state_index(&snapshot, previous.as_ref(), size(&snapshot)?, self.fresh()?).map_err(LedgerError::Index)?;
         let _lock = self.lock(now)?;
         if previous.is_none() {
-            let change = FormatChange::adding(INDEX_FORMAT).to_value();
-            self.record(permit, draft(announcement, SystemKind::FormatChange, None, None, &change)?)?;
+            self.announce(permit, announcement, INDEX_FORMAT)?;
         }
         let latest = self.snapshot()?;
         let stated = match size(&latest)? {
@@ -219,15 +164,41 @@ impl Ledger {
         }
     }
 
-    fn check_record(&self, permit: &Permit<act::Record>, now: Instant) -> Result<(), LedgerError> {
+    pub(crate) fn check_record(&self, permit: &Permit<act::Record>, now: Instant) -> Result<(), LedgerError> {
         self.recheck(permit, now)?;
         permit.covers(&table_resource(Table::ProofArtifacts)?).map_err(LedgerError::Permit)
     }
 
-    fn check_act<A: Act>(&self, permit: &Permit<A>, resource: &str, now: Instant) -> Result<(), LedgerError> {
+    pub(crate) fn check_act<A: Act>(&self, permit: &Permit<A>, resource: &str, now: Instant) -> Result<(), LedgerError> {
         self.recheck(permit, now)?;
         let resource: Resource = resource.parse().map_err(LedgerError::Permit)?;
         permit.covers(&resource).map_err(LedgerError::Permit)
+    }
+
+    /// Says that rows from here on may be of `format`.
+    pub(crate) fn announce<A: Act>(
+        &mut self,
+        permit: &Permit<A>,
+        header: RowHeader,
+        format: &str,
+    ) -> Result<(), LedgerError> {
+        let change = FormatChange::adding(format).to_value();
+        self.record(permit, draft(header, SystemKind::FormatChange, None, None, &change)?)?;
+        Ok(())
+    }
+
+    /// Whether a row says that there may be rows of `format`.
+    pub(crate) fn is_announced(&self, format: &str) -> Result<bool, LedgerError> {
+        let mut found = false;
+        let visit = &mut |_, state| {
+            if let RowState::Present(row) = state {
+                found |= FormatChange::of_row(&row).ok().flatten().is_some_and(|change| change.announces(format));
+            }
+            Ok(if found { Visit::Stop } else { Visit::Continue })
+        };
+        let kind = SystemKind::FormatChange.as_str();
+        self.snapshot()?.visit_kind(kind, visit).map_err(LedgerError::View)?;
+        Ok(found)
     }
 
     fn check_bundle(&self, bundle: &SealBundle) -> Result<(), LedgerError> {
@@ -242,41 +213,39 @@ impl Ledger {
         checked.map_err(|error| LedgerError::SealUnsigned(Some(error)))
     }
 
-    /// Imprint, stored bundle and recorded bundle must be one; gives the seal's row.
-    fn check_imprint(&self, anchor: &AnchorEvidence<'_>) -> Result<RowId, LedgerError> {
-        let path = seal_path(anchor.seal)?;
-        let row = self.find_artifact(SystemKind::Seal, &path)?;
-        let row = row.ok_or(LedgerError::SealAbsent { seal: anchor.seal })?;
-        let (found, _) = self.dir.hash_file(&path)?;
-        if found.to_hex() != row.sha256_hex {
-            return Err(LedgerError::BundleAltered { expected: row.sha256_hex, found });
-        }
-        if anchor.imprint == found {
-            Ok(row.id)
-        } else {
-            Err(LedgerError::Imprint { expected: found, found: anchor.imprint })
-        }
-    }
-
     /// The artifact row of this kind that names `path`.
-    fn find_artifact(&self, kind: SystemKind, path: &VaultPath) -> Result<Option<SealRow>, LedgerError> {
+    pub(crate) fn find_artifact(&self, kind: SystemKind, path: &VaultPath) -> Result<Option<ArtifactOf>, LedgerError> {
         let sql = "SELECT id, sha256_hex FROM proof_artifacts WHERE kind = ?1 AND path = ?2 ORDER BY id LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?));
         let mut statement = self.conn.prepare_cached(sql)?;
         let found = statement.query_row(params![kind.as_str(), path.as_str()], read).optional()?;
         let row =
-            |(id, sha256_hex): (Vec<u8>, String)| RowId::from_slice(&id).ok().map(|id| SealRow { id, sha256_hex });
+            |(id, sha256_hex): (Vec<u8>, String)| RowId::from_slice(&id).ok().map(|id| ArtifactOf { id, sha256_hex });
         Ok(found.and_then(row))
     }
 
-    fn standing(&self, id: RowId) -> Result<Appended, LedgerError> {
+    /// The last artifact row of this kind, by the log.
+    pub(crate) fn last_of_kind(&self, kind: SystemKind) -> Result<Option<ArtifactOf>, LedgerError> {
+        let mut last = None;
+        let visit = &mut |entry: LogEntry, state| {
+            if let RowState::Present(row) = state {
+                let sha256_hex = row.text("sha256_hex").unwrap_or_default().to_owned();
+                last = Some(ArtifactOf { id: entry.row_id, sha256_hex });
+            }
+            Ok(Visit::Continue)
+        };
+        self.snapshot()?.visit_kind(kind.as_str(), visit).map_err(LedgerError::View)?;
+        Ok(last)
+    }
+
+    pub(crate) fn standing(&self, id: RowId) -> Result<Appended, LedgerError> {
         let entry = lookup::entry_of(&self.conn, id)?;
         let entry = entry.ok_or(LedgerError::LogAltered { reason: "a row is not in it" })?;
         Ok(replayed(&entry))
     }
 
     /// Appends one system row; the caller holds the lock.
-    fn record<A: Act>(&mut self, permit: &Permit<A>, draft: RowDraft) -> Result<Appended, LedgerError> {
+    pub(crate) fn record<A: Act>(&mut self, permit: &Permit<A>, draft: RowDraft) -> Result<Appended, LedgerError> {
         let (capability, spend) = (permit.capability(), use_of(permit));
         self.write_locked(|batch| {
             let appended = batch.record(draft, Some(capability))?;
@@ -286,22 +255,11 @@ impl Ledger {
     }
 }
 
-fn seal_path(seal: SealId) -> Result<VaultPath, LedgerError> {
+pub(crate) fn seal_path(seal: SealId) -> Result<VaultPath, LedgerError> {
     bundle_path(seal).parse().map_err(|error| FileError::Path(error).into())
 }
 
-fn anchor_path(anchor: &AnchorEvidence<'_>) -> Result<VaultPath, LedgerError> {
-    // A name with a separator in it would be another folder.
-    let name: VaultPath = anchor.file_name.parse().map_err(FileError::Path)?;
-    if name.components().count() != 1 {
-        let path = name.to_string();
-        return Err(FileError::NotRegular { path, found: "a path" }.into());
-    }
-    let path = format!("anchors/{}/{name}", anchor.seal);
-    path.parse().map_err(|error| FileError::Path(error).into())
-}
-
-fn draft(
+pub(crate) fn draft(
     header: RowHeader,
     kind: SystemKind,
     file: Option<ArtifactFile>,

@@ -38,6 +38,7 @@ fn evidence(bundle: &SealBundle) -> AnchorEvidence<'static> {
         rail: "rfc3161",
         file_name: "0.tsr",
         bytes: b"token",
+        added: None,
         meta: json!({"gen_time": now()}),
     }
 }
@@ -316,4 +317,86 @@ fn an_index_is_the_same_whether_its_rows_were_kept_or_are_read() {
         record_index(&mut fixture).unwrap();
         states_the_rows(&fixture);
     }
+}
+
+/// Kinds of the artifact rows from `from` on, in the order of the log.
+fn kinds(fixture: &Fixture, from: u64) -> Vec<String> {
+    use vm_core::view::EvidenceView as _;
+    let (snapshot, mut kinds) = (fixture.ledger.snapshot().unwrap(), Vec::new());
+    let visit = &mut |_, state| {
+        let RowState::Present(row) = state else { panic!("a row is missing") };
+        kinds.push(row.text("kind").unwrap_or("-").to_owned());
+        Ok(Visit::Continue)
+    };
+    snapshot.visit_log(from, snapshot.size().unwrap(), visit).unwrap();
+    kinds
+}
+
+fn size(fixture: &Fixture) -> u64 {
+    use vm_core::view::EvidenceView as _;
+    fixture.ledger.snapshot().unwrap().size().unwrap()
+}
+
+#[test]
+fn attempts_are_recorded_about_a_seal_and_announced_once() {
+    let mut fixture = Fixture::new();
+    let sealed = bundle(&fixture.ledger, 1, &log_key());
+    let (seals, records) = (permit::<act::Seal>(fixture.id()), permit::<act::Record>(fixture.id()));
+    let told = json!({"rail": "rfc3161", "authority": "example", "state": "unreachable"});
+    let headers = |fixture: &mut Fixture| [fixture.maker.header(), fixture.maker.header()];
+    let attempt = headers(&mut fixture);
+    let absent = fixture.ledger.record_attempt(&records, attempt, sealed.seal_id(), &told, now()).unwrap_err();
+    assert_eq!(absent.code(), "seal-absent");
+    let header = fixture.maker.header();
+    let seal = fixture.ledger.record_seal(&seals, header, &sealed, now()).unwrap();
+    let before = size(&fixture);
+    for _ in 0..2 {
+        let attempt = headers(&mut fixture);
+        let recorded = fixture.ledger.record_attempt(&records, attempt, sealed.seal_id(), &told, now()).unwrap();
+        use vm_core::view::EvidenceView as _;
+        let row = fixture.ledger.snapshot().unwrap().row(recorded.row_id).unwrap().unwrap().row;
+        assert_eq!(row.row_ref("subject_id").unwrap(), Some(seal.row_id));
+        assert!(row.text("meta_json").unwrap().contains("unreachable"));
+    }
+    assert_eq!(kinds(&fixture, before), ["vm-format-change", "vm-anchor-attempt", "vm-anchor-attempt"]);
+}
+
+#[test]
+fn a_policy_is_recorded_when_it_comes_into_force() {
+    let mut fixture = Fixture::new();
+    let records = permit::<act::Record>(fixture.id());
+    let mut record = |text: &[u8]| {
+        let headers = [fixture.maker.header(), fixture.maker.header()];
+        fixture.ledger.record_policy(&records, headers, text, now())
+    };
+    let first = record(b"one").unwrap();
+    assert!(!first.replayed);
+    let again = record(b"one").unwrap();
+    assert_eq!((again.replayed, again.row_id), (true, first.row_id), "it is in force");
+    assert!(!record(b"two").unwrap().replayed);
+    assert!(!record(b"one").unwrap().replayed, "it comes into force again");
+    let long = vec![b'a'; vm_ledger::POLICY_BYTES_MAX + 1];
+    assert_eq!(record(&long).unwrap_err().code(), "policy-too-long");
+    record(&long[1..]).unwrap();
+    let policies = kinds(&fixture, 0).into_iter().filter(|kind| kind == "vm-trust-policy").count();
+    assert_eq!(policies, 4);
+    let kept = format!("trust/{}.toml", Sha256Digest::of(b"two").to_hex());
+    assert_eq!(std::fs::read(fixture.path().join(kept)).unwrap(), b"two");
+}
+
+#[test]
+fn evidence_of_a_later_format_is_announced_once() {
+    let mut fixture = Fixture::new();
+    let sealed = bundle(&fixture.ledger, 1, &log_key());
+    let (seals, anchors) = (permit::<act::Seal>(fixture.id()), permit::<act::Anchor>(fixture.id()));
+    let header = fixture.maker.header();
+    fixture.ledger.record_seal(&seals, header, &sealed, now()).unwrap();
+    let before = size(&fixture);
+    for name in ["0.ots", "1.ots"] {
+        let added = Some(("opentimestamps-v1", fixture.maker.header()));
+        let anchor = AnchorEvidence { file_name: name, rail: "opentimestamps", added, ..evidence(&sealed) };
+        let header = fixture.maker.header();
+        fixture.ledger.record_anchor(&anchors, header, &anchor, now()).unwrap();
+    }
+    assert_eq!(kinds(&fixture, before), ["vm-format-change", "vm-anchor", "vm-anchor"]);
 }

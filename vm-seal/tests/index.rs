@@ -6,8 +6,10 @@ mod fixture;
 use fixture::World;
 use serde_json::{Value, json};
 use vm_core::capability::act;
+use vm_core::digest::Sha256Digest;
 use vm_core::id::TraceId;
-use vm_core::record::{ArtifactKind, ProofArtifact, SystemKind};
+use vm_core::path::VaultPath;
+use vm_core::record::{ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
@@ -109,6 +111,46 @@ fn an_index_that_nothing_announced_is_told() {
     state(&mut world, None);
     let report = verify(&world);
     assert_eq!((codes(&report), report.verdict()), (vec![Code::FormatUnannounced], Verdict::Undecided));
+}
+
+/// Every later format, by the kind of its rows and the ending of their files: told where nothing announced it.
+#[test]
+fn a_row_of_a_later_format_comes_behind_its_announcement() {
+    let record = |world: &mut World, kind: SystemKind, file: Option<&str>, meta: Value| {
+        let header = world.header(TraceId::from_bytes([0xee; 16]));
+        let file = file.map(|name| {
+            let path: VaultPath = name.parse().unwrap();
+            world.files.put(path.clone(), b"bytes".to_vec());
+            ArtifactFile { path, size: 5, sha256: Sha256Digest::of(b"bytes"), blake3: None }
+        });
+        let (kind, meta) = (ArtifactKind::system(kind), Some(Redacted::system(&meta).unwrap()));
+        let draft = ProofArtifact { header, kind, file, subject: None, meta }.into_draft(None).unwrap();
+        let permit = world.ledger.permit::<act::Seal>(&world.holder, &world.clock).unwrap();
+        world.ledger.record_sealed(&permit, draft).unwrap();
+    };
+    let told = |world: &World| verify(world).has(Code::FormatUnannounced);
+    for (kind, file, format) in [
+        (SystemKind::AnchorAttempt, None, "vm-anchor-attempt-v0"),
+        (SystemKind::TrustPolicy, Some("trust/a.toml"), "vm-trust-policy-v0"),
+        (SystemKind::Anchor, Some("anchors/a/0.ots"), "opentimestamps-v1"),
+        (SystemKind::Anchor, Some("anchors/a/0.btc"), "vm-anchor-bitcoin-v0"),
+        (SystemKind::Anchor, Some("anchors/a/0.eth"), "vm-anchor-ethereum-v0"),
+    ] {
+        let mut world = World::full();
+        record(&mut world, kind, file, json!({}));
+        assert!(told(&world), "{format}");
+        let mut world = World::full();
+        record(&mut world, SystemKind::FormatChange, None, FormatChange::adding(format).to_value());
+        record(&mut world, kind, file, json!({}));
+        assert!(!told(&world), "{format}");
+        let mut world = World::full();
+        record(&mut world, SystemKind::FormatChange, None, FormatChange::adding("another-v0").to_value());
+        record(&mut world, kind, file, json!({}));
+        assert!(told(&world), "{format} behind another announcement");
+    }
+    let mut world = World::full();
+    record(&mut world, SystemKind::Anchor, Some("anchors/a/0.tst"), json!({}));
+    assert!(!told(&world), "tokens were known from the beginning");
 }
 
 #[test]

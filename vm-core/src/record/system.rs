@@ -50,6 +50,10 @@ system_kinds! {
     FormatChange "vm-format-change"
     /// Roots of the indexes over all rows before it.
     Index "vm-index"
+    /// An authority that was asked for an anchor and gave none.
+    AnchorAttempt "vm-anchor-attempt"
+    /// A trust policy that came into force.
+    TrustPolicy "vm-trust-policy"
 }
 
 /// Kind of a proof artifact: `[a-z0-9_.-]{1,64}`.

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use vm_core::record::{FormatChange, LogEntry, StoredRow};
+use vm_core::record::{LogEntry, StoredRow};
 use vm_core::verdict::{Code, Finding, Report};
 
 use crate::error::IndexError;
-use crate::index::{Deck, INDEX_FORMAT, IndexedRun, Order, Statement};
-use crate::verify::row_subject;
+use crate::index::{Deck, IndexedRun, Order, Statement};
 
 /// Cards of the rows so far, and the runs that were found to be as stated.
 pub(super) struct IndexRules {
@@ -15,34 +14,19 @@ pub(super) struct IndexRules {
     deck: Option<Deck>,
     good: HashSet<IndexedRun>,
     count: u64,
-    /// Whether a row said that there would be indexes.
-    is_announced: bool,
 }
 
 impl IndexRules {
     pub(super) fn new() -> Self {
-        Self { deck: Some(Deck::new(0)), good: HashSet::new(), count: 0, is_announced: false }
+        Self { deck: Some(Deck::new(0)), good: HashSet::new(), count: 0 }
     }
 
     /// Takes in the next row of the log. What an index states is held against the rows before it.
     pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
         let subject = || format!("index at {}", entry.seq);
-        match FormatChange::of_row(row) {
-            Ok(None) => {}
-            Ok(Some(change)) => self.is_announced |= change.announces(INDEX_FORMAT),
-            Err(error) => {
-                let subject = row_subject(entry.table, entry.row_id);
-                report.find(Finding::new(Code::FormatUnknown, subject).found(error.code()));
-            }
-        }
         match Statement::of_row(row, entry.seq) {
             Ok(None) => {}
-            Ok(Some(statement)) => {
-                if !self.is_announced {
-                    report.find(Finding::new(Code::FormatUnannounced, subject()).found(INDEX_FORMAT));
-                }
-                self.rebuild(&statement, &subject(), report);
-            }
+            Ok(Some(statement)) => self.rebuild(&statement, &subject(), report),
             Err(error) => {
                 let code = match error {
                     IndexError::Lagging { .. } => Code::IndexLagging,

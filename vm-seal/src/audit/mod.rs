@@ -5,6 +5,7 @@
 
 mod artifact;
 mod capability;
+mod format;
 mod index;
 mod log;
 mod row;
@@ -31,6 +32,7 @@ use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis
 pub use artifact::ArtifactRow;
 
 use artifact::Artifacts;
+use format::FormatRules;
 use index::IndexRules;
 use log::LogWalk;
 use row::RowRules;
@@ -270,6 +272,7 @@ impl Auditor<'_> {
         let mut log = LogWalk::new(marks, head);
         let mut rules = RowRules::new(self.view, ledger, genesis);
         let (mut artifacts, mut indexes) = (Artifacts::default(), IndexRules::new());
+        let mut formats = FormatRules::default();
         let (files, report) = (self.files, &mut self.report);
         let view = self.view;
         let read = |take: &mut Take<'_, StoredEntry>| view.visit_log(0, size.as_u64(), take);
@@ -278,6 +281,7 @@ impl Auditor<'_> {
                 Some((entry, row)) => {
                     rules.check(&entry, &row, report)?;
                     artifacts.check(&entry, &row, files, report);
+                    formats.check(&entry, &row, report);
                     indexes.check(&entry, &row, report);
                 }
                 None => indexes.lose(),
