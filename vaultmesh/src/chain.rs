@@ -231,9 +231,8 @@ fn check_seals(
     now: Instant,
     report: &mut Report,
 ) -> Result<Vec<SealState>, VaultError> {
-    let policy = outside.policy()?;
     let audited = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
-    let judged = judge_seals(reader, &audited.seals, &audited.anchors, &policy, now)?;
+    let judged = judge_seals(reader, &audited.seals, &audited.anchors, outside, now)?;
     let mut states = Vec::new();
     let covering = audited.seals.iter().zip(judged).filter(|(seal, _)| rows.iter().any(|row| covers(seal, row)));
     for (seal, (state, judged)) in covering {

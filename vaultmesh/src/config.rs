@@ -9,6 +9,7 @@
 //! url = "http://tsa.example/tsr"
 //! root = "trust/example.pem"
 //! independent = true
+//! min_interval_seconds = 15
 //! ```
 //!
 //! It says where to ask, never what to believe: whoever can write into a vault can write this file, so a verifier takes
@@ -61,6 +62,8 @@ pub struct TsaEntry {
     root_pem: Option<String>,
     #[serde(default)]
     independent: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_interval_seconds: Option<u32>,
 }
 
 impl Config {
@@ -137,6 +140,12 @@ impl TsaEntry {
     #[must_use]
     pub const fn is_independent(&self) -> bool {
         self.independent
+    }
+
+    /// It is asked no more often than once in this time.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        Duration::from_secs(self.min_interval_seconds.unwrap_or(0).into())
     }
 
     /// Path of its root certificate below the vault, where it is a file.

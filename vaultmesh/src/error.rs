@@ -291,6 +291,12 @@ pub enum VaultError {
     #[cfg(feature = "client")]
     #[error("timestamp authority")]
     Client(#[from] vm_anchor::error::ClientError),
+    /// An authority that was asked too short a while ago.
+    #[error("the authority wants to be left alone: {reason}")]
+    RateLimited {
+        /// When it may be asked again.
+        reason: String,
+    },
     /// An anchor's record that cannot be made.
     #[error("anchor record")]
     Evidence(#[source] vm_anchor::error::EvidenceError),

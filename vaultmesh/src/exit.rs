@@ -20,7 +20,7 @@ const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does n
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "client")]
-const CLIENT_REMEDY: &str = "Check the URL and the network, or ask later or elsewhere; nothing was recorded.";
+const CLIENT_REMEDY: &str = "Check the URL and the network, or ask later or elsewhere; the attempt was recorded, no anchor was.";
 
 impl VaultError {
     /// Stable, machine-readable name of this error; that of its cause where the cause has one.
@@ -88,6 +88,7 @@ impl VaultError {
             Self::Request(error) => error.code(),
             #[cfg(feature = "client")]
             Self::Client(error) => error.code(),
+            Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
             Self::AnchorRefused { .. } => "anchor-refused",
         }
@@ -98,7 +99,7 @@ impl VaultError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let machine = match self {
-            Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) => true,
+            Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             // Networks and authorities fail like machines do: the same may work later.
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
@@ -227,8 +228,9 @@ impl VaultError {
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",
             #[cfg(feature = "client")]
             Self::Client(_) => CLIENT_REMEDY,
+            Self::RateLimited { .. } => "Wait, or give --wait more seconds; other authorities were asked all the same.",
             Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => {
-                "Ask another authority; nothing was recorded."
+                "Ask another authority; no anchor was recorded."
             }
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }

@@ -5,6 +5,8 @@
 //!
 //! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`).
 
+pub mod anchors;
+pub mod ask;
 pub mod backup;
 pub mod chain;
 pub mod complete;
@@ -13,10 +15,12 @@ pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod export;
+pub mod inspect;
 pub mod keys;
 mod line;
 pub mod mcp;
 pub mod outside;
+mod policies;
 pub mod proof;
 pub mod read;
 pub mod report;

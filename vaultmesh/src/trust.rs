@@ -14,10 +14,11 @@
 //! """
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vm_anchor::policy::{TrustPolicy, TrustedAuthority};
+use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
 
 use crate::config::read_text;
@@ -34,9 +35,18 @@ pub struct TrustFile {
     /// The ledger's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<NoteKey>,
+    /// How many distinct independent authorities must vouch for a seal. Without it one accepted anchor will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// SHA-256 of policies that the vault recorded and that judge the anchors of their time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Sha256Digest>,
     /// Authorities whose anchors may count.
     #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,
+    /// The folder it was read from, where files that it names lie.
+    #[serde(skip)]
+    base: Option<PathBuf>,
 }
 
 impl TrustFile {
@@ -46,7 +56,7 @@ impl TrustFile {
     /// A trust file that believes these.
     #[must_use]
     pub fn new(key: Option<NoteKey>, authorities: Vec<TrustedAuthority>) -> Self {
-        Self { format: Self::FORMAT.to_owned(), key, authorities }
+        Self { format: Self::FORMAT.to_owned(), key, authorities, ..Self::default() }
     }
 
     /// Reads a trust file; unknown keys and formats are refused.
@@ -58,7 +68,20 @@ impl TrustFile {
         let text = read_text(path, TRUST_MAX)
             .map_err(fault)?
             .ok_or_else(|| VaultError::TrustTooLong { path: path.to_owned(), limit: TRUST_MAX })?;
-        Self::parse(&text, path)
+        Ok(Self::parse(&text, path)?.beside(path.parent()))
+    }
+
+    /// The folder that it was read from.
+    #[must_use]
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_deref()
+    }
+
+    /// The same, with the files that it names in this folder.
+    #[must_use]
+    pub fn beside(mut self, base: Option<&Path>) -> Self {
+        self.base = base.map(Path::to_owned);
+        self
     }
 
     /// Reads the text of a trust file; `path` is named in errors.
@@ -80,9 +103,14 @@ impl TrustFile {
     /// What it says about authorities.
     ///
     /// # Errors
-    /// [`VaultError::Policy`] where two authorities contradict each other, or there are too many.
+    /// [`VaultError::Policy`] where two authorities contradict each other, there are too many, or a quorum cannot be met.
     pub fn policy(&self) -> Result<TrustPolicy, VaultError> {
-        TrustPolicy::new(self.authorities.clone()).map_err(VaultError::Policy)
+        let policy = TrustPolicy::new(self.authorities.clone());
+        let policy = policy.and_then(|policy| match self.quorum {
+            Some(quorum) => policy.with_quorum(quorum),
+            None => Ok(policy),
+        });
+        policy.map_err(VaultError::Policy)
     }
 
     /// The file's text.

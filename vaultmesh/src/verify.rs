@@ -1,7 +1,7 @@
 //! Verification of a vault: the audit of `vm-seal` and the anchors of `vm-anchor`, under one trust.
 
 use serde::Serialize;
-use vm_anchor::policy::TrustPolicy;
+use vm_anchor::{Rail, TrustPolicy};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
@@ -15,7 +15,9 @@ use vm_seal::digest::ScrollRoot;
 use vm_seal::merkle::TreeSize;
 use vm_seal::scroll::VerifiedScroll;
 
+use crate::anchors::{AnchorState, Evidence, Floors, Interval, Weighed, Weighing};
 use crate::error::VaultError;
+use crate::policies::Policies;
 use crate::read::Reader;
 use crate::trust::TrustFile;
 
@@ -42,21 +44,6 @@ impl Outside {
     }
 }
 
-/// State of one anchor.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct AnchorState {
-    /// Row that recorded it, or the file it stands in.
-    pub source: String,
-    /// Authority, where its evidence holds.
-    pub authority: Option<String>,
-    /// Time it proves, where its evidence holds.
-    pub gen_time: Option<Instant>,
-    /// Whether someone other than the ledger's owner vouches.
-    pub independent: bool,
-    /// Whether the trust policy counts it.
-    pub accepted: bool,
-}
-
 /// State of one seal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct SealState {
@@ -72,6 +59,8 @@ pub struct SealState {
     pub leaves: Option<u64>,
     /// Whether it holds against the ledger under a pinned key.
     pub verified: bool,
+    /// When its anchors place it.
+    pub interval: Interval,
     /// Its anchors.
     pub anchors: Vec<AnchorState>,
 }
@@ -100,7 +89,6 @@ pub struct Verification {
 /// # Errors
 /// [`VaultError`] where the vault cannot be read at all, or the trust file is malformed.
 pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<Verification, VaultError> {
-    let policy = outside.policy()?;
     let trust = Trust { key: outside.pinned(), head: outside.head.as_ref() };
     let Audit { mut report, seals, anchors, scrolls, .. } = audit(reader.view(), Some(reader.files()), &trust);
     for fault in reader.view().schema_faults() {
@@ -115,9 +103,9 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     }
     let mut states = Vec::new();
     let mut anchored = Vec::new();
-    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, &policy, now)?) {
+    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, outside, now)?) {
         report.merge(judged);
-        if state.anchors.iter().any(|anchor| anchor.accepted) {
+        if state.interval.not_after.is_some() {
             anchored.extend(&seal.bundle);
         }
         states.push(state);
@@ -151,9 +139,8 @@ pub fn verify_one_seal(
     outside: &Outside,
     now: Instant,
 ) -> Result<Verification, VaultError> {
-    let policy = outside.policy()?;
     let audit = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
-    let judged = judge_seals(reader, &audit.seals, &audit.anchors, &policy, now)?;
+    let judged = judge_seals(reader, &audit.seals, &audit.anchors, outside, now)?;
     let named = |seal: &AuditedSeal| seal.bundle.as_ref().is_some_and(|bundle| bundle.seal_id() == seal_id);
     let found = audit.seals.iter().zip(judged).find(|(seal, _)| named(seal));
     let absent = || VaultError::NotFound { what: "seal", name: seal_id.to_string() };
@@ -192,42 +179,74 @@ pub(crate) fn anchors_seal(anchor: &ArtifactRow, seal: &AuditedSeal) -> bool {
 }
 
 /// Judges the anchors of all `seals`, which are in the order of the log: the state of each, and what was found. No
-/// anchor may lie before an accepted one whose row its seal covers.
+/// anchor may lie before accepted ones whose rows its seal covers.
 pub(crate) fn judge_seals(
     reader: &Reader,
     seals: &[AuditedSeal],
     anchors: &[ArtifactRow],
-    policy: &TrustPolicy,
+    outside: &Outside,
     now: Instant,
 ) -> Result<Vec<(SealState, Report)>, VaultError> {
-    let mut accepted: Vec<(u64, Instant)> = Vec::new();
+    let (mut floors, mut report) = (Floors::default(), Report::new());
+    let policies = Policies::read(reader, outside, &mut report)?;
     let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
-        let (mut states, mut report) = (Vec::new(), Report::new());
-        let as_of = seal.bundle.as_ref().map(|bundle| bundle.as_of().as_u64());
-        let covered = accepted.iter().filter(|(seq, _)| Some(*seq) < as_of);
-        let floor = covered.map(|(_, time)| *time).max();
-        for anchor in anchors.iter().filter(|anchor| anchors_seal(anchor, seal)) {
-            let mut state = anchor_state(reader, anchor, seal, policy, now, &mut report)?;
-            if let (Some(floor), Some(time)) = (floor, state.gen_time)
-                && is_before(time, floor)
-            {
-                let found = Finding::new(Code::AnchorBackdated, format!("anchor {}", state.source));
-                report.find(found.expected_found(format!("not before the anchor of {floor} that it covers"), time));
-                state.accepted = false;
-            }
-            accepted.extend(state.gen_time.filter(|_| state.accepted).map(|time| (anchor.entry.seq, time)));
-            states.push(state);
-        }
-        if !states.iter().any(|anchor| anchor.accepted) {
-            report.find(Finding::new(Code::SealUnanchored, seal_subject(seal)));
-        }
-        judged.push((seal_state(seal, states), report));
+        let rows: Vec<&ArtifactRow> = anchors.iter().filter(|anchor| anchors_seal(anchor, seal)).collect();
+        let weighed = weigh_seal(reader, seal, &rows, &policies, &mut floors, now)?;
+        let state = seal_state(seal, &weighed);
+        report.merge(weighed.report);
+        // What is wrong with a policy is told once, with the first seal.
+        judged.push((state, std::mem::take(&mut report)));
     }
     Ok(judged)
 }
 
-fn seal_state(seal: &AuditedSeal, anchors: Vec<AnchorState>) -> SealState {
+/// Judges the anchors of one seal, each under the policy that was in force when it was recorded, all of them under that of
+/// the last.
+fn weigh_seal(
+    reader: &Reader,
+    seal: &AuditedSeal,
+    rows: &[&ArtifactRow],
+    policies: &Policies,
+    floors: &mut Floors,
+    now: Instant,
+) -> Result<Weighed, VaultError> {
+    let subject = seal_subject(seal);
+    let policy = rows.last().map_or(policies.given(), |row| policies.at(row.entry.seq));
+    let Some(bundle) = &seal.bundle else { return Ok(unread(rows, &subject)) };
+    let floor = floors.below(bundle.as_of().as_u64(), policy.quorum());
+    let mut weighing = Weighing::new(bundle, floor, now);
+    for row in rows {
+        let source = row.entry.row_id.to_string();
+        let name = format!("anchor {source} over {subject}");
+        match read_evidence(reader, row)? {
+            Ok(bytes) => {
+                let rail = row.path.as_ref().and_then(|path| Rail::of_file(path.as_str()));
+                let evidence = Evidence { source: &source, subject: &name, rail, bytes: &bytes };
+                if let Some(anchor) = weighing.judge(&evidence, policies.at(row.entry.seq)) {
+                    floors.add(row.entry.seq, &anchor);
+                }
+            }
+            Err(code) => weighing.lacks(&source, &name, code),
+        }
+    }
+    Ok(weighing.finish(policy, &subject))
+}
+
+/// The anchors of a seal that cannot be read.
+fn unread(rows: &[&ArtifactRow], subject: &str) -> Weighed {
+    let (mut report, mut states) = (Report::new(), Vec::new());
+    for row in rows {
+        let source = row.entry.row_id.to_string();
+        let name = format!("anchor {source} over {subject}");
+        report.find(Finding::new(Code::EvidenceUnreadable, name).found("its seal cannot be read"));
+        states.push(AnchorState { source, ..AnchorState::default() });
+    }
+    report.find(Finding::new(Code::SealUnanchored, subject));
+    Weighed { states, report, interval: Interval::default() }
+}
+
+fn seal_state(seal: &AuditedSeal, weighed: &Weighed) -> SealState {
     let bundle = seal.bundle.as_ref();
     SealState {
         seal_id: bundle.map(|bundle| bundle.seal_id()),
@@ -236,75 +255,13 @@ fn seal_state(seal: &AuditedSeal, anchors: Vec<AnchorState>) -> SealState {
         as_of: bundle.map(|bundle| bundle.as_of().as_u64()),
         leaves: bundle.map(|bundle| bundle.digest().leaves().as_u64()),
         verified: seal.verified.is_some(),
-        anchors,
+        interval: weighed.interval,
+        anchors: weighed.states.clone(),
     }
 }
 
-/// Judges the evidence of one anchor against the bundle file of its seal.
-fn anchor_state(
-    reader: &Reader,
-    anchor: &ArtifactRow,
-    seal: &AuditedSeal,
-    policy: &TrustPolicy,
-    now: Instant,
-    report: &mut Report,
-) -> Result<AnchorState, VaultError> {
-    let source = anchor.entry.row_id.to_string();
-    let subject = format!("anchor {source} over {}", seal_subject(seal));
-    let nothing = AnchorState { source, ..AnchorState::default() };
-    let Some(bundle) = &seal.bundle else {
-        report.find(Finding::new(Code::EvidenceUnreadable, subject).found("its seal cannot be read"));
-        return Ok(nothing);
-    };
-    match read_token(reader, anchor)? {
-        Ok(token) => {
-            let (judged, state) = judge_token(&token, bundle, policy, now, &subject);
-            report.merge(judged);
-            Ok(AnchorState { source: nothing.source.clone(), ..state.unwrap_or(nothing) })
-        }
-        Err(code) => {
-            report.find(Finding::new(code, subject));
-            Ok(nothing)
-        }
-    }
-}
-
-/// Judges a token over a bundle's file: its report, and its state where it holds.
-pub(crate) fn judge_token(
-    token: &[u8],
-    bundle: &SealBundle,
-    policy: &TrustPolicy,
-    now: Instant,
-    subject: &str,
-) -> (Report, Option<AnchorState>) {
-    let (report, verified) = vm_anchor::verify::verify_token(token, &bundle.file_hash(), None, policy, now);
-    let mut report = report.within(subject);
-    let Some(verified) = verified else { return (report, None) };
-    let backdated = is_before(verified.gen_time(), bundle.sealed_at());
-    if backdated {
-        let times = Finding::new(Code::AnchorBackdated, subject);
-        report.find(times.expected_found(format!("not before {}", bundle.sealed_at()), verified.gen_time()));
-    }
-    let state = AnchorState {
-        source: subject.to_owned(),
-        authority: Some(verified.authority().to_owned()),
-        gen_time: Some(verified.gen_time()),
-        independent: verified.is_independent(),
-        accepted: !backdated && policy.accepts(&verified),
-    };
-    (report, Some(state))
-}
-
-/// How far the clock of a sealing machine, or of another authority, may run ahead of an authority's before the anchor is
-/// called back-dated.
-const CLOCK_AHEAD_MICROS: i64 = 5 * 60 * 1_000_000;
-
-fn is_before(anchored: Instant, earlier: Instant) -> bool {
-    anchored.saturating_add_micros(CLOCK_AHEAD_MICROS) < earlier
-}
-
-/// The token of an anchor, which its row names as a file.
-fn read_token(reader: &Reader, anchor: &ArtifactRow) -> Result<Result<Vec<u8>, Code>, VaultError> {
+/// The evidence of an anchor, which its row names as a file.
+fn read_evidence(reader: &Reader, anchor: &ArtifactRow) -> Result<Result<Vec<u8>, Code>, VaultError> {
     use vm_core::view::FileFault;
     let Some(path) = &anchor.path else {
         return Ok(Err(Code::AnchorMissing));

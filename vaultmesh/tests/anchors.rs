@@ -9,11 +9,12 @@ use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fixture::{Copied, Scene, codes, has_tool, later};
+use vaultmesh::anchors::Standing;
 use vaultmesh::read::Reader;
 use vaultmesh::trust::TrustFile;
-use vaultmesh::vault::{Sources, Vault};
+use vaultmesh::vault::{Ask, Sources, Vault};
 use vaultmesh::verify::{Outside, verify_one_seal, verify_vault};
-use vm_anchor::{RootCertificate, TrustPolicy, TrustedAuthority};
+use vm_anchor::{Rail, RootCertificate, TrustPolicy, TrustedAuthority};
 use vm_core::id::SealId;
 use vm_core::instant::Instant;
 use vm_core::verdict::{Code, Verdict};
@@ -153,12 +154,12 @@ fn tokens_of_openssl_are_accepted_over_the_bundle_they_stamp_and_no_other() {
         let bytes = if whole_response { response } else { foreign.token() };
         let size = copy.reader().view().size().unwrap();
         // Over another seal's bundle it is refused, and nothing is recorded.
-        let refused = vault.anchor_token(scene.seals[0].seal_id, &bytes, &foreign.policy()).unwrap_err();
+        let refused = vault.anchor_given(scene.seals[0].seal_id, Rail::Rfc3161, &bytes, &foreign.policy()).unwrap_err();
         assert_eq!((refused.code(), refused.exit_code()), ("anchor-refused", 2));
         assert_eq!(copy.reader().view().size().unwrap(), size);
         assert!(!copy.path(&format!("anchors/{}/1.tst", scene.seals[0].seal_id)).exists());
 
-        let anchored = vault.anchor_token(scene.seals[1].seal_id, &bytes, &foreign.policy()).unwrap();
+        let anchored = vault.anchor_given(scene.seals[1].seal_id, Rail::Rfc3161, &bytes, &foreign.policy()).unwrap();
         assert_eq!((anchored.authority.as_deref(), anchored.independent), (Some("openssl"), true));
         assert_eq!(anchored.path.as_str(), format!("anchors/{}/1.tst", scene.seals[1].seal_id));
         drop(vault);
@@ -186,11 +187,19 @@ fn a_token_of_an_authority_that_nobody_named_is_kept_and_does_not_count() {
     let foreign = Foreign::new();
     foreign.stamp(&copy.path(scene.seals[1].path.as_str()));
     let mut vault = open(&copy);
-    let anchored = vault.anchor_token(scene.seals[1].seal_id, &foreign.token(), &TrustPolicy::default()).unwrap();
+    let anchored = vault.anchor_given(scene.seals[1].seal_id, Rail::Rfc3161, &foreign.token(), &TrustPolicy::default()).unwrap();
     assert_eq!((anchored.authority, anchored.gen_time), (None, None));
     drop(vault);
     let answer = verify_vault(&copy.reader(), &outside(&copy, scene.trust.authorities.clone()), now()).unwrap();
-    assert_eq!(codes(&answer), [Code::NoTrustRoot].into());
+    // The local authority satisfies this policy, which does not ask for another; that one could not be checked is told.
+    assert_eq!(answer.verdict, Verdict::Verified, "{:?}", answer.report.findings());
+    let unknown = format!("{}", anchored.recorded.id);
+    let told = |check: &&String| check.contains(&unknown) && check.contains("no-trust-root");
+    assert_eq!(answer.report.checks().iter().filter(told).count(), 1, "{:?}", answer.report.checks());
+    let state = answer.seals[1].anchors.iter().find(|anchor| anchor.source == unknown).unwrap();
+    assert_eq!((state.state, state.accepted), (Standing::Undecided, false));
+    let answer = verify_vault(&copy.reader(), &outside(&copy, Vec::new()), now()).unwrap();
+    assert_eq!(codes(&answer), [Code::NoTrustRoot, Code::RowsUnsealed, Code::SealUnanchored].into());
 }
 
 #[test]
@@ -215,11 +224,11 @@ fn what_is_no_token_is_refused_and_nothing_is_recorded() {
             fs::read(copy.path(&format!("anchors/{}/0.tst", scene.seals[0].seal_id))).unwrap(),
         ),
     ] {
-        let error = vault.anchor_token(scene.seals[1].seal_id, &bytes, &policy).unwrap_err();
+        let error = vault.anchor_given(scene.seals[1].seal_id, Rail::Rfc3161, &bytes, &policy).unwrap_err();
         assert_eq!((error.code(), error.exit_code()), ("anchor-refused", 2), "{what}");
     }
     let unknown = SealId::from_bytes([7; 16]);
-    assert_eq!(vault.anchor_token(unknown, &token, &policy).unwrap_err().code(), "not-found");
+    assert_eq!(vault.anchor_given(unknown, Rail::Rfc3161, &token, &policy).unwrap_err().code(), "not-found");
     // Over a bundle that was changed since, nothing can be anchored: the token would not be over the sealed bytes.
     fs::write(copy.path(scene.seals[1].path.as_str()), "{}").unwrap();
     assert_eq!(vault.anchor_local(scene.seals[1].seal_id).unwrap_err().exit_code(), 2);
@@ -295,6 +304,10 @@ mod http {
         (url, served)
     }
 
+    fn ask(url: &str, root: impl Into<Option<TrustedAuthority>>) -> Ask {
+        Ask::Tsa { name: "wire".to_owned(), url: url.to_owned(), root: root.into(), pace: std::time::Duration::ZERO }
+    }
+
     #[test]
     fn a_token_is_fetched_checked_and_recorded() {
         let scene = Scene::shared();
@@ -303,7 +316,7 @@ mod http {
         let authority = LocalAuthority::generate("across the wire", now()).unwrap();
         let trusted = TrustedAuthority::independent("wire", authority.root().clone()).unwrap();
         let (url, served) = serve(move |request| authority.respond(request, now()).unwrap());
-        let anchored = vault.anchor_http(scene.seals[1].seal_id, &url, Some(trusted.clone())).unwrap();
+        let anchored = vault.anchor_one(scene.seals[1].seal_id, ask(&url, trusted.clone())).unwrap();
         served.join().unwrap();
         assert_eq!((anchored.authority.as_deref(), anchored.independent), (Some("wire"), true));
         drop(vault);
@@ -313,7 +326,7 @@ mod http {
     }
 
     #[test]
-    fn a_bad_answer_is_refused_and_nothing_is_recorded() {
+    fn a_bad_answer_is_refused_and_only_the_attempt_is_recorded() {
         let scene = Scene::shared();
         let copy = scene.copy();
         let mut vault = open(&copy);
@@ -328,18 +341,19 @@ mod http {
             other.respond(&request.unwrap().to_der(), now()).unwrap()
         };
         let (url, served) = serve(move |_| stale);
-        let error = vault.anchor_http(scene.seals[1].seal_id, &url, Some(trusted)).unwrap_err();
+        let error = vault.anchor_one(scene.seals[1].seal_id, ask(&url, trusted)).unwrap_err();
         served.join().unwrap();
         assert_eq!(error.code(), "anchor-refused");
         other = authority();
         let (url, served) = serve(move |_| b"no answer".to_vec());
         let trusted = TrustedAuthority::independent("wire", other.root().clone()).unwrap();
-        let error = vault.anchor_http(scene.seals[1].seal_id, &url, Some(trusted)).unwrap_err();
+        let error = vault.anchor_one(scene.seals[1].seal_id, ask(&url, trusted)).unwrap_err();
         served.join().unwrap();
         assert_eq!(error.exit_code(), 4, "{}", error.code());
         // Nobody listens there any more.
-        let error = vault.anchor_http(scene.seals[1].seal_id, &url, None).unwrap_err();
+        let error = vault.anchor_one(scene.seals[1].seal_id, ask(&url, None)).unwrap_err();
         assert_eq!(error.exit_code(), 4, "{}", error.code());
-        assert_eq!(copy.reader().view().size().unwrap(), size);
+        // What was announced, and that it was tried three times.
+        assert_eq!(copy.reader().view().size().unwrap(), size + 4);
     }
 }

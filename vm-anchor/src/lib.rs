@@ -25,4 +25,4 @@ pub mod verify;
 pub use evidence::AnchorRecord;
 pub use policy::{RootCertificate, TrustPolicy, TrustedAuthority, Weight};
 pub use quorum::Tally;
-pub use verify::{Detail, Rail, VerifiedAnchor, verify_response, verify_token};
+pub use verify::{Detail, Rail, VerifiedAnchor, verify_evidence, verify_response, verify_token};

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
-use vm_core::verdict::Report;
+use vm_core::verdict::{Code, Finding, Report};
 
 use crate::policy::{TrustPolicy, TrustedAuthority};
 use crate::rfc3161::{Accuracy, Check, Imprint, Oid, Serial, Stamped, TstInfo};
@@ -227,6 +227,26 @@ impl VerifiedAnchor {
         match &self.detail {
             Detail::Token { accuracy, .. } => *accuracy,
             Detail::Block { .. } => None,
+        }
+    }
+}
+
+/// Checks evidence of any rail over data whose SHA-256 is `digest`. The anchor is given only if its own evidence holds; a
+/// report may still hold remarks.
+#[must_use]
+pub fn verify_evidence(
+    rail: Rail,
+    evidence: &[u8],
+    digest: &Sha256Digest,
+    policy: &TrustPolicy,
+    now: Instant,
+) -> (Report, Option<VerifiedAnchor>) {
+    match rail {
+        Rail::Rfc3161 => verify_token(evidence, digest, None, policy, now),
+        Rail::OpenTimestamps | Rail::Bitcoin | Rail::Ethereum => {
+            let mut report = Report::new();
+            report.find(Finding::new(Code::FormatUnknown, "evidence").found(rail));
+            (report, None)
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use vaultmesh::anchors::{AnchorState, Interval};
 use vaultmesh::error::VaultError;
 use vaultmesh::trust::TrustFile;
 use vaultmesh::verify::{Outside, SealState, Verification};
@@ -80,11 +81,23 @@ fn write_seal(page: &mut Page, seal: &SealState) {
         page.field("  covers", format!("{leaves} rows of the log at {as_of}"));
     }
     for anchor in &seal.anchors {
-        let who = anchor.authority.as_deref().unwrap_or("unverified");
-        let when = anchor.gen_time.map_or_else(String::new, |time| format!(" at {time}"));
-        let ours = if anchor.independent { "" } else { ", not independent" };
-        let counts = if anchor.accepted { "counts" } else { "does not count" };
-        page.write(Style::Faint, "    anchor       ");
-        page.line(&format!(" {who}{when}{ours}; {counts}"));
+        write_anchor(page, anchor);
     }
+    let Interval { not_before, not_after } = seal.interval;
+    page.field_if("  not before", not_before);
+    page.field_if("  not after", not_after);
+}
+
+fn write_anchor(page: &mut Page, anchor: &AnchorState) {
+    let rail = anchor.rail.map_or("of no rail", |rail| rail.as_str());
+    let who = anchor.authority.as_ref().map_or_else(String::new, |name| format!(" by {name}"));
+    let when = anchor.gen_time.map_or_else(String::new, |time| format!(" at {time}"));
+    let ours = if anchor.authority.is_some() && !anchor.independent { ", not independent" } else { "" };
+    let counts = match (anchor.accepted, anchor.uncounted) {
+        (true, _) => "counts".to_owned(),
+        (false, None) => "does not count".to_owned(),
+        (false, Some(why)) => format!("does not count: {why}"),
+    };
+    page.write(Style::Faint, "    anchor       ");
+    page.line(&format!(" {rail} {}{who}{when}{ours}; {counts}", anchor.state.as_str()));
 }

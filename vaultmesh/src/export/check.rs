@@ -32,7 +32,9 @@ use crate::export::{
 use crate::read::Reader;
 use crate::system::SystemClock;
 use crate::vault::{Place, check_vacant};
-use crate::verify::{AnchorState, Outside, SealState, Verification, judge_token, verify_vault};
+use crate::verify::{Outside, SealState, Verification, verify_vault};
+use crate::anchors::{Evidence, Weighing};
+use vm_anchor::Rail;
 
 /// Longest line read from an export, in bytes: the longest leaf data, and its newline.
 const LINE_MAX: usize = vm_core::record::LEAF_MAX + 1;
@@ -320,17 +322,13 @@ fn verify_exported_seal(
         report.find(Finding::new(Code::NoTrustKey, "export"));
     }
 
-    let policy = outside.policy()?;
-    let mut anchors = Vec::new();
+    let (policy, mut weighing) = (outside.policy()?, Weighing::new(&bundle, None, now));
     for name in unpacked.names().filter(|name| name.starts_with(&stamps)) {
-        let token = unpacked.read(name)?;
-        let (judged, state) = judge_token(&token, &bundle, &policy, now, name);
-        report.merge(judged);
-        anchors.extend(state);
+        let evidence = Evidence { source: name, subject: name, rail: Rail::of_file(name), bytes: &unpacked.read(name)? };
+        weighing.judge(&evidence, &policy);
     }
-    if !anchors.iter().any(|anchor: &AnchorState| anchor.accepted) {
-        report.find(Finding::new(Code::SealUnanchored, format!("seal {seal_id}")));
-    }
+    let weighed = weighing.finish(&policy, &format!("seal {seal_id}"));
+    report.merge(weighed.report);
     check_coverage(unpacked, &bundle, covered.as_ref(), &mut report)?;
     let state = SealState {
         seal_id: Some(seal_id),
@@ -339,7 +337,8 @@ fn verify_exported_seal(
         as_of: Some(bundle.as_of().as_u64()),
         leaves: Some(bundle.digest().leaves().as_u64()),
         verified: false,
-        anchors,
+        interval: weighed.interval,
+        anchors: weighed.states,
     };
     let (subject, size) = (format!("exported seal {seal_id}"), bundle.as_of().as_u64());
     Ok(verification(&subject, bundle.ledger(), size, vec![state], report))

@@ -31,7 +31,7 @@ use crate::keys::{KeyStore, Role};
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
-pub use anchor::Anchored;
+pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
 pub use init::Initialized;
 pub(crate) use init::check_vacant;
