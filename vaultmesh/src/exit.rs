@@ -19,8 +19,11 @@ const PROOF_REMEDY: &str = "Get the proof again from where it was made, and veri
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
+const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
+
 #[cfg(feature = "client")]
-const CLIENT_REMEDY: &str = "Check the URL and the network, or ask later or elsewhere; the attempt was recorded, no anchor was.";
+const CLIENT_REMEDY: &str =
+    "Check the URL and the network, or ask later or elsewhere; the attempt was recorded, no anchor was.";
 
 impl VaultError {
     /// Stable, machine-readable name of this error; that of its cause where the cause has one.
@@ -229,9 +232,7 @@ impl VaultError {
             #[cfg(feature = "client")]
             Self::Client(_) => CLIENT_REMEDY,
             Self::RateLimited { .. } => "Wait, or give --wait more seconds; other authorities were asked all the same.",
-            Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => {
-                "Ask another authority; no anchor was recorded."
-            }
+            Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => REFUSED_REMEDY,
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
     }

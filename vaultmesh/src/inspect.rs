@@ -61,7 +61,8 @@ pub fn inspect(
                 Some(digest) => verify_evidence(rail, evidence, &digest, policy, now),
                 None => {
                     let mut report = Report::new();
-                    report.find(Finding::new(Code::EvidenceUnreadable, "evidence").found("what it stamps was not given"));
+                    report
+                        .find(Finding::new(Code::EvidenceUnreadable, "evidence").found("what it stamps was not given"));
                     (report, None)
                 }
             };
@@ -160,7 +161,8 @@ fn read(path: &Path) -> Result<Vec<u8>, VaultError> {
     let mut whole = Vec::new();
     File::open(path).map_err(fault)?.take(WHOLE_MAX + 1).read_to_end(&mut whole).map_err(fault)?;
     if u64::try_from(whole.len()).unwrap_or(u64::MAX) > WHOLE_MAX {
-        let reason = format!("{} is longer than {WHOLE_MAX} bytes, which are held whole for this token's hash", path.display());
+        let reason =
+            format!("{} is longer than {WHOLE_MAX} bytes, which are held whole for this token's hash", path.display());
         return Err(VaultError::Input { reason });
     }
     Ok(whole)

@@ -7,6 +7,7 @@
 
 pub mod anchors;
 pub mod ask;
+pub mod attempts;
 pub mod backup;
 pub mod chain;
 pub mod complete;

@@ -16,6 +16,7 @@ use vm_seal::merkle::TreeSize;
 use vm_seal::scroll::VerifiedScroll;
 
 use crate::anchors::{AnchorState, Evidence, Floors, Interval, Weighed, Weighing};
+use crate::attempts::{AttemptState, attempts};
 use crate::error::VaultError;
 use crate::policies::Policies;
 use crate::read::Reader;
@@ -63,6 +64,9 @@ pub struct SealState {
     pub interval: Interval,
     /// Its anchors.
     pub anchors: Vec<AnchorState>,
+    /// Authorities that were asked, and gave nothing since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<AttemptState>,
 }
 
 /// Answer of a verification.
@@ -189,12 +193,17 @@ pub(crate) fn judge_seals(
 ) -> Result<Vec<(SealState, Report)>, VaultError> {
     let (mut floors, mut report) = (Floors::default(), Report::new());
     let policies = Policies::read(reader, outside, &mut report)?;
+    let mut attempts = attempts(reader, &mut report)?;
     let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
         let rows: Vec<&ArtifactRow> = anchors.iter().filter(|anchor| anchors_seal(anchor, seal)).collect();
         let weighed = weigh_seal(reader, seal, &rows, &policies, &mut floors, now)?;
-        let state = seal_state(seal, &weighed);
+        let mut state = seal_state(seal, &weighed);
         report.merge(weighed.report);
+        state.attempts = attempts.remove(&seal.row.entry.row_id).unwrap_or_default();
+        let vouches = |name: &str| state.anchors.iter().any(|anchor| anchor.authority.as_deref() == Some(name));
+        state.attempts.retain(|attempt| !vouches(&attempt.authority));
+        state.attempts.iter().for_each(|attempt| report.find(attempt.finding(&seal_subject(seal))));
         // What is wrong with a policy is told once, with the first seal.
         judged.push((state, std::mem::take(&mut report)));
     }
@@ -257,6 +266,7 @@ fn seal_state(seal: &AuditedSeal, weighed: &Weighed) -> SealState {
         verified: seal.verified.is_some(),
         interval: weighed.interval,
         anchors: weighed.states.clone(),
+        attempts: Vec::new(),
     }
 }
 

@@ -187,7 +187,8 @@ fn a_token_of_an_authority_that_nobody_named_is_kept_and_does_not_count() {
     let foreign = Foreign::new();
     foreign.stamp(&copy.path(scene.seals[1].path.as_str()));
     let mut vault = open(&copy);
-    let anchored = vault.anchor_given(scene.seals[1].seal_id, Rail::Rfc3161, &foreign.token(), &TrustPolicy::default()).unwrap();
+    let anchored =
+        vault.anchor_given(scene.seals[1].seal_id, Rail::Rfc3161, &foreign.token(), &TrustPolicy::default()).unwrap();
     assert_eq!((anchored.authority, anchored.gen_time), (None, None));
     drop(vault);
     let answer = verify_vault(&copy.reader(), &outside(&copy, scene.trust.authorities.clone()), now()).unwrap();

@@ -26,11 +26,15 @@ fn a_token_without_its_row_does_not_keep_later_anchors_out() {
     home.write(&format!("vault/anchors/{seal}/0.tst"), "left by a writer that died before the row");
     for number in 1..3 {
         let added = home.json(&["anchor", "add", &seal, "--local"]).expect(0).json();
-        assert_eq!(added["result"]["path"].as_str().unwrap(), format!("anchors/{seal}/{number}.tst"));
+        assert_eq!(added["result"]["anchors"][0]["path"].as_str().unwrap(), format!("anchors/{seal}/{number}.tst"));
     }
     let token = format!("vault/anchors/{seal}/1.tst");
     let again = home.json(&["anchor", "add", &seal, "--token", &token]).expect(0).json();
-    assert_eq!(again["result"]["path"].as_str().unwrap(), format!("anchors/{seal}/3.tst"), "a third row, a third file");
+    assert_eq!(
+        again["result"]["anchors"][0]["path"].as_str().unwrap(),
+        format!("anchors/{seal}/3.tst"),
+        "a third row, a third file"
+    );
 }
 
 #[test]

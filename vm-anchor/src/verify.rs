@@ -142,12 +142,7 @@ impl VerifiedAnchor {
             root: authority.root().sha256(),
             independent: authority.is_independent(),
             identity: claims.identity(),
-            detail: Detail::Token {
-                imprint,
-                accuracy,
-                serial: claims.serial().clone(),
-                issued_under: claims.policy(),
-            },
+            detail: Detail::Token { imprint, accuracy, serial: claims.serial().clone(), issued_under: claims.policy() },
         }
     }
 

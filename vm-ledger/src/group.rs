@@ -17,13 +17,13 @@ use vm_core::record::{Appended, Genesis, RowDraft, RowHeader};
 use vm_core::redact::Opening;
 use vm_seal::bundle::SealBundle;
 
+use crate::anchor::AnchorEvidence;
 use crate::append::{Batch, Use, check_drafts, use_of};
 use crate::error::{GroupFailure, LedgerError};
 use crate::files::VaultDir;
 use crate::ledger::Ledger;
 use crate::scroll::TornTail;
 use crate::snapshot::Snapshot;
-use crate::anchor::AnchorEvidence;
 
 /// Most calls that stand in line; the next waits before it is let in. A thousand threads are more than any machine runs
 /// well, and a thousand batches of 500 rows of two kilobytes are a gigabyte.

@@ -169,7 +169,12 @@ impl Ledger {
         permit.covers(&table_resource(Table::ProofArtifacts)?).map_err(LedgerError::Permit)
     }
 
-    pub(crate) fn check_act<A: Act>(&self, permit: &Permit<A>, resource: &str, now: Instant) -> Result<(), LedgerError> {
+    pub(crate) fn check_act<A: Act>(
+        &self,
+        permit: &Permit<A>,
+        resource: &str,
+        now: Instant,
+    ) -> Result<(), LedgerError> {
         self.recheck(permit, now)?;
         let resource: Resource = resource.parse().map_err(LedgerError::Permit)?;
         permit.covers(&resource).map_err(LedgerError::Permit)

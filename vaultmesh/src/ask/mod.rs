@@ -91,7 +91,7 @@ pub(crate) struct Unanswered {
     pub(crate) may_help: bool,
     /// How long it wants to be left alone.
     pub(crate) after: Option<Duration>,
-    pub(crate) error: VaultError,
+    pub(crate) error: Box<VaultError>,
 }
 
 /// Somewhere evidence can be had. Each call is one try.
@@ -128,7 +128,10 @@ pub(crate) fn ask_all(
 
 fn lost() -> Answer {
     let error = VaultError::Input { reason: "asking the authority ended without an answer".to_owned() };
-    Answer { tries: 1, given: Err(Unanswered { outcome: Outcome::Unreachable, may_help: false, after: None, error }) }
+    Answer {
+        tries: 1,
+        given: Err(Unanswered { outcome: Outcome::Unreachable, may_help: false, after: None, error: Box::new(error) }),
+    }
 }
 
 /// Time left to wait.
@@ -189,7 +192,7 @@ fn ask_one(
 fn too_soon(left: Duration) -> Unanswered {
     let reason = format!("it may be asked again in {} seconds", left.as_secs().saturating_add(1));
     let error = VaultError::RateLimited { reason };
-    Unanswered { outcome: Outcome::RateLimited, may_help: false, after: Some(left), error }
+    Unanswered { outcome: Outcome::RateLimited, may_help: false, after: Some(left), error: Box::new(error) }
 }
 
 #[cfg(test)]
@@ -214,7 +217,7 @@ mod tests {
             *left -= 1;
             let error = VaultError::Input { reason: "busy".to_owned() };
             let after = self.after.map(Duration::from_secs);
-            Err(Unanswered { outcome: Outcome::Refused, may_help: self.may_help, after, error })
+            Err(Unanswered { outcome: Outcome::Refused, may_help: self.may_help, after, error: Box::new(error) })
         }
     }
 

@@ -83,6 +83,10 @@ fn write_seal(page: &mut Page, seal: &SealState) {
     for anchor in &seal.anchors {
         write_anchor(page, anchor);
     }
+    for attempt in &seal.attempts {
+        page.write(Style::Faint, "    attempt      ");
+        page.line(&format!(" {} {} by {}: {}", attempt.rail, attempt.state, attempt.authority, attempt.reason));
+    }
     let Interval { not_before, not_after } = seal.interval;
     page.field_if("  not before", not_before);
     page.field_if("  not after", not_after);

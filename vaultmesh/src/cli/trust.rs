@@ -1,21 +1,26 @@
-//! `trust show|key`: what a verifier believes: the trust file, and the ledger's key in the forms of foreign clients.
+//! `trust show|key|record`: what a verifier believes: the trust file, and the ledger's key in the forms of foreign clients.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+use vm_core::digest::Sha256Digest;
+use vm_core::id::RowId;
 use vm_core::key::NoteKey;
+use vm_ledger::POLICY_BYTES_MAX;
 use vm_seal::attest::{allowed_signer, public_key_pem};
 
 use super::context::Context;
 use super::error::CliError;
+use super::input::read_limited;
 use super::output::{shown, write_new};
-use crate::render::{Human, Output, Page};
+use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh trust show --output trust.toml
   vaultmesh trust key --as allowed-signers --output allowed
+  vaultmesh trust record trust.toml
   vaultmesh verify --trust trust.toml --head head.txt
 
 A verifier keeps this file outside the vault, and strikes out of it whatever it does not believe.";
@@ -32,6 +37,29 @@ pub(super) struct Trust {
 enum What {
     Show(Show),
     Key(Key),
+    Record(Record),
+}
+
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  vaultmesh trust record trust.toml
+
+From then on it is the policy in force. A verifier whose trust file names its SHA-256 under `policies` judges the anchors by it
+that were recorded while it was; one that does not is bound by nothing.";
+
+/// Record that a trust policy is in force from now on
+#[derive(Args)]
+#[command(after_help = RECORD_EXAMPLES)]
+struct Record {
+    /// Trust file
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct InForce {
+    sha256: Sha256Digest,
+    row: RowId,
+    path: String,
 }
 
 const SHOW_EXAMPLES: &str = "\
@@ -100,6 +128,7 @@ enum Text {
 impl Trust {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let (text, output) = match self.what {
+            What::Record(command) => return command.run(context),
             What::Show(show) => (Text::Trust(context.open()?.trust_file()?.to_text()?), show.output),
             What::Key(command) => (Text::Key(command.form.text(&context.reader()?.claimed_key()?)), command.output),
         };
@@ -107,6 +136,26 @@ impl Trust {
             write_new(file, text.as_str().as_bytes())?;
         }
         Ok(Output::done(Shown { text, file: output.as_deref().map(shown) }))
+    }
+}
+
+impl Record {
+    fn run(self, context: &Context) -> Result<Output, CliError> {
+        let bytes = read_limited(&self.file, POLICY_BYTES_MAX)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| CliError::Usage { what: format!("{} is not UTF-8 text", shown(&self.file)) })?;
+        let (sha256, recorded) = context.open()?.record_policy(&text, &self.file)?;
+        let path = format!("trust/{}.toml", sha256.to_hex());
+        Ok(Output::done(InForce { sha256, row: recorded.id, path }))
+    }
+}
+
+impl Human for InForce {
+    fn human(&self, page: &mut Page) {
+        page.write(Style::Good, "in force");
+        page.line(&format!(" policy {}", self.sha256));
+        page.field("kept as", &self.path);
+        page.field("row", self.row);
     }
 }
 

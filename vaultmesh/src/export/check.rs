@@ -24,6 +24,7 @@ use vm_seal::error::BundleError;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
 use vm_seal::verify::{Exported, verify_exported};
 
+use crate::anchors::{Evidence, Weighing};
 use crate::error::VaultError;
 use crate::export::archive::Unpacked;
 use crate::export::{
@@ -33,7 +34,6 @@ use crate::read::Reader;
 use crate::system::SystemClock;
 use crate::vault::{Place, check_vacant};
 use crate::verify::{Outside, SealState, Verification, verify_vault};
-use crate::anchors::{Evidence, Weighing};
 use vm_anchor::Rail;
 
 /// Longest line read from an export, in bytes: the longest leaf data, and its newline.
@@ -324,7 +324,8 @@ fn verify_exported_seal(
 
     let (policy, mut weighing) = (outside.policy()?, Weighing::new(&bundle, None, now));
     for name in unpacked.names().filter(|name| name.starts_with(&stamps)) {
-        let evidence = Evidence { source: name, subject: name, rail: Rail::of_file(name), bytes: &unpacked.read(name)? };
+        let evidence =
+            Evidence { source: name, subject: name, rail: Rail::of_file(name), bytes: &unpacked.read(name)? };
         weighing.judge(&evidence, &policy);
     }
     let weighed = weighing.finish(&policy, &format!("seal {seal_id}"));
@@ -339,6 +340,7 @@ fn verify_exported_seal(
         verified: false,
         interval: weighed.interval,
         anchors: weighed.states,
+        attempts: Vec::new(),
     };
     let (subject, size) = (format!("exported seal {seal_id}"), bundle.as_of().as_u64());
     Ok(verification(&subject, bundle.ledger(), size, vec![state], report))

@@ -110,7 +110,9 @@ impl Vault {
     pub fn anchor_one(&mut self, seal_id: SealId, ask: Ask) -> Result<Anchored, VaultError> {
         let once = Persistence { tries: 1, wait: Duration::ZERO };
         let mut asked = self.anchor_all(seal_id, vec![ask], once)?;
-        asked.pop().map_or_else(|| Err(VaultError::NotFound { what: "seal", name: seal_id.to_string() }), |one| one.result)
+        asked
+            .pop()
+            .map_or_else(|| Err(VaultError::NotFound { what: "seal", name: seal_id.to_string() }), |one| one.result)
     }
 
     /// Asks each authority on its own, all at the same time, and records what holds. Of each that gave nothing, the attempt is
@@ -156,7 +158,7 @@ impl Vault {
                 let result = self.settle(target, &bytes, &plan.expect);
                 (outcome_of(&result), None, result)
             }
-            Err(unanswered) => (unanswered.outcome, unanswered.after, Err(unanswered.error)),
+            Err(unanswered) => (unanswered.outcome, unanswered.after, Err(*unanswered.error)),
         };
         let Plan { rail, authority, is_asked, .. } = plan;
         match &result {

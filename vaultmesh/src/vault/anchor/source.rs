@@ -143,5 +143,5 @@ fn unanswered(error: ClientError) -> Unanswered {
         ClientError::NotGranted { .. } => (Outcome::Refused, false, None),
         _ => (Outcome::Invalid, false, None),
     };
-    Unanswered { outcome, may_help, after, error: error.into() }
+    Unanswered { outcome, may_help, after, error: Box::new(error.into()) }
 }
