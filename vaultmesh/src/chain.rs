@@ -21,7 +21,7 @@ use vm_seal::verify::verify_seal;
 use crate::error::VaultError;
 use crate::mcp::{Against, Capture};
 use crate::read::Reader;
-use crate::verify::{Outside, SealState, Verification, judge_seals};
+use crate::verify::{Outside, RecordedAt, SealState, Verification, judge_seals};
 
 /// Verifies one artifact: a row's id, a path below the vault, or a file anywhere with the same content. The rows that
 /// recorded it are checked against the log's latest checkpoint, that one against a head from outside where there is one,
@@ -54,10 +54,10 @@ pub fn verify_artifact(
         check_row(reader, logged, checkpoint.as_ref(), &mut report)?;
         check_file(reader, logged, &mut report)?;
     }
-    let seals = if full_chain && !rows.is_empty() {
+    let (seals, recorded) = if full_chain && !rows.is_empty() {
         check_seals(reader, &rows, outside, now, &mut report)?
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
     Ok(Verification {
         subject: format!("artifact {artifact}"),
@@ -65,6 +65,7 @@ pub fn verify_artifact(
         size: reader.view().size().map_err(VaultError::View)?,
         verdict: report.verdict(),
         seals,
+        recorded,
         report,
     })
 }
@@ -223,18 +224,25 @@ fn check_file(reader: &Reader, logged: &LoggedRow, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// Seals that cover any of `rows`, each verified, with their anchors.
+/// Seals that cover any of `rows`, each verified, with their anchors; and when each row was recorded.
 fn check_seals(
     reader: &Reader,
     rows: &[LoggedRow],
     outside: &Outside,
     now: Instant,
     report: &mut Report,
-) -> Result<Vec<SealState>, VaultError> {
+) -> Result<(Vec<SealState>, Vec<RecordedAt>), VaultError> {
     let audited = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
     let judged = judge_seals(reader, &audited.seals, &audited.anchors, outside, now)?;
+    let recorded = rows.iter().map(|row| {
+        let seals =
+            audited.seals.iter().zip(&judged.seals).filter(|(seal, (state, _))| state.verified && covers(seal, row));
+        let interval = judged.interval(row.entry.seq, seals.map(|(_, (state, _))| state.interval));
+        RecordedAt { row: row.entry.row_id, interval }
+    });
+    let recorded = recorded.collect();
     let mut states = Vec::new();
-    let covering = audited.seals.iter().zip(judged).filter(|(seal, _)| rows.iter().any(|row| covers(seal, row)));
+    let covering = audited.seals.iter().zip(judged.seals).filter(|(seal, _)| rows.iter().any(|row| covers(seal, row)));
     for (seal, (state, judged)) in covering {
         if let Some(bundle) = &seal.bundle {
             report.merge(verify_seal(bundle, reader.view(), Some(reader.files()), outside.pinned()).0);
@@ -246,7 +254,7 @@ fn check_seals(
         let subject = format!("row {}/{}", row.entry.table, row.entry.row_id);
         report.find(Finding::new(Code::RowsUnsealed, subject).found("no seal covers it"));
     }
-    Ok(states)
+    Ok((states, recorded))
 }
 
 /// Whether a seal covers a row: by its selection, or, for the rows of seals and anchors, by being about it.
@@ -305,6 +313,7 @@ pub fn verify_against(
         size: reader.view().size().map_err(VaultError::View)?,
         verdict: report.verdict(),
         seals: Vec::new(),
+        recorded: Vec::new(),
         report,
     })
 }

@@ -69,6 +69,16 @@ pub struct SealState {
     pub attempts: Vec<AttemptState>,
 }
 
+/// When a row was recorded, by the anchors before and after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct RecordedAt {
+    /// The row.
+    pub row: RowId,
+    /// When.
+    #[serde(flatten)]
+    pub interval: Interval,
+}
+
 /// Answer of a verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
@@ -82,6 +92,9 @@ pub struct Verification {
     pub verdict: Verdict,
     /// Seals and anchors.
     pub seals: Vec<SealState>,
+    /// When the rows of an artifact were recorded, where its full chain was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recorded: Vec<RecordedAt>,
     /// What was checked, and what was found.
     pub report: Report,
 }
@@ -107,7 +120,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     }
     let mut states = Vec::new();
     let mut anchored = Vec::new();
-    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, outside, now)?) {
+    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, outside, now)?.seals) {
         report.merge(judged);
         if state.interval.not_after.is_some() {
             anchored.extend(&seal.bundle);
@@ -129,6 +142,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         size: reader.view().size().map_err(VaultError::View)?,
         verdict: report.verdict(),
         seals: states,
+        recorded: Vec::new(),
         report,
     })
 }
@@ -146,7 +160,7 @@ pub fn verify_one_seal(
     let audit = audit(reader.view(), Some(reader.files()), &Trust { key: outside.pinned(), head: None });
     let judged = judge_seals(reader, &audit.seals, &audit.anchors, outside, now)?;
     let named = |seal: &AuditedSeal| seal.bundle.as_ref().is_some_and(|bundle| bundle.seal_id() == seal_id);
-    let found = audit.seals.iter().zip(judged).find(|(seal, _)| named(seal));
+    let found = audit.seals.iter().zip(judged.seals).find(|(seal, _)| named(seal));
     let absent = || VaultError::NotFound { what: "seal", name: seal_id.to_string() };
     let (seal, (state, mut report)) = found.ok_or_else(absent)?;
     if let Some(bundle) = &seal.bundle {
@@ -160,6 +174,7 @@ pub fn verify_one_seal(
         size: reader.view().size().map_err(VaultError::View)?,
         verdict: report.verdict(),
         seals: vec![state],
+        recorded: Vec::new(),
         report,
     })
 }
@@ -190,7 +205,7 @@ pub(crate) fn judge_seals(
     anchors: &[ArtifactRow],
     outside: &Outside,
     now: Instant,
-) -> Result<Vec<(SealState, Report)>, VaultError> {
+) -> Result<Judged, VaultError> {
     let (mut floors, mut report) = (Floors::default(), Report::new());
     let policies = Policies::read(reader, outside, &mut report)?;
     let mut attempts = attempts(reader, &mut report)?;
@@ -207,7 +222,24 @@ pub(crate) fn judge_seals(
         // What is wrong with a policy is told once, with the first seal.
         judged.push((state, std::mem::take(&mut report)));
     }
-    Ok(judged)
+    Ok(Judged { seals: judged, floors, quorum: policies.given().quorum() })
+}
+
+/// What the anchors of all seals come to.
+pub(crate) struct Judged {
+    /// State and findings of each seal, in the order given.
+    pub(crate) seals: Vec<(SealState, Report)>,
+    floors: Floors,
+    quorum: Option<u32>,
+}
+
+impl Judged {
+    /// When the row at `seq` was recorded: not before the anchors whose rows stand before it, and not after `covered` says, the
+    /// times of seals that cover it.
+    pub(crate) fn interval(&self, seq: u64, covered: impl Iterator<Item = Interval>) -> Interval {
+        let not_after = covered.filter_map(|interval| interval.not_after).min();
+        Interval { not_before: self.floors.below(seq, self.quorum), not_after }
+    }
 }
 
 /// Judges the anchors of one seal, each under the policy that was in force when it was recorded, all of them under that of

@@ -337,3 +337,29 @@ fn the_command_names_what_came_of_each() {
     let (code, answer) = inspect(&["--trust", trust.to_str().unwrap(), "--at", "2020-01-01T00:00:00Z"]);
     assert_eq!(code, Some(1), "a token of the future: {answer}");
 }
+
+#[test]
+fn the_time_of_a_row_is_an_interval_between_anchors() {
+    let scene = Scene::shared();
+    let copy = scene.copy();
+    let authority = Loopback::new("a", &[Act::Stamp(0)]);
+    let mut vault = open(&copy);
+    let seal = |vault: &mut Vault| {
+        let seal = vault.seal(vm_seal::selection::Selection::everything()).unwrap().seal_id;
+        vault.anchor_one(seal, authority.ask()).unwrap().gen_time.unwrap()
+    };
+    let before = seal(&mut vault);
+    thread::sleep(Duration::from_millis(20));
+    let input = fixture::meta_artifact("report", serde_json::json!({"n": 1}));
+    let row = fixture::record_one(&mut vault, vaultmesh::vault::RecordInput::Artifact(input));
+    let after = seal(&mut vault);
+    seal(&mut vault);
+    drop(vault);
+    let outside = outside(&copy, &[&authority], Some(1));
+    let answer = vaultmesh::chain::verify_artifact(&copy.reader(), &row.to_string(), true, &outside, now()).unwrap();
+    let [recorded] = answer.recorded.as_slice() else { panic!("{:?}", answer.recorded) };
+    let (first, last) = (recorded.interval.not_before.unwrap(), recorded.interval.not_after.unwrap());
+    // A local authority claims an accuracy of one second, which widens the interval at both ends.
+    assert_eq!(first, before.saturating_add_micros(-SECOND));
+    assert_eq!(last, after.saturating_add_micros(SECOND));
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use vaultmesh::anchors::{AnchorState, Interval};
 use vaultmesh::error::VaultError;
 use vaultmesh::trust::TrustFile;
-use vaultmesh::verify::{Outside, SealState, Verification};
+use vaultmesh::verify::{Outside, RecordedAt, SealState, Verification};
 use vm_core::id::LedgerId;
 use vm_core::key::{NOTE_MAX, Note, NoteKey};
 
@@ -54,12 +54,14 @@ struct Verified {
     ledger: LedgerId,
     size: u64,
     seals: Vec<SealState>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recorded: Vec<RecordedAt>,
 }
 
 /// The answer of a verification.
 pub(super) fn verified(answer: Verification) -> Output {
-    let Verification { subject, ledger, size, seals, report, .. } = answer;
-    Output::checked(Verified { subject, ledger, size, seals }, &report)
+    let Verification { subject, ledger, size, seals, recorded, report, .. } = answer;
+    Output::checked(Verified { subject, ledger, size, seals, recorded }, &report)
 }
 
 impl Human for Verified {
@@ -69,6 +71,11 @@ impl Human for Verified {
         page.field("log", format!("{} entries", self.size));
         for seal in &self.seals {
             write_seal(page, seal);
+        }
+        for RecordedAt { row, interval } in &self.recorded {
+            page.field("recorded", row);
+            page.field_if("  not before", interval.not_before);
+            page.field_if("  not after", interval.not_after);
         }
     }
 }

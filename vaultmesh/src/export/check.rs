@@ -270,7 +270,15 @@ fn unread(finding: Finding) -> Verification {
 }
 
 fn verification(subject: &str, ledger: LedgerId, size: u64, seals: Vec<SealState>, report: Report) -> Verification {
-    Verification { subject: subject.to_owned(), ledger, size, verdict: report.verdict(), seals, report }
+    Verification {
+        subject: subject.to_owned(),
+        ledger,
+        size,
+        verdict: report.verdict(),
+        seals,
+        recorded: Vec::new(),
+        report,
+    }
 }
 
 fn verify_exported_vault(
