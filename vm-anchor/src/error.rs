@@ -16,6 +16,8 @@ macro_rules! stable_codes {
         }
     };
 }
+#[cfg(feature = "ethereum")]
+pub(crate) use stable_codes;
 
 /// A request that cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

@@ -3,7 +3,7 @@
 //! # Scope
 //!
 //! In scope: RFC 3161 requests, responses and tokens, and their whole verification; the trust policy; the stored record
-//! of an anchor; behind features, an embedded local authority and an HTTP client.
+//! of an anchor; behind features, an embedded local authority, an HTTP client, and anchors on Ethereum with a client.
 //!
 //! Out of scope: what is sealed and its bundle (`vm-seal`); where records are kept (`vm-ledger`); when to anchor, and
 //! where keys and policies lie on disk (`vaultmesh`).
@@ -16,6 +16,8 @@ pub mod authority;
 pub mod client;
 mod defect;
 pub mod error;
+#[cfg(feature = "ethereum")]
+pub mod ethereum;
 pub mod evidence;
 pub mod policy;
 pub mod quorum;

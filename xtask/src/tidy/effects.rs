@@ -27,6 +27,7 @@ const CLOSED: &[(&str, &[&str])] = &[
     ("vm-guardian/src/", ALL),
     ("vm-dee/src/", ALL),
     ("vm-anchor/src/client", &[DISK, ENVIRONMENT, PROCESS, CLOCK[0], RANDOMNESS]),
+    ("vm-anchor/src/ethereum/client", &[DISK, ENVIRONMENT, PROCESS, CLOCK[0], RANDOMNESS]),
     ("vm-anchor/src/", ALL),
     ("vm-ledger/src/", &[NETWORK, ENVIRONMENT, "std::process::Command"]),
 ];

@@ -1,0 +1,143 @@
+//! Errors of this rail, each with a stable code. What a check refuses stands in [`EthereumDefect`](super::EthereumDefect).
+
+use thiserror::Error;
+
+use crate::error::stable_codes;
+
+/// A hash or an address that is not in its written form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("expected 0x and {length} bytes in lower-case hexadecimal, an address in mixed case with its checksum")]
+pub struct HashError {
+    /// Bytes that it has.
+    pub length: usize,
+}
+
+/// Evidence that could not be read or made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EthereumEvidenceError {
+    /// Not canonical JSON, or longer than is read.
+    #[error("not canonical JSON")]
+    Canonical {
+        /// What the reader found.
+        #[source]
+        source: vm_core::error::CanonicalError,
+    },
+    /// A format that this release does not know.
+    #[error("expected format {expected}, found {found}")]
+    FormatUnknown {
+        /// The format known.
+        expected: &'static str,
+        /// The format found, or `none`.
+        found: String,
+    },
+    /// A field that is missing, unknown, or of the wrong form.
+    #[error("a field is missing, unknown, or of the wrong form")]
+    Field {
+        /// What the reader found.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// More of something than is read.
+    #[error("expected at most {limit} {what}, found {found}")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// Most of it read.
+        limit: usize,
+        /// How much there is.
+        found: usize,
+    },
+}
+stable_codes!(EthereumEvidenceError {
+    Self::Canonical { .. } => "ethereum-evidence-not-canonical",
+    Self::FormatUnknown { .. } => "ethereum-evidence-format-unknown",
+    Self::Field { .. } => "ethereum-evidence-field",
+    Self::TooMuch { .. } => "ethereum-evidence-too-much",
+});
+
+/// Trust in a chain that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum EthereumTrustError {
+    /// A name that is empty, long, or holds control characters.
+    #[error("name of a chain is empty, longer than {limit} bytes, or holds control characters")]
+    Name {
+        /// Most bytes of a name.
+        limit: usize,
+    },
+    /// A chain id that no chain has, or that JSON cannot hold.
+    #[error("expected a chain id from 1 to {limit}, found {found}")]
+    ChainId {
+        /// The largest.
+        limit: u64,
+        /// The one given.
+        found: u64,
+    },
+    /// More blocks than are read.
+    #[error("expected at most {limit} pinned blocks, found {found}")]
+    TooMany {
+        /// Most blocks.
+        limit: usize,
+        /// Blocks given.
+        found: usize,
+    },
+    /// One number with two hashes, or one block twice.
+    #[error("block {number} is pinned twice")]
+    Repeated {
+        /// The block's number.
+        number: u64,
+    },
+    /// More confirmations than evidence can show.
+    #[error("expected at most {limit} confirmations, found {found}")]
+    Confirmations {
+        /// Most that evidence holds.
+        limit: usize,
+        /// Those asked for.
+        found: usize,
+    },
+}
+stable_codes!(EthereumTrustError {
+    Self::Name { .. } => "ethereum-trust-name",
+    Self::ChainId { .. } => "ethereum-trust-chain-id",
+    Self::TooMany { .. } => "ethereum-trust-too-many",
+    Self::Repeated { .. } => "ethereum-trust-repeated",
+    Self::Confirmations { .. } => "ethereum-trust-confirmations",
+});
+
+/// A whole block from which no evidence can be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The header cannot be read.
+    #[error("not the header of a block")]
+    Header,
+    /// The transactions are not those of the header.
+    #[error("transactions do not give the root in the header")]
+    Transactions,
+    /// The receipts are not those of the header.
+    #[error("receipts do not give the root in the header")]
+    Receipts,
+    /// No such transaction.
+    #[error("the block has {count} transactions, none with index {index}")]
+    Index {
+        /// Index asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The evidence would exceed a limit.
+    #[error("evidence cannot be written")]
+    Evidence {
+        /// Which limit.
+        #[source]
+        source: EthereumEvidenceError,
+    },
+}
+stable_codes!(BlockError {
+    Self::Header => "ethereum-block-header",
+    Self::Transactions => "ethereum-block-transactions",
+    Self::Receipts => "ethereum-block-receipts",
+    Self::Index { .. } => "ethereum-block-index",
+    Self::Evidence { .. } => "ethereum-block-evidence",
+});
