@@ -19,7 +19,7 @@ pub struct AttemptState {
     pub rail: String,
     /// What the authority is called.
     pub authority: String,
-    /// What came of it: `unreachable`, `refused`, `rate-limited`, `expired` or `invalid`.
+    /// What came of it: `pending`, `unreachable`, `refused`, `rate-limited`, `expired` or `invalid`.
     pub state: String,
     /// Code of the error.
     pub reason: String,
@@ -27,6 +27,9 @@ pub struct AttemptState {
     pub tries: u32,
     /// How long it wanted to be left alone.
     pub retry_after_seconds: Option<u64>,
+    /// What is asked for again to complete it, such as a transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +61,8 @@ pub(crate) fn attempts(reader: &Reader, report: &mut Report) -> Result<HashMap<R
 impl AttemptState {
     /// The remark that it makes about `seal`.
     pub(crate) fn finding(&self, seal: &str) -> Finding {
-        let Self { rail, authority, state, reason, .. } = self;
-        Finding::new(Code::AnchorFailed, seal).found(format!("{rail} {authority}: {state}: {reason}"))
+        let Self { rail, authority, state, reason, reference, .. } = self;
+        let reference = reference.as_ref().map_or_else(String::new, |reference| format!(" ({reference})"));
+        Finding::new(Code::AnchorFailed, seal).found(format!("{rail} {authority}: {state}: {reason}{reference}"))
     }
 }

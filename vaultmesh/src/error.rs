@@ -291,6 +291,14 @@ pub enum VaultError {
     #[cfg(feature = "client")]
     #[error("timestamp authority")]
     Client(#[from] vm_anchor::error::ClientError),
+    /// A node of a chain that was not reached, or did not do what it was asked.
+    #[cfg(feature = "ethereum-client")]
+    #[error("node")]
+    Node(#[from] vm_anchor::ethereum::client::NodeError),
+    /// A chain that cannot be believed as it stands.
+    #[cfg(feature = "ethereum")]
+    #[error("chain")]
+    Chain(#[source] vm_anchor::ethereum::error::EthereumTrustError),
     /// An authority that was asked too short a while ago.
     #[error("the authority wants to be left alone: {reason}")]
     RateLimited {

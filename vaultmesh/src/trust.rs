@@ -17,6 +17,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "ethereum")]
+use vm_anchor::ethereum::EthereumTrust;
 use vm_anchor::policy::{TrustPolicy, TrustedAuthority};
 use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
@@ -44,6 +46,10 @@ pub struct TrustFile {
     /// Authorities whose anchors may count.
     #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,
+    /// Chains of Ethereum's kin, with the blocks of them that are pinned.
+    #[cfg(feature = "ethereum")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ethereum: Vec<EthereumTrust>,
     /// The folder it was read from, where files that it names lie.
     #[serde(skip)]
     base: Option<PathBuf>,
@@ -106,11 +112,23 @@ impl TrustFile {
     /// [`VaultError::Policy`] where two authorities contradict each other, there are too many, or a quorum cannot be met.
     pub fn policy(&self) -> Result<TrustPolicy, VaultError> {
         let policy = TrustPolicy::new(self.authorities.clone());
+        #[cfg(feature = "ethereum")]
+        let policy = policy.and_then(|policy| policy.with_ethereum(self.ethereum.clone()));
         let policy = policy.and_then(|policy| match self.quorum {
             Some(quorum) => policy.with_quorum(quorum),
             None => Ok(policy),
         });
         policy.map_err(VaultError::Policy)
+    }
+
+    /// What a trust file says of one chain.
+    ///
+    /// # Errors
+    /// [`VaultError::TrustWrite`] never in practice: all fields are strings and numbers.
+    #[cfg(feature = "ethereum")]
+    pub fn chain_entry(chain: EthereumTrust) -> Result<String, VaultError> {
+        let table = std::collections::BTreeMap::from([("ethereum", [chain])]);
+        toml::to_string(&table).map_err(|source| VaultError::TrustWrite(Box::new(source)))
     }
 
     /// The file's text.

@@ -149,6 +149,12 @@ pub enum PolicyError {
         /// The authority.
         name: String,
     },
+    /// The same chain under two entries.
+    #[error("the chain of {name} is named twice")]
+    ChainRepeated {
+        /// The second name.
+        name: String,
+    },
     /// A quorum that can never be met, or asks for nothing.
     #[error("expected a quorum of 1 to {possible} independent authorities, found {asked}")]
     Quorum {
@@ -172,6 +178,7 @@ stable_codes!(PolicyError {
     Self::RootCertificate => "policy-root-certificate",
     Self::RootRepeated { .. } => "policy-root-repeated",
     Self::Contradiction { .. } => "policy-contradiction",
+    Self::ChainRepeated { .. } => "policy-chain-repeated",
     Self::Quorum { .. } => "policy-quorum",
     Self::TooMany { .. } => "policy-too-many",
 });

@@ -11,8 +11,10 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use crate::error::{Defect, PolicyError};
+#[cfg(feature = "ethereum")]
+use crate::ethereum::EthereumTrust;
 use crate::rfc3161::check_validity;
-use crate::verify::VerifiedAnchor;
+use crate::verify::{Rail, VerifiedAnchor};
 
 /// Longest name of an authority in bytes; it stands in findings and tables.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -211,6 +213,8 @@ pub struct TrustPolicy {
     authorities: Vec<TrustedAuthority>,
     /// The root of each authority, at the same place.
     anchors: Vec<TrustAnchor<'static>>,
+    #[cfg(feature = "ethereum")]
+    ethereum: Vec<EthereumTrust>,
     quorum: Option<u32>,
 }
 
@@ -268,9 +272,45 @@ impl TrustPolicy {
         &self.authorities
     }
 
+    /// Believes these chains too. Nobody's owner controls a chain: each counts as an independent authority, by its name.
+    ///
+    /// # Errors
+    /// [`PolicyError::ChainRepeated`] where a chain id stands twice; [`PolicyError::TooMany`].
+    #[cfg(feature = "ethereum")]
+    pub fn with_ethereum(mut self, chains: Vec<EthereumTrust>) -> Result<Self, PolicyError> {
+        if chains.len() > AUTHORITIES_MAX {
+            return Err(PolicyError::TooMany { limit: AUTHORITIES_MAX, found: chains.len() });
+        }
+        let mut known = BTreeSet::new();
+        if let Some(repeated) = chains.iter().find(|chain| !known.insert(chain.chain_id())) {
+            return Err(PolicyError::ChainRepeated { name: repeated.name().to_owned() });
+        }
+        self.ethereum = chains;
+        Ok(self)
+    }
+
+    /// What is believed of the chain with this id.
+    #[cfg(feature = "ethereum")]
+    #[must_use]
+    pub fn ethereum(&self, chain_id: u64) -> Option<&EthereumTrust> {
+        self.ethereum.iter().find(|chain| chain.chain_id() == chain_id)
+    }
+
+    /// Names of the chains that are believed.
+    fn chains(&self, rail: Rail) -> Vec<&str> {
+        match rail {
+            #[cfg(feature = "ethereum")]
+            Rail::Ethereum => self.ethereum.iter().map(EthereumTrust::name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether this anchor counts, and if not, why.
     #[must_use]
     pub fn weigh(&self, anchor: &VerifiedAnchor) -> Weight {
+        if self.chains(anchor.rail()).contains(&anchor.authority()) {
+            return Weight::Counts;
+        }
         let named = self
             .authorities
             .iter()
@@ -314,7 +354,8 @@ impl TrustPolicy {
     /// Names of the authorities that a quorum may count.
     fn countable(&self) -> BTreeSet<&str> {
         let counts = |authority: &&TrustedAuthority| authority.accept && authority.independent;
-        self.authorities.iter().filter(counts).map(TrustedAuthority::name).collect()
+        let chains = Rail::ALL.into_iter().flat_map(|rail| self.chains(rail));
+        self.authorities.iter().filter(counts).map(TrustedAuthority::name).chain(chains).collect()
     }
 
     pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {

@@ -238,12 +238,49 @@ pub fn verify_evidence(
 ) -> (Report, Option<VerifiedAnchor>) {
     match rail {
         Rail::Rfc3161 => verify_token(evidence, digest, None, policy, now),
-        Rail::OpenTimestamps | Rail::Bitcoin | Rail::Ethereum => {
+        #[cfg(feature = "ethereum")]
+        Rail::Ethereum => verify_on_ethereum(evidence, digest, policy, now),
+        rail => {
             let mut report = Report::new();
-            report.find(Finding::new(Code::FormatUnknown, "evidence").found(rail));
+            let found = format!("{rail}, which this build does not read");
+            report.find(Finding::new(Code::FormatUnknown, "evidence").found(found));
             (report, None)
         }
     }
+}
+
+/// How far a block's time may lie from the true one, in microseconds: nodes refuse a block more than 15 seconds ahead of
+/// their clocks, and since the merge a block's time is that of its slot of twelve seconds.
+#[cfg(feature = "ethereum")]
+const ETHEREUM_MARGIN_MICROS: u64 = 15_000_000;
+
+#[cfg(feature = "ethereum")]
+fn verify_on_ethereum(
+    evidence: &[u8],
+    digest: &Sha256Digest,
+    policy: &TrustPolicy,
+    now: Instant,
+) -> (Report, Option<VerifiedAnchor>) {
+    use crate::ethereum::{EthereumEvidence, verify_ethereum};
+    // A chain that the policy does not name is like an authority that it does not name.
+    let chain = EthereumEvidence::parse(evidence).ok().and_then(|evidence| policy.ethereum(evidence.chain_id()));
+    let (report, attested) = verify_ethereum(evidence, digest, chain, now);
+    let anchor = attested.map(|attested| VerifiedAnchor {
+        rail: Rail::Ethereum,
+        time: attested.time(),
+        margin: Margin { before: ETHEREUM_MARGIN_MICROS, after: ETHEREUM_MARGIN_MICROS },
+        stamped: attested.stamped(),
+        authority: attested.trust().to_owned(),
+        root: Sha256Digest::of(attested.block_hash().as_bytes()),
+        independent: true,
+        identity: attested.identity(),
+        detail: Detail::Block {
+            height: attested.number(),
+            hash: attested.block_hash().to_string(),
+            confirmations: attested.confirmations().into(),
+        },
+    });
+    (report, anchor)
 }
 
 /// Checks a bare RFC 3161 token over data whose SHA-256 is `digest`. See [`Check`] for more choices.

@@ -41,7 +41,7 @@ impl Default for Persistence {
 pub enum Outcome {
     /// Evidence was recorded.
     Anchored,
-    /// A promise was recorded that must be completed later.
+    /// There is a promise, or a transaction under way, that must be completed later.
     Pending,
     /// No answer came.
     Unreachable,
@@ -70,9 +70,9 @@ impl Outcome {
         }
     }
 
-    /// Whether something was recorded that anchors, or will.
+    /// Whether there is nothing wrong: it anchors, or will.
     #[must_use]
-    pub const fn is_recorded(self) -> bool {
+    pub const fn is_good(self) -> bool {
         matches!(self, Self::Anchored | Self::Pending)
     }
 }
@@ -91,6 +91,8 @@ pub(crate) struct Unanswered {
     pub(crate) may_help: bool,
     /// How long it wants to be left alone.
     pub(crate) after: Option<Duration>,
+    /// What is asked for again to complete it, such as a transaction.
+    pub(crate) reference: Option<String>,
     pub(crate) error: Box<VaultError>,
 }
 
@@ -130,7 +132,7 @@ fn lost() -> Answer {
     let error = VaultError::Input { reason: "asking the authority ended without an answer".to_owned() };
     Answer {
         tries: 1,
-        given: Err(Unanswered { outcome: Outcome::Unreachable, may_help: false, after: None, error: Box::new(error) }),
+        given: Err(Unanswered { outcome: Outcome::Unreachable, may_help: false, after: None, reference: None, error: Box::new(error) }),
     }
 }
 
@@ -192,7 +194,7 @@ fn ask_one(
 fn too_soon(left: Duration) -> Unanswered {
     let reason = format!("it may be asked again in {} seconds", left.as_secs().saturating_add(1));
     let error = VaultError::RateLimited { reason };
-    Unanswered { outcome: Outcome::RateLimited, may_help: false, after: Some(left), error: Box::new(error) }
+    Unanswered { outcome: Outcome::RateLimited, may_help: false, after: Some(left), reference: None, error: Box::new(error) }
 }
 
 #[cfg(test)]
@@ -217,7 +219,7 @@ mod tests {
             *left -= 1;
             let error = VaultError::Input { reason: "busy".to_owned() };
             let after = self.after.map(Duration::from_secs);
-            Err(Unanswered { outcome: Outcome::Refused, may_help: self.may_help, after, error: Box::new(error) })
+            Err(Unanswered { outcome: Outcome::Refused, may_help: self.may_help, after, reference: None, error: Box::new(error) })
         }
     }
 

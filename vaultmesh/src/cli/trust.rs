@@ -1,9 +1,13 @@
-//! `trust show|key|record`: what a verifier believes: the trust file, and the ledger's key in the forms of foreign clients.
+//! `trust show|key|record|block`: what a verifier believes: the trust file, and the ledger's key in the forms of foreign clients.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+#[cfg(feature = "ethereum-client")]
+use vaultmesh::{error::VaultError, trust::TrustFile};
+#[cfg(feature = "ethereum-client")]
+use vm_anchor::ethereum::EthereumTrust;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::RowId;
 use vm_core::key::NoteKey;
@@ -38,6 +42,32 @@ enum What {
     Show(Show),
     Key(Key),
     Record(Record),
+    #[cfg(feature = "ethereum-client")]
+    Block(Block),
+}
+
+#[cfg(feature = "ethereum-client")]
+const BLOCK_EXAMPLES: &str = "\
+Examples:
+  vaultmesh trust block --eth http://127.0.0.1:8545
+  vaultmesh trust block --eth http://127.0.0.1:8545 --number 21000000 --name ethereum >> trust.toml
+
+Whoever puts it into a trust file believes the node that was asked: that this block is of the chain, and final.";
+
+/// Print an entry for a trust file that pins a block of a chain
+#[cfg(feature = "ethereum-client")]
+#[derive(Args)]
+#[command(after_help = BLOCK_EXAMPLES)]
+struct Block {
+    /// Node to ask (JSON-RPC)
+    #[arg(long, value_name = "URL")]
+    eth: String,
+    /// Number of the block [default: the newest that is final]
+    #[arg(long, value_name = "N")]
+    number: Option<u64>,
+    /// What the chain is called
+    #[arg(long, value_name = "NAME", default_value = "ethereum")]
+    name: String,
 }
 
 const RECORD_EXAMPLES: &str = "\
@@ -129,6 +159,8 @@ impl Trust {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let (text, output) = match self.what {
             What::Record(command) => return command.run(context),
+            #[cfg(feature = "ethereum-client")]
+            What::Block(command) => (Text::Trust(command.entry()?), None),
             What::Show(show) => (Text::Trust(context.open()?.trust_file()?.to_text()?), show.output),
             What::Key(command) => (Text::Key(command.form.text(&context.reader()?.claimed_key()?)), command.output),
         };
@@ -147,6 +179,17 @@ impl Record {
         let (sha256, recorded) = context.open()?.record_policy(&text, &self.file)?;
         let path = format!("trust/{}.toml", sha256.to_hex());
         Ok(Output::done(InForce { sha256, row: recorded.id, path }))
+    }
+}
+
+#[cfg(feature = "ethereum-client")]
+impl Block {
+    fn entry(self) -> Result<String, VaultError> {
+        use vm_anchor::ethereum::client::{At, Node, TIMEOUT};
+        let node = Node::new(&self.eth, TIMEOUT)?;
+        let (chain_id, block) = (node.chain_id()?, node.block(self.number.map_or(At::Finalized, At::Number))?);
+        let trust = EthereumTrust::new(self.name, chain_id).and_then(|trust| trust.pin(vec![block]));
+        TrustFile::chain_entry(trust.map_err(VaultError::Chain)?)
     }
 }
 

@@ -10,6 +10,8 @@ use vaultmesh::config::{Config, check_url};
 use vaultmesh::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
 use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{Ask, Asked};
+#[cfg(feature = "ethereum-client")]
+use vm_anchor::ethereum::{Address, TransactionHash};
 use vm_anchor::policy::{RootCertificate, TrustedAuthority};
 use vm_anchor::{Rail, TrustPolicy};
 use vm_core::id::{RowId, SealId};
@@ -27,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh anchor add SEAL --local
   vaultmesh anchor add SEAL --tsa example --tsa http://tsa.example/tsr
+  vaultmesh anchor add SEAL --tsa example --eth http://127.0.0.1:8545 --trust trust.toml
   vaultmesh anchor add SEAL --token answer.tsr --trust trust.toml
 
 Every authority is asked on its own and at the same time; one that fails is asked again, and keeps none of the others. What
@@ -35,24 +38,52 @@ token fetched otherwise must be over the bundle file: openssl ts -query -data se
 
 Exit codes: 0 where all gave something, 3 where some did, 4 or 2 where none did.";
 
+/// What there must be one of.
+#[cfg(feature = "ethereum-client")]
+const SOURCES: [&str; 4] = ["tsa", "eth", "local", "token"];
+#[cfg(not(feature = "ethereum-client"))]
+const SOURCES: [&str; 3] = ["tsa", "local", "token"];
+
+/// Nobody's address: what is sent there is sent for its calldata.
+#[cfg(feature = "ethereum-client")]
+const NOBODY: &str = "0x0000000000000000000000000000000000000000";
+
+#[cfg(feature = "ethereum-client")]
+fn node_url(text: &str) -> Result<String, &'static str> {
+    check_url(text).map(|()| text.to_owned())
+}
+
 /// Have authorities stamp a seal's bundle file, check what they give, and record it
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-#[command(group = ArgGroup::new("source").required(true).multiple(true).args(["tsa", "local", "token"]))]
+#[command(group = ArgGroup::new("source").required(true).multiple(true).args(SOURCES))]
 pub(super) struct Add {
     /// Id of the seal
     seal: SealId,
     /// Time-stamp authority to ask: a name from config.toml, or a URL; may be given several times
     #[arg(long, value_name = "NAME|URL")]
     tsa: Vec<String>,
+    /// Node of Ethereum or its kin (JSON-RPC) that sends a transaction from its first account, which pays; may be given
+    /// several times
+    #[cfg(feature = "ethereum-client")]
+    #[arg(long, value_name = "URL", value_parser = node_url)]
+    eth: Vec<String>,
+    /// Address that the transaction is sent to; its calldata carries the digest
+    #[cfg(feature = "ethereum-client")]
+    #[arg(long, value_name = "ADDRESS", default_value = NOBODY, requires = "eth")]
+    eth_to: Address,
+    /// Complete with this transaction, which was sent before, instead of sending one
+    #[cfg(feature = "ethereum-client")]
+    #[arg(long, value_name = "HASH", requires = "eth")]
+    eth_tx: Option<TransactionHash>,
     /// Ask the embedded authority, whose key lies beside the ledger's
     #[arg(long)]
     local: bool,
     /// Take this token, or whole response, that was fetched otherwise; - for stdin
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
-    /// Trust file to judge what was fetched otherwise
-    #[arg(long, value_name = "FILE", requires = "token")]
+    /// Trust file to judge what was fetched otherwise, and what chains gave
+    #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// How often each authority is asked that does not answer, or is busy
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(TRIES_MAX)))]
@@ -97,6 +128,17 @@ impl Add {
         }
         let policy = self.trust.as_deref().map(TrustFile::load).transpose()?;
         let policy = policy.map_or_else(|| Ok(TrustPolicy::default()), |trust| trust.policy())?;
+        #[cfg(feature = "ethereum-client")]
+        for url in &self.eth {
+            asks.push(Ask::Ethereum {
+                name: host_of(url),
+                url: url.clone(),
+                to: self.eth_to,
+                sent: self.eth_tx,
+                trust: policy.clone(),
+                wait: Duration::from_secs(self.wait),
+            });
+        }
         if let Some(token) = &self.token {
             let evidence = read_limited(token, EVIDENCE_MAX)?;
             asks.push(Ask::Given { rail: Rail::Rfc3161, evidence, policy });
@@ -204,7 +246,7 @@ impl Human for Stamped {
 
 impl Line {
     fn human(&self, page: &mut Page) {
-        let style = if self.outcome.is_recorded() { Style::Good } else { Style::Bad };
+        let style = if self.outcome.is_good() { Style::Good } else { Style::Bad };
         page.write(style, self.outcome.as_str());
         page.line(&format!(" {} by {}", self.rail, self.authority.as_ref().unwrap_or(&self.asked)));
         page.field_if("  time", self.gen_time);

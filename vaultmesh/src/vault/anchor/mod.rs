@@ -22,7 +22,8 @@ use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{RowState, Visit};
 use vm_ledger::{AnchorEvidence, FileError, LedgerError};
 
-use crate::ask::{Answer, Outcome, Paces, Persistence, ask_all};
+use crate::ask::{Answer, Outcome, Paces, Persistence, Unanswered, ask_all};
+use crate::attempts::AttemptState;
 use crate::error::VaultError;
 use crate::read::Reader;
 use crate::trust::TrustFile;
@@ -153,21 +154,26 @@ impl Vault {
     /// Records what an authority gave, or that it gave nothing.
     fn conclude(&mut self, target: &Target, plan: Plan, answer: Answer) -> Result<Asked, VaultError> {
         let Answer { tries, given } = answer;
-        let (outcome, after, result) = match given {
+        let (outcome, after, reference, result) = match given {
             Ok(bytes) => {
                 let result = self.settle(target, &bytes, &plan.expect);
-                (outcome_of(&result), None, result)
+                (outcome_of(&result), None, None, result)
             }
-            Err(unanswered) => (unanswered.outcome, unanswered.after, Err(*unanswered.error)),
+            Err(Unanswered { outcome, after, reference, error, .. }) => (outcome, after, reference, Err(*error)),
         };
         let Plan { rail, authority, is_asked, .. } = plan;
         match &result {
             Err(error) if is_asked => {
-                let told = json!({
-                    "rail": rail, "authority": authority, "state": outcome.as_str(), "reason": error.code(), "tries": tries,
-                    "retry_after_seconds": after.map(|after| after.as_secs()),
-                });
-                self.record_attempt(target.seal_id, &told)?;
+                let attempt = AttemptState {
+                    rail: rail.as_str().to_owned(),
+                    authority: authority.clone(),
+                    state: outcome.as_str().to_owned(),
+                    reason: error.code().to_owned(),
+                    tries,
+                    retry_after_seconds: after.map(|after| after.as_secs()),
+                    reference,
+                };
+                self.record_attempt(target.seal_id, &json!(attempt))?;
             }
             _ => {}
         }

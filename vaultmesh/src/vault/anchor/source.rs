@@ -1,10 +1,20 @@
 //! The authorities that can be asked, and what is expected of each.
 
+#[cfg(feature = "ethereum-client")]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "ethereum-client")]
+use vm_anchor::ethereum::{
+    Address, Carrier, TransactionHash,
+    client::{Node, NodeError, TIMEOUT},
+};
 use vm_anchor::{Rail, TrustPolicy};
 #[cfg(feature = "client")]
 use vm_anchor::{TrustedAuthority, client, error::ClientError, rfc3161::Request};
+
+#[cfg(feature = "ethereum-client")]
+use vm_core::digest::Sha256Digest;
 
 use super::Target;
 #[cfg(feature = "client")]
@@ -40,6 +50,22 @@ pub enum Ask {
         /// It is asked no more often than once in this time.
         pace: Duration,
     },
+    /// A node of Ethereum or its kin, which has an account that pays.
+    #[cfg(feature = "ethereum-client")]
+    Ethereum {
+        /// What it is called.
+        name: String,
+        /// Where it is asked.
+        url: String,
+        /// Whom the transaction is sent to.
+        to: Address,
+        /// A transaction that was sent already, whose evidence is wanted.
+        sent: Option<TransactionHash>,
+        /// The chain's name and pinned blocks, where they are known.
+        trust: TrustPolicy,
+        /// How long it is waited for until the transaction is in a block.
+        wait: Duration,
+    },
 }
 
 /// What is done with an answer.
@@ -67,6 +93,8 @@ impl Ask {
             Self::Given { rail, .. } => format!("{rail} evidence"),
             #[cfg(feature = "client")]
             Self::Tsa { name, .. } => name.clone(),
+            #[cfg(feature = "ethereum-client")]
+            Self::Ethereum { name, .. } => name.clone(),
         }
     }
 
@@ -75,6 +103,8 @@ impl Ask {
             Self::Local | Self::Given { .. } => Duration::ZERO,
             #[cfg(feature = "client")]
             Self::Tsa { pace, .. } => *pace,
+            #[cfg(feature = "ethereum-client")]
+            Self::Ethereum { .. } => Duration::ZERO,
         }
     }
 }
@@ -103,6 +133,14 @@ impl Vault {
                 let request = self.request(target)?;
                 let expect = Expect::Response(request.nonce().map(<[u8]>::to_vec), policy);
                 Ok((Plan { rail, authority, expect, is_asked: true }, Box::new(Tsa { url, request })))
+            }
+            #[cfg(feature = "ethereum-client")]
+            Ask::Ethereum { url, to, sent, trust, wait, .. } => {
+                let sent = sent.map_or(Sent::Not, Sent::As);
+                let (rail, sent) = (Rail::Ethereum, Mutex::new(sent));
+                let source = Chain { url, to, sent, digest: target.digest, trust: trust.clone(), wait };
+                let expect = Expect::Evidence(rail, trust);
+                Ok((Plan { rail, authority, expect, is_asked: true }, Box::new(source)))
             }
         }
     }
@@ -143,5 +181,77 @@ fn unanswered(error: ClientError) -> Unanswered {
         ClientError::NotGranted { .. } => (Outcome::Refused, false, None),
         _ => (Outcome::Invalid, false, None),
     };
-    Unanswered { outcome, may_help, after, error: Box::new(error.into()) }
+    Unanswered { outcome, may_help, after, reference: None, error: Box::new(error.into()) }
+}
+
+/// What became of a transaction. One that may have been sent is not sent again: somebody pays for each.
+#[cfg(feature = "ethereum-client")]
+#[derive(Clone, Copy)]
+enum Sent {
+    Not,
+    Perhaps,
+    As(TransactionHash),
+}
+
+/// A node, and what it is asked.
+#[cfg(feature = "ethereum-client")]
+struct Chain {
+    url: String,
+    to: Address,
+    sent: Mutex<Sent>,
+    digest: Sha256Digest,
+    trust: TrustPolicy,
+    wait: Duration,
+}
+
+#[cfg(feature = "ethereum-client")]
+impl Source for Chain {
+    fn ask(&self) -> Result<Vec<u8>, Unanswered> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let evidence = self.evidence(&mut sent);
+        evidence.map_err(|error| chain_unanswered(error, *sent))
+    }
+}
+
+#[cfg(feature = "ethereum-client")]
+impl Chain {
+    fn evidence(&self, sent: &mut Sent) -> Result<Vec<u8>, NodeError> {
+        let node = Node::new(&self.url, TIMEOUT)?;
+        let trust = self.trust.ethereum(node.chain_id()?);
+        let transaction = match *sent {
+            Sent::As(transaction) => transaction,
+            Sent::Perhaps => return Err(NodeError::Pending),
+            Sent::Not => {
+                *sent = Sent::Perhaps;
+                let transaction = node.send(&self.digest, self.to, None)?;
+                *sent = Sent::As(transaction);
+                transaction
+            }
+        };
+        node.wait(transaction, self.wait)?;
+        let evidence = node.evidence(transaction, Carrier::Calldata, trust)?;
+        // Evidence that a node gave is within the limits of what is kept, or was refused before.
+        evidence.to_bytes().map_err(|_| NodeError::HeaderForm)
+    }
+}
+
+#[cfg(feature = "ethereum-client")]
+fn chain_unanswered(error: NodeError, sent: Sent) -> Unanswered {
+    let (outcome, may_help, after) = match &error {
+        NodeError::Unreachable { .. } => (Outcome::Unreachable, true, None),
+        NodeError::Refused { status, retry_after } => {
+            let may_pass = matches!(status, 408 | 429 | 500..=599);
+            (Outcome::Refused, may_pass, retry_after.map(|seconds| Duration::from_secs(seconds.into())))
+        }
+        // It was waited for already.
+        NodeError::Pending => (Outcome::Pending, false, None),
+        NodeError::Fault { .. } | NodeError::NoAccount | NodeError::Absent { .. } => (Outcome::Refused, false, None),
+        _ => (Outcome::Invalid, false, None),
+    };
+    let (may_help, reference) = match sent {
+        Sent::Not => (may_help, None),
+        Sent::Perhaps => (false, None),
+        Sent::As(transaction) => (may_help, Some(transaction.to_string())),
+    };
+    Unanswered { outcome, may_help, after, reference, error: Box::new(error.into()) }
 }
