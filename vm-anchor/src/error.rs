@@ -16,7 +16,6 @@ macro_rules! stable_codes {
         }
     };
 }
-#[cfg(feature = "ethereum")]
 pub(crate) use stable_codes;
 
 /// A request that cannot be made.

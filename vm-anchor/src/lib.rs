@@ -12,6 +12,7 @@
 
 #[cfg(feature = "authority")]
 pub mod authority;
+pub mod bitcoin;
 #[cfg(feature = "client")]
 pub mod client;
 mod defect;
@@ -19,6 +20,7 @@ pub mod error;
 #[cfg(feature = "ethereum")]
 pub mod ethereum;
 pub mod evidence;
+pub mod ots;
 pub mod policy;
 pub mod quorum;
 pub mod rfc3161;

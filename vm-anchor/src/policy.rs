@@ -10,6 +10,7 @@ use vm_core::instant::Instant;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
+use crate::bitcoin::BitcoinTrust;
 use crate::error::{Defect, PolicyError};
 #[cfg(feature = "ethereum")]
 use crate::ethereum::EthereumTrust;
@@ -213,6 +214,7 @@ pub struct TrustPolicy {
     authorities: Vec<TrustedAuthority>,
     /// The root of each authority, at the same place.
     anchors: Vec<TrustAnchor<'static>>,
+    bitcoin: Vec<BitcoinTrust>,
     #[cfg(feature = "ethereum")]
     ethereum: Vec<EthereumTrust>,
     quorum: Option<u32>,
@@ -272,6 +274,28 @@ impl TrustPolicy {
         &self.authorities
     }
 
+    /// Believes these chains of Bitcoin too, each an independent authority by its name.
+    ///
+    /// # Errors
+    /// [`PolicyError::ChainRepeated`] where a name stands twice; [`PolicyError::TooMany`].
+    pub fn with_bitcoin(mut self, chains: Vec<BitcoinTrust>) -> Result<Self, PolicyError> {
+        if chains.len() > AUTHORITIES_MAX {
+            return Err(PolicyError::TooMany { limit: AUTHORITIES_MAX, found: chains.len() });
+        }
+        let mut known = BTreeSet::new();
+        if let Some(repeated) = chains.iter().find(|chain| !known.insert(chain.name())) {
+            return Err(PolicyError::ChainRepeated { name: repeated.name().to_owned() });
+        }
+        self.bitcoin = chains;
+        Ok(self)
+    }
+
+    /// The chains of Bitcoin that are believed.
+    #[must_use]
+    pub fn bitcoin(&self) -> &[BitcoinTrust] {
+        &self.bitcoin
+    }
+
     /// Believes these chains too. Nobody's owner controls a chain: each counts as an independent authority, by its name.
     ///
     /// # Errors
@@ -301,6 +325,7 @@ impl TrustPolicy {
         match rail {
             #[cfg(feature = "ethereum")]
             Rail::Ethereum => self.ethereum.iter().map(EthereumTrust::name).collect(),
+            Rail::OpenTimestamps | Rail::Bitcoin => self.bitcoin.iter().map(BitcoinTrust::name).collect(),
             _ => Vec::new(),
         }
     }

@@ -5,8 +5,12 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
-use vm_core::verdict::{Code, Finding, Report};
+use vm_core::verdict::Report;
+#[cfg(not(feature = "ethereum"))]
+use vm_core::verdict::{Code, Finding};
 
+use crate::bitcoin::{BitcoinAttested, MARGIN_MICROS as BITCOIN_MARGIN_MICROS, verify_bitcoin};
+use crate::ots::verify_ots;
 use crate::policy::{TrustPolicy, TrustedAuthority};
 use crate::rfc3161::{Accuracy, Check, Imprint, Oid, Serial, Stamped, TstInfo};
 
@@ -238,15 +242,40 @@ pub fn verify_evidence(
 ) -> (Report, Option<VerifiedAnchor>) {
     match rail {
         Rail::Rfc3161 => verify_token(evidence, digest, None, policy, now),
+        Rail::OpenTimestamps => on_bitcoin(rail, *digest, verify_ots(evidence, digest, policy.bitcoin(), now)),
+        Rail::Bitcoin => on_bitcoin(rail, *digest, verify_bitcoin(evidence, digest, policy.bitcoin(), now)),
         #[cfg(feature = "ethereum")]
         Rail::Ethereum => verify_on_ethereum(evidence, digest, policy, now),
-        rail => {
+        #[cfg(not(feature = "ethereum"))]
+        Rail::Ethereum => {
             let mut report = Report::new();
-            let found = format!("{rail}, which this build does not read");
-            report.find(Finding::new(Code::FormatUnknown, "evidence").found(found));
+            report.find(Finding::new(Code::FormatUnknown, "evidence").found("ethereum, which this build does not read"));
             (report, None)
         }
     }
+}
+
+fn on_bitcoin(
+    rail: Rail,
+    stamped: Sha256Digest,
+    (report, attested): (Report, Option<BitcoinAttested>),
+) -> (Report, Option<VerifiedAnchor>) {
+    let anchor = attested.map(|attested| VerifiedAnchor {
+        rail,
+        time: attested.time(),
+        margin: Margin { before: BITCOIN_MARGIN_MICROS, after: BITCOIN_MARGIN_MICROS },
+        stamped,
+        authority: attested.chain().to_owned(),
+        root: Sha256Digest::of(attested.block_hash().as_bytes()),
+        independent: true,
+        identity: attested.identity(),
+        detail: Detail::Block {
+            height: attested.height().into(),
+            hash: attested.block_hash().to_string(),
+            confirmations: attested.confirmations().into(),
+        },
+    });
+    (report, anchor)
 }
 
 /// How far a block's time may lie from the true one, in microseconds: nodes refuse a block more than 15 seconds ahead of

@@ -1,7 +1,9 @@
-//! Fetches tokens over HTTP (RFC 3161, section 3.4).
+//! Fetches tokens over HTTP (RFC 3161, section 3.4), and asks calendars ([`calendar`]).
 //!
 //! What comes back is bytes to be verified, nothing more: the answer is checked for form and status, not for truth.
 //! Each call is one try; when to try again is the caller's business.
+
+pub mod calendar;
 
 use core::time::Duration;
 
@@ -24,15 +26,7 @@ const CONTENT_TYPE_SHOWN_MAX: usize = 64;
 /// [`ClientError`]: unreachable, refused, or malformed, each by name.
 pub fn fetch(url: &str, request: &Request, timeout: Duration) -> Result<Vec<u8>, ClientError> {
     check_url(url)?;
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into();
-    let mut answer = agent
+    let mut answer = agent(timeout)
         .post(url)
         .content_type("application/timestamp-query")
         .header("accept", "application/timestamp-reply")
@@ -40,22 +34,35 @@ pub fn fetch(url: &str, request: &Request, timeout: Duration) -> Result<Vec<u8>,
         .map_err(unreachable)?;
     check_status(&answer)?;
     check_content_type(&answer)?;
-    let limit = RESPONSE_BYTES_MAX;
-    // The reader stops with an error at its limit, so one byte more lets the longest response through.
-    let read =
-        answer.body_mut().with_config().limit(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)).read_to_vec();
-    let bytes = match read {
-        Ok(bytes) if bytes.len() <= limit => bytes,
-        Ok(_) | Err(ureq::Error::BodyExceedsLimit(_)) => {
-            return Err(ClientError::TooLong { limit });
-        }
-        Err(error) => return Err(unreachable(error)),
-    };
+    let bytes = read_body(&mut answer, RESPONSE_BYTES_MAX)?;
     let response = Response::parse(&bytes).map_err(|source| ClientError::Malformed { source })?;
     if !response.status().is_granted() {
         return Err(ClientError::NotGranted { status: response.status().as_str() });
     }
     Ok(bytes)
+}
+
+/// What sends one request: no redirect is followed, no proxy is taken from the environment.
+fn agent(timeout: Duration) -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into()
+}
+
+/// The body of an answer, of at most `limit` bytes.
+fn read_body(answer: &mut HttpResponse<ureq::Body>, limit: usize) -> Result<Vec<u8>, ClientError> {
+    // The reader stops with an error at its limit, so one byte more lets the longest body through.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    match answer.body_mut().with_config().limit(most).read_to_vec() {
+        Ok(bytes) if bytes.len() <= limit => Ok(bytes),
+        Ok(_) | Err(ureq::Error::BodyExceedsLimit(_)) => Err(ClientError::TooLong { limit }),
+        Err(error) => Err(unreachable(error)),
+    }
 }
 
 fn check_url(url: &str) -> Result<(), ClientError> {
