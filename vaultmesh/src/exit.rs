@@ -20,7 +20,8 @@ const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does n
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
 #[cfg(feature = "ethereum-client")]
-const NODE_REMEDY: &str = "Look at the node and its account; if the attempt names a transaction, complete it with --eth-tx.";
+const NODE_REMEDY: &str =
+    "Look at the node and its account; if the attempt names a transaction, complete it with --eth-tx.";
 const TRUST_REMEDY: &str = "Correct the trust file.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 

@@ -249,7 +249,8 @@ pub fn verify_evidence(
         #[cfg(not(feature = "ethereum"))]
         Rail::Ethereum => {
             let mut report = Report::new();
-            report.find(Finding::new(Code::FormatUnknown, "evidence").found("ethereum, which this build does not read"));
+            report
+                .find(Finding::new(Code::FormatUnknown, "evidence").found("ethereum, which this build does not read"));
             (report, None)
         }
     }

@@ -236,8 +236,8 @@ codes! {
         "An anchor's certificate was valid at its time and has expired since."
         "Nothing is wrong; anchor again while the algorithms are still strong."
     AnchorLegacy "anchor-legacy" Remark
-        "An anchor binds its certificate with SHA-1 (ESSCertID version 1) beside a strong signature."
-        "Nothing is wrong; prefer an authority that uses ESSCertID version 2."
+        "An anchor uses an algorithm beside its strong ones that is to be left, such as SHA-1 in an ESSCertID of version 1."
+        "Nothing is wrong; prefer an authority that has left it."
     AnchorFailed "anchor-failed" Remark
         "An authority was asked to anchor a seal and nothing came of it."
         "Ask again with `vaultmesh anchor add`; the attempt is kept so that its absence is no surprise."

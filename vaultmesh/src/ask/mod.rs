@@ -132,7 +132,13 @@ fn lost() -> Answer {
     let error = VaultError::Input { reason: "asking the authority ended without an answer".to_owned() };
     Answer {
         tries: 1,
-        given: Err(Unanswered { outcome: Outcome::Unreachable, may_help: false, after: None, reference: None, error: Box::new(error) }),
+        given: Err(Unanswered {
+            outcome: Outcome::Unreachable,
+            may_help: false,
+            after: None,
+            reference: None,
+            error: Box::new(error),
+        }),
     }
 }
 
@@ -194,7 +200,13 @@ fn ask_one(
 fn too_soon(left: Duration) -> Unanswered {
     let reason = format!("it may be asked again in {} seconds", left.as_secs().saturating_add(1));
     let error = VaultError::RateLimited { reason };
-    Unanswered { outcome: Outcome::RateLimited, may_help: false, after: Some(left), reference: None, error: Box::new(error) }
+    Unanswered {
+        outcome: Outcome::RateLimited,
+        may_help: false,
+        after: Some(left),
+        reference: None,
+        error: Box::new(error),
+    }
 }
 
 #[cfg(test)]
@@ -219,7 +231,13 @@ mod tests {
             *left -= 1;
             let error = VaultError::Input { reason: "busy".to_owned() };
             let after = self.after.map(Duration::from_secs);
-            Err(Unanswered { outcome: Outcome::Refused, may_help: self.may_help, after, reference: None, error: Box::new(error) })
+            Err(Unanswered {
+                outcome: Outcome::Refused,
+                may_help: self.may_help,
+                after,
+                reference: None,
+                error: Box::new(error),
+            })
         }
     }
 

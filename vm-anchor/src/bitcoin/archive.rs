@@ -22,8 +22,9 @@ pub struct HeaderArchive {
 }
 
 impl HeaderArchive {
-    /// Checks raw headers of 80 bytes each, the first of which is that of the block at `start`. On mainnet that must be a
-    /// multiple of 2,016, so that every target can be computed.
+    /// Checks raw headers of 80 bytes each, the first of which is that of the block at `start`. On mainnet the first change of
+    /// the target that is in them can be computed only where `start` is a multiple of 2,016 or the change is the second one:
+    /// see [`HeaderArchive::unchecked`].
     ///
     /// Cost: two compressions of SHA-256 twice a header, 0.5 seconds a million; no memory beside the bytes.
     ///
@@ -37,9 +38,6 @@ impl HeaderArchive {
         let last = u32::try_from(count).ok().and_then(|count| start.checked_add(count));
         if count > HEADERS_MAX || last.is_none() {
             return Err(HeaderError::TooMany { limit: HEADERS_MAX, found: count });
-        }
-        if network.retargets() && !start.is_multiple_of(PERIOD) {
-            return Err(HeaderError::Start { period: PERIOD, found: start });
         }
         let archive = Self { network, start, bytes };
         archive.check()?;
@@ -63,6 +61,15 @@ impl HeaderArchive {
     pub fn end(&self) -> u32 {
         let count = u32::try_from(self.bytes.len().checked_div(HEADER_LEN).unwrap_or(0)).unwrap_or(0);
         self.start.saturating_add(count).saturating_sub(1)
+    }
+
+    /// Height of the one change of the target that these headers cannot show to be right, because they do not go back to the
+    /// change before it; none where all are shown.
+    #[must_use]
+    pub fn unchecked(&self) -> Option<u32> {
+        let first = self.start.checked_next_multiple_of(PERIOD)?;
+        let is_unchecked = self.network.retargets() && first > self.start && first <= self.end();
+        is_unchecked.then_some(first)
     }
 
     /// The header at a height; none where the archive does not reach it.
@@ -100,6 +107,7 @@ impl HeaderArchive {
             }
             if let Some(before) = before {
                 let expected = match self.network.retargets() && height.is_multiple_of(PERIOD) {
+                    true if self.unchecked() == Some(height) => Some(header.bits),
                     true => retarget(self.network, before.bits, first_of_period, before.time),
                     false => Some(before.bits),
                 };

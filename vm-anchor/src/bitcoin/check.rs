@@ -104,6 +104,7 @@ fn judge_block(
     for chain in chains {
         match chain.standing(height) {
             Standing::NotReached => closest = closest.max(BitcoinDefect::NotReached),
+            Standing::Unchecked => closest = closest.max(BitcoinDefect::TargetUnchecked),
             Standing::Shallow => closest = closest.max(BitcoinDefect::Shallow),
             Standing::Believed(header, confirmations) => match matches(&header) {
                 Ok(()) => {
@@ -119,7 +120,8 @@ fn judge_block(
 }
 
 fn check_time(header: &Header, now: Instant) -> Result<Instant, BitcoinDefect> {
-    let time = Instant::from_micros(i64::from(header.seconds()) * 1_000_000).map_err(|_| BitcoinDefect::BlockInFuture)?;
+    let time =
+        Instant::from_micros(i64::from(header.seconds()) * 1_000_000).map_err(|_| BitcoinDefect::BlockInFuture)?;
     let latest = now.saturating_add_micros(i64::try_from(MARGIN_MICROS).unwrap_or(i64::MAX));
     if time > latest { Err(BitcoinDefect::BlockInFuture) } else { Ok(time) }
 }
@@ -179,8 +181,7 @@ const fn defect_of(wrong: Wrong) -> BitcoinDefect {
 
 fn note<T>(report: &mut Report, what: &str, result: Result<T, BitcoinDefect>) -> Option<T> {
     report.checked(format!("{SUBJECT}: {what}"));
-    let finding = |defect: BitcoinDefect| {
-        Finding::new(defect.finding(), SUBJECT).expected_found(defect.rule(), defect.code())
-    };
+    let finding =
+        |defect: BitcoinDefect| Finding::new(defect.finding(), SUBJECT).expected_found(defect.rule(), defect.code());
     result.map_err(|defect| report.find(finding(defect))).ok()
 }

@@ -41,6 +41,7 @@ macro_rules! defects {
 defects! {
     NoChain "no-chain" NoTrustRoot "the trust policy names a chain"
     NotReached "block-not-reached" NoTrustRoot "the headers of the trust policy reach the block"
+    TargetUnchecked "target-unchecked" NoTrustRoot "the headers go back to the change of the target before the pinned block"
     Shallow "block-shallow" AnchorPending "enough blocks, with enough work, stand above one that is after the pinned block"
     RootMismatch "merkle-root-mismatch" AnchorInvalid "the block at this height has the root that was committed to"
     BlockInFuture "block-in-future" AnchorInvalid "the block's time is at most two hours ahead of the clock"

@@ -30,14 +30,6 @@ pub enum HeaderError {
         /// Headers given.
         found: usize,
     },
-    /// A first header whose target cannot be computed later.
-    #[error("expected the first header at a multiple of {period}, found {found}")]
-    Start {
-        /// Blocks between two changes of the target.
-        period: u32,
-        /// The height given.
-        found: u32,
-    },
     /// A header that does not follow the one before.
     #[error("header {height} does not follow the one before")]
     Link {
@@ -66,7 +58,6 @@ pub enum HeaderError {
 stable_codes!(HeaderError {
     Self::Length { .. } => "headers-length",
     Self::TooMany { .. } => "headers-too-many",
-    Self::Start { .. } => "headers-start",
     Self::Link { .. } => "headers-link",
     Self::Target { .. } => "headers-target",
     Self::Work { .. } => "headers-work",

@@ -27,6 +27,8 @@ pub(super) enum Standing {
     Believed(Header, u32),
     /// The headers do not reach it.
     NotReached,
+    /// It comes after a change of the target that comes after the pinned block, and that the headers cannot show to be right.
+    Unchecked,
     /// Too few blocks, or too little work, are above it.
     Shallow,
 }
@@ -85,6 +87,9 @@ impl BitcoinTrust {
         let above = self.archive.end().saturating_sub(height);
         if height <= self.height {
             return Standing::Believed(header, above);
+        }
+        if self.archive.unchecked().is_some_and(|change| change > self.height) {
+            return Standing::Unchecked;
         }
         let pinned = self.archive.header(self.height).and_then(|pinned| U256::from_compact(pinned.bits));
         let asked = pinned.map_or_else(Work::default, Work::of).times(self.confirmations);

@@ -8,7 +8,7 @@ use vm_core::verdict::{Code, Finding, Report};
 
 use super::attestation::Attestation;
 use super::error::OtsError;
-use super::op::FileHash;
+use super::op::{FileHash, Strength};
 use super::proof::Proof;
 use super::timestamp::Attested;
 use crate::bitcoin::{BitcoinAttested, BitcoinDefect, BitcoinTrust, MerkleRoot, judge_root};
@@ -51,10 +51,10 @@ macro_rules! defects {
 }
 
 defects! {
-    FileHashWeak "file-hash-weak" AnchorInvalid "the file is named by SHA-256, not by SHA-1 or RIPEMD-160"
+    FileHashWeak "file-hash-weak" AnchorInvalid "the file is named by SHA-256, not by SHA-1"
     FileHashUnsupported "file-hash-unsupported" FormatUnknown "the file is named by SHA-256"
     DigestMismatch "digest-mismatch" AnchorInvalid "the proof is about the digest of what was stamped"
-    OpWeak "operation-weak" AnchorInvalid "no operation on the way is SHA-1 or RIPEMD-160"
+    OpWeak "operation-weak" AnchorInvalid "no operation on the way is SHA-1"
     CommitmentLength "commitment-length" AnchorInvalid "what a block attests is as long as a Merkle root"
     Pending "pending" AnchorPending "a calendar kept its promise"
     Nothing "nothing-attested" AnchorPending "the proof holds an attestation that can count"
@@ -99,7 +99,8 @@ pub fn verify_ots(
         return (report, None);
     }
     let best = judge(&attested, chains, now, &mut report);
-    let holds = report.findings().iter().all(|finding| finding.code().severity() != vm_core::verdict::Severity::Contradicted);
+    let holds =
+        report.findings().iter().all(|finding| finding.code().severity() != vm_core::verdict::Severity::Contradicted);
     (report, best.filter(|_| holds))
 }
 
@@ -107,8 +108,8 @@ fn check_digest(proof: &Proof, digest: &Sha256Digest) -> Result<(), OtsDefect> {
     match proof.file_hash() {
         FileHash::Sha256 if proof.digest() == digest.as_bytes() => Ok(()),
         FileHash::Sha256 => Err(OtsDefect::DigestMismatch),
-        FileHash::Sha1 | FileHash::Ripemd160 => Err(OtsDefect::FileHashWeak),
-        FileHash::Keccak256 => Err(OtsDefect::FileHashUnsupported),
+        FileHash::Sha1 => Err(OtsDefect::FileHashWeak),
+        FileHash::Ripemd160 | FileHash::Keccak256 => Err(OtsDefect::FileHashUnsupported),
     }
 }
 
@@ -123,14 +124,22 @@ fn judge(
     for one in attested {
         match one.attestation {
             Attestation::Pending(uri) => {
-                open.push(Finding::new(OtsDefect::Pending.finding(), SUBJECT).expected_found(OtsDefect::Pending.rule(), uri));
+                open.push(
+                    Finding::new(OtsDefect::Pending.finding(), SUBJECT).expected_found(OtsDefect::Pending.rule(), uri),
+                );
             }
             Attestation::Bitcoin(height) => {
                 report.checked(format!("{SUBJECT}: block {height}"));
                 match judge_one(one, *height, chains, now) {
-                    Ok(block) if best.as_ref().is_none_or(|best| block.time() < best.time()) => best = Some(block),
-                    Ok(_) => {}
-                    Err(found) if found.code() == Code::NoTrustRoot || found.code() == Code::AnchorPending => open.push(found),
+                    Ok(block) => {
+                        if one.strength == Strength::Legacy {
+                            report.find(Finding::new(Code::AnchorLegacy, SUBJECT).found("RIPEMD-160"));
+                        }
+                        best = Some(best.filter(|best| best.time() <= block.time()).unwrap_or(block));
+                    }
+                    Err(found) if found.code() == Code::NoTrustRoot || found.code() == Code::AnchorPending => {
+                        open.push(found)
+                    }
                     Err(found) => report.find(found),
                 }
             }
@@ -145,7 +154,8 @@ fn judge(
         }
     }
     if best.is_none() {
-        if open.is_empty() {
+        let is_told = |code: Code| code != Code::AttestationUnknown;
+        if open.is_empty() && !report.findings().iter().any(|finding| is_told(finding.code())) {
             open.push(finding(OtsDefect::Nothing));
         }
         open.into_iter().for_each(|finding| report.find(finding));
@@ -159,7 +169,7 @@ fn judge_one(
     chains: &[BitcoinTrust],
     now: Instant,
 ) -> Result<BitcoinAttested, Finding> {
-    if one.is_weak {
+    if one.strength == Strength::Broken {
         return Err(finding(OtsDefect::OpWeak));
     }
     let root: [u8; 32] = one.message.as_slice().try_into().map_err(|_| finding(OtsDefect::CommitmentLength))?;

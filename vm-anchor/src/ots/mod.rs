@@ -15,6 +15,6 @@ mod timestamp;
 
 pub use attestation::{ATTESTATION_BYTES_MAX, Attestation, URI_BYTES_MAX};
 pub use check::{OtsDefect, verify_ots};
-pub use op::{FileHash, MESSAGE_BYTES_MAX, Op};
+pub use op::{FileHash, MESSAGE_BYTES_MAX, Op, Strength};
 pub use proof::{MAGIC, PROOF_BYTES_MAX, Proof};
 pub use timestamp::{Attested, DEPTH_MAX, Step, Timestamp};

@@ -32,6 +32,18 @@ pub enum Op {
     Keccak256,
 }
 
+/// How well an operation stands against somebody who looks for two messages that it makes one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Strength {
+    /// Nobody can.
+    #[default]
+    Strong,
+    /// Nobody has, and it is to be left: RIPEMD-160, which early calendars used.
+    Legacy,
+    /// It has been done: SHA-1.
+    Broken,
+}
+
 impl Op {
     /// The tag, as it is stored.
     pub(super) const fn tag(&self) -> u8 {
@@ -67,10 +79,14 @@ impl Op {
         }
     }
 
-    /// Whether somebody can find two messages that it makes one.
+    /// How strong it is.
     #[must_use]
-    pub const fn is_weak(&self) -> bool {
-        matches!(self, Self::Sha1 | Self::Ripemd160)
+    pub const fn strength(&self) -> Strength {
+        match self {
+            Self::Sha1 => Strength::Broken,
+            Self::Ripemd160 => Strength::Legacy,
+            _ => Strength::Strong,
+        }
     }
 
     /// What the message becomes.

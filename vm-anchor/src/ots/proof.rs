@@ -62,11 +62,8 @@ impl Proof {
         let answer = Timestamp::parse(answer, &sent)?;
         let mut steps = vec![Step::Op(Op::Append(nonce.to_vec())), Step::Op(Op::Sha256)];
         steps.extend_from_slice(answer.steps());
-        let proof = Self {
-            hash: FileHash::Sha256,
-            digest: digest.as_bytes().to_vec(),
-            timestamp: Timestamp::of(steps),
-        };
+        let proof =
+            Self { hash: FileHash::Sha256, digest: digest.as_bytes().to_vec(), timestamp: Timestamp::of(steps) };
         // Deeper by two, it may be too deep.
         Self::parse(&proof.to_bytes())
     }

@@ -10,7 +10,7 @@
 
 use super::attestation::Attestation;
 use super::error::OtsError;
-use super::op::{MESSAGE_BYTES_MAX, Op};
+use super::op::{MESSAGE_BYTES_MAX, Op, Strength};
 
 /// Most operations one after the other (python-opentimestamps, the recursion limit of `Timestamp.deserialize`).
 pub const DEPTH_MAX: usize = 256;
@@ -39,8 +39,8 @@ pub struct Attested<'a> {
     pub message: Vec<u8>,
     /// Who attests it.
     pub attestation: &'a Attestation,
-    /// Whether an operation on the way can be made to come to the same from another message.
-    pub is_weak: bool,
+    /// How strong the weakest operation on the way is.
+    pub strength: Strength,
     /// Place of the attestation among the steps.
     pub at: usize,
 }
@@ -130,17 +130,17 @@ impl Timestamp {
     /// [`OtsError::Length`] where an operation cannot be done.
     pub fn attested(&self, message: &[u8]) -> Result<Vec<Attested<'_>>, OtsError> {
         let (mut found, mut forks) = (Vec::new(), Vec::new());
-        let mut current = (message.to_vec(), false);
+        let mut current = (message.to_vec(), Strength::Strong);
         for (at, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Fork => forks.push(current.clone()),
-                Step::Op(op) => current = (op.apply(&current.0)?, current.1 || op.is_weak()),
+                Step::Op(op) => current = (op.apply(&current.0)?, current.1.max(op.strength())),
                 Step::Attestation(attestation) => {
-                    let (message, is_weak) = match forks.pop() {
+                    let (message, strength) = match forks.pop() {
                         Some(fork) => std::mem::replace(&mut current, fork),
                         None => std::mem::take(&mut current),
                     };
-                    found.push(Attested { message, attestation, is_weak, at });
+                    found.push(Attested { message, attestation, strength, at });
                 }
             }
         }
@@ -226,7 +226,9 @@ mod tests {
             write_number(number, &mut bytes);
             assert_eq!(Cursor::new(&bytes).number(), Ok(number));
         }
-        for bytes in [&[0x80, 0][..], &[0x81, 0x80, 0], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]] {
+        for bytes in
+            [&[0x80, 0][..], &[0x81, 0x80, 0], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]]
+        {
             assert_eq!(Cursor::new(bytes).number(), Err(OtsError::Number), "{bytes:?}");
         }
         assert_eq!(Cursor::new(&[0x80]).number(), Err(OtsError::Truncated));
