@@ -195,7 +195,7 @@ fn last_descendant(trust: &EthereumTrust, number: u64) -> Option<u64> {
         let numbers = trust.blocks().iter().map(PinnedBlock::number);
         numbers.filter(|pinned| *pinned >= number && *pinned - number <= most)
     };
-    within().find(|pinned| *pinned == number || far(pinned)).or_else(|| within().last())
+    within().find(|pinned| *pinned == number || far(pinned)).or_else(|| within().next_back())
 }
 
 #[cfg(test)]
