@@ -165,7 +165,11 @@ impl Node {
     fn header(&self, at: At) -> Result<ToldHeader, NodeError> {
         let method = "eth_getBlockByNumber";
         let header: Option<ToldHeader> = self.rpc.call_large(method, json!([at.to_value(), false]))?;
-        header.ok_or(NodeError::Absent { method })
+        let header = header.ok_or(NodeError::Absent { method })?;
+        match at {
+            At::Number(number) if number != header.number() => Err(NodeError::Misplaced),
+            _ => Ok(header),
+        }
     }
 
     /// All receipts of a block, at once where the node can.
