@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::Value;
 use vm_anchor::ethereum::{
-    Carrier, EVIDENCE_BYTES_MAX, EthereumAttested, EthereumEvidence, EthereumTrust, PinnedBlock, verify_ethereum,
-    verify_evidence,
+    Carrier, EVIDENCE_BYTES_MAX, EthereumAttested, EthereumDefect, EthereumEvidence, EthereumTrust, PinnedBlock,
+    calldata, verify_ethereum, verify_evidence,
 };
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
@@ -244,6 +244,17 @@ fn a_proof_of_another_file_is_none() {
             assert_eq!(held, same && i < 2, "{i}, {j}");
         }
     }
+}
+
+#[test]
+fn the_page_shows_every_reason_and_the_calldata() {
+    const PAGE: &str = include_str!("../../docs/spec/anchor-ethereum.md");
+    for defect in EthereumDefect::ALL {
+        let row = format!("| `{}` | {} | {} |", defect.code(), defect.finding(), defect.rule());
+        assert!(PAGE.contains(&row), "{row}");
+    }
+    let calldata = vm_core::digest::to_hex(&calldata(&Sha256Digest::of(b"bundle")));
+    assert!(PAGE.contains(&calldata), "{calldata}");
 }
 
 proptest! {

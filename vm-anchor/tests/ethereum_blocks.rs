@@ -137,6 +137,15 @@ fn fine(kind: u8) -> Vec<u8> {
 
 const HOLDS: Vec<String> = Vec::new();
 
+/// Keeps a block as a seed of the fuzz target `ethereum_block`, where `VAULTMESH_RECORD_ETHEREUM` is set.
+fn keep(name: &str, choice: u8, transaction: &[u8], receipt: &[u8]) {
+    if std::env::var_os("VAULTMESH_RECORD_ETHEREUM").is_some() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/ethereum_block").join(name);
+        let length = u16::try_from(transaction.len()).unwrap().to_be_bytes();
+        std::fs::write(path, [&[choice], length.as_slice(), transaction, receipt].concat()).unwrap();
+    }
+}
+
 #[test]
 fn every_type_of_transaction_is_read() {
     for (kind, envelope) in (0..).zip(envelopes(CHAIN)) {
@@ -148,8 +157,14 @@ fn every_type_of_transaction_is_read() {
         let failed = receipt(kind, Eip658Value::Eip658(false), vec![]);
         assert_eq!(judge_one(bytes, failed, Carrier::Calldata), ["transaction-failed"]);
     }
-    for (kind, envelope) in (0..).zip(envelopes(5)) {
-        assert_eq!(judge_one(envelope.encoded_2718(), fine(kind), Carrier::Calldata), ["transaction-foreign"]);
+    // The chain that the fuzz target pins.
+    for (kind, envelope) in (0..).zip(envelopes(31_337)) {
+        let bytes = envelope.encoded_2718();
+        assert_eq!(judge_one(bytes.clone(), fine(kind), Carrier::Calldata), ["transaction-foreign"]);
+        let log = Log::new(ACCOUNT, vec![B256::from(*digest().as_bytes())], vec![].into()).unwrap();
+        keep(&format!("type-{kind}"), 0, &bytes, &fine(kind));
+        keep(&format!("type-{kind}-event"), 2, &bytes, &receipt(kind, Eip658Value::success(), vec![Log::empty(), log]));
+        keep("failed", 0, &bytes, &receipt(kind, Eip658Value::Eip658(false), vec![]));
     }
 }
 

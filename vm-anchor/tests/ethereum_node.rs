@@ -182,8 +182,11 @@ fn every_place_of_a_full_block_is_proven() {
     chain.mine_alone(false);
     let hashes: Vec<TransactionHash> = (0..270)
         .map(|number: u32| {
-            let data =
-                if number % 9 == 0 { data() } else { format!("0x{}", "ab".repeat(usize::try_from(number).unwrap())) };
+            let data = if number.is_multiple_of(9) {
+                data()
+            } else {
+                format!("0x{}", "ab".repeat(usize::try_from(number).unwrap()))
+            };
             chain.send(json!({ "to": TARGET, "data": data, "gas": "0xea60" }))
         })
         .collect();

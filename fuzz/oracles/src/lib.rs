@@ -14,6 +14,7 @@ pub mod anchor;
 pub mod canonical;
 pub mod capability;
 pub mod complete;
+pub mod ethereum;
 pub mod export;
 pub mod files;
 pub mod hash;
@@ -44,6 +45,8 @@ pub const TARGETS: &[Target] = &[
     ("cose_receipt", proof::cose_receipt),
     ("coverage", seal::coverage),
     ("entry_bundle", proof::entry_bundle),
+    ("ethereum_block", ethereum::ethereum_block),
+    ("ethereum_evidence", ethereum::ethereum_evidence),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),
     ("genesis", record::genesis),

@@ -273,6 +273,22 @@ pub(super) const CHECKS: &[Check] = &[
         ..driver()
     },
     Check {
+        client: "@ethereumjs/mpt",
+        format: "Ethereum evidence",
+        what: "the transaction, its receipt, and the blocks up to the pinned one",
+        command: ETHEREUM,
+        spoilt: Spoilt { file: "seal.eth.json", at: At::Behind("\"receipt_proof\":[\"0xf") },
+        ..driver()
+    },
+    Check {
+        client: "@ethereumjs/mpt",
+        format: "Ethereum evidence",
+        what: "the bundle's file, by its hash in the calldata",
+        command: ETHEREUM,
+        spoilt: Spoilt { file: "seal.json", at: At::Behind("\"set_root\":\"") },
+        ..driver()
+    },
+    Check {
         client: "aics-tlog",
         format: "tlog-tiles",
         what: "its own directory of 600 entries, written in two steps",
@@ -353,7 +369,20 @@ pub(super) const CHECKS: &[Check] = &[
         codes: &[2],
         ..ours()
     },
+    Check {
+        client: "@ethereumjs/mpt",
+        format: "Ethereum evidence",
+        what: "its own evidence of an event, from its own tries",
+        command: &["ethereum", "verify", "ethereumjs.json", "seal.json", "ethereumjs-trust.json"],
+        spoilt: Spoilt { file: "ethereumjs.json", at: At::Behind("\"proof\":[\"0xf") },
+        refuses: "transaction-proof",
+        ..ours()
+    },
 ];
+
+/// Evidence on Ethereum, checked by a client.
+const ETHEREUM: &[&str] =
+    &["node", "xtask/interop/ethereum/ethereum.mjs", "verify", "seal.eth.json", "seal.json", "eth-trust.json"];
 
 /// A client that is asked through its driver.
 const fn driver() -> Check {

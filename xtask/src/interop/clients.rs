@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use super::{folder, remove};
 use crate::error::Failure;
 use crate::run::{self, capture};
@@ -14,8 +16,11 @@ pub(super) const PYTHON_LEAST: (u32, u32) = (3, 12);
 const PYTHONS: [&str; 4] = ["python3", "python3.14", "python3.13", "python3.12"];
 /// Exact versions of the clients and of all that they bring along.
 const REQUIREMENTS: &str = "xtask/interop/requirements.txt";
+/// The folder of the packages for node, with their exact versions and those of all that they bring along.
+const PACKAGES: &str = "xtask/interop/ethereum";
 /// Clients that come with the operating system: program, arguments that ask for its version, and its package.
-const TOOLS: [(&str, &str, &[&str]); 2] = [("openssl", "openssl", &["version"]), ("ssh-keygen", "ssh", &["-V"])];
+const TOOLS: [(&str, &str, &[&str]); 3] =
+    [("openssl", "openssl", &["version"]), ("ssh-keygen", "ssh", &["-V"]), ("node", "node", &["--version"])];
 
 /// A client and its version.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +32,7 @@ pub(super) struct Version {
 /// All clients, ready to run.
 pub(super) struct Clients {
     venv: PathBuf,
+    packages: PathBuf,
     versions: Vec<Version>,
 }
 
@@ -46,7 +52,7 @@ impl Clients {
             let mut pip = Command::new(venv.join("bin/python"));
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
             pip.arg(tree.root().join(REQUIREMENTS));
-            let names: Vec<String> = pins(tree)?.into_iter().map(|pin| pin.client).collect();
+            let names: Vec<String> = python_pins(tree)?.into_iter().map(|pin| pin.client).collect();
             run::run(pip).map_err(|fault| {
                 Failure::Missing(format!("none of {} ran: pip did not install them: {fault}", names.join(", ")))
             })?;
@@ -55,7 +61,8 @@ impl Clients {
             run::run(check)?;
             std::fs::write(&stamp, &wanted).map_err(Failure::io(&stamp))?;
         }
-        let mut clients = Self { venv, versions: Vec::new() };
+        let packages = install_packages(tree)?;
+        let mut clients = Self { venv, packages, versions: Vec::new() };
         clients.versions = clients.found(tree)?;
         Ok(clients)
     }
@@ -63,6 +70,11 @@ impl Clients {
     /// Where the clients' programs are.
     pub(super) fn programs(&self) -> PathBuf {
         self.venv.join("bin")
+    }
+
+    /// Where the packages for node are.
+    pub(super) fn packages(&self) -> &Path {
+        &self.packages
     }
 
     /// Python and the clients, with their versions.
@@ -73,11 +85,19 @@ impl Clients {
     /// Versions as the programs themselves tell them.
     fn found(&self, tree: &Tree) -> Result<Vec<Version>, Failure> {
         let mut versions = Vec::new();
-        for pin in pins(tree)? {
+        for pin in python_pins(tree)? {
             let script = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))";
             let found = said(self.venv.join("bin/python"), &["-c", script, &pin.client])?;
             if found != pin.version {
                 return Err(Failure::Missing(format!("{} did not run: {found} is installed", pin.client)));
+            }
+            versions.push(pin);
+        }
+        for pin in package_pins(tree)? {
+            let manifest = self.packages.join("node_modules").join(&pin.client).join("package.json");
+            let text = std::fs::read_to_string(&manifest).map_err(Failure::io(&manifest))?;
+            if !text.contains(&format!("\"version\": \"{}\"", pin.version)) {
+                return Err(Failure::Missing(format!("{} did not run: another version is installed", pin.client)));
             }
             versions.push(pin);
         }
@@ -94,8 +114,50 @@ impl Clients {
     }
 }
 
-/// What the requirements pin.
+/// Installs what the lock file names, without running what a package would run, or says that it is missing.
+fn install_packages(tree: &Tree) -> Result<PathBuf, Failure> {
+    let to = folder(tree).join("packages");
+    let lock = tree.read(&format!("{PACKAGES}/package-lock.json"))?;
+    let stamp = to.join("installed.json");
+    if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&lock) {
+        return Ok(to);
+    }
+    remove(&to)?;
+    std::fs::create_dir_all(&to).map_err(Failure::io(&to))?;
+    for name in ["package.json", "package-lock.json"] {
+        let path = to.join(name);
+        std::fs::write(&path, tree.read(&format!("{PACKAGES}/{name}"))?).map_err(Failure::io(&path))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.current_dir(&to).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).stdin(Stdio::null());
+    run::run(npm).map_err(|fault| {
+        Failure::Missing(format!("none of {PACKAGES}/package.json ran: npm did not install them: {fault}"))
+    })?;
+    std::fs::write(&stamp, &lock).map_err(Failure::io(&stamp))?;
+    Ok(to)
+}
+
+/// What is pinned.
 pub(super) fn pins(tree: &Tree) -> Result<Vec<Version>, Failure> {
+    Ok([python_pins(tree)?, package_pins(tree)?].concat())
+}
+
+/// What is pinned for node.
+fn package_pins(tree: &Tree) -> Result<Vec<Version>, Failure> {
+    let path = format!("{PACKAGES}/package.json");
+    let manifest: Option<Value> = serde_json::from_str(&tree.read(&path)?).ok();
+    let pinned = manifest.as_ref().and_then(|manifest| manifest.get("dependencies")).and_then(Value::as_object);
+    let pinned = pinned.ok_or_else(|| Failure::Missing(format!("{path} pins nothing")))?;
+    let one = |(client, version): (&String, &Value)| {
+        let version = version.as_str().filter(|version| version.starts_with(|first: char| first.is_ascii_digit()));
+        let missing = || Failure::Missing(format!("{path}: {client} has no exact version"));
+        Ok(Version { client: client.clone(), version: version.ok_or_else(missing)?.to_owned() })
+    };
+    pinned.iter().map(one).collect()
+}
+
+/// What the requirements pin.
+fn python_pins(tree: &Tree) -> Result<Vec<Version>, Failure> {
     tree.read(REQUIREMENTS)?.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(pin).collect()
 }
 

@@ -122,12 +122,16 @@ fn commit(tree: &Tree) -> Result<String, Failure> {
     Ok(git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned())
 }
 
-/// Builds the binary and copies it, so that a build meanwhile does not change what is run.
+/// Builds the binary and the example for Ethereum and copies them, so that a build meanwhile does not change what is run.
 fn build(tree: &Tree) -> Result<PathBuf, Failure> {
     run::run(cargo(tree.root(), &["build", "--quiet", "--package", "vaultmesh", "--bin", "vaultmesh"]))?;
     let copy = folder(tree).join("vaultmesh");
     std::fs::create_dir_all(folder(tree)).map_err(Failure::io(folder(tree)))?;
     std::fs::copy(tree.root().join("target/debug/vaultmesh"), &copy).map_err(Failure::io(&copy))?;
+    let example = ["--package", "vm-anchor", "--example", "ethereum", "--features", "ethereum-client"];
+    run::run(cargo(tree.root(), &[&["build", "--quiet"], example.as_slice()].concat()))?;
+    let beside = folder(tree).join("ethereum");
+    std::fs::copy(tree.root().join("target/debug/examples/ethereum"), &beside).map_err(Failure::io(&beside))?;
     Ok(copy)
 }
 

@@ -91,9 +91,9 @@ impl Answer {
         }
     }
 
-    /// Whether `vaultmesh` answered, about what the client made.
+    /// Whether `vaultmesh` answered, or an example of its crates, about what the client made.
     pub(super) fn is_ours(&self) -> bool {
-        self.command.starts_with("vaultmesh ")
+        ["vaultmesh ", "ethereum "].iter().any(|program| self.command.starts_with(program))
     }
 
     fn is_of(&self, check: &Check) -> bool {

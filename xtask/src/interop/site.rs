@@ -28,6 +28,7 @@ pub(super) struct Site {
     dir: PathBuf,
     binary: PathBuf,
     programs: PathBuf,
+    packages: PathBuf,
 }
 
 impl Site {
@@ -36,10 +37,19 @@ impl Site {
         let dir = folder(tree).join("site");
         remove(&dir)?;
         fs::create_dir_all(&dir).map_err(Failure::io(&dir))?;
-        let site = Self { root: tree.root().to_owned(), dir, binary, programs: clients.programs() };
+        let example = dir.join("ethereum");
+        fs::copy(folder(tree).join("ethereum"), &example).map_err(Failure::io(&example))?;
+        let site = Self {
+            root: tree.root().to_owned(),
+            dir,
+            binary,
+            programs: clients.programs(),
+            packages: clients.packages().to_owned(),
+        };
         site.make_ours()?;
         site.make_theirs()?;
         site.make_openssl_an_authority()?;
+        site.make_ethereum()?;
         Ok(site)
     }
 
@@ -111,6 +121,16 @@ impl Site {
         self.put("reply.toml", trust.as_bytes())
     }
 
+    /// The seal's file anchored on a node, once with our evidence and once with that of the client, which runs the node.
+    fn make_ethereum(&self) -> Result<(), Failure> {
+        let driver = "xtask/interop/ethereum/ethereum.mjs";
+        let ours = ["./ethereum", "make", "URL", "CONTRACT", "seal.json", "seal.eth.json", "eth-trust.json"];
+        self.must(&[&["node", driver, "with-node"], ours.as_slice()].concat())?;
+        let theirs =
+            ["node", driver, "make", "URL", "CONTRACT", "seal.json", "ethereumjs.json", "ethereumjs-trust.json"];
+        self.must(&[&["node", driver, "with-node"], theirs.as_slice()].concat()).map(|_| ())
+    }
+
     /// Asks a client about what was made, and about the same with one bit altered.
     pub(super) fn ask(&self, check: &Check) -> Result<Answer, Failure> {
         let output = self.run(check.command, check.input)?;
@@ -176,6 +196,7 @@ impl Site {
         let (program, arguments) = command.split_first().unwrap_or((&"", &[]));
         let program = match *program {
             "vaultmesh" => self.binary.clone(),
+            "ethereum" => self.dir.join(program),
             "python" | "aics-tlog" => self.programs.join(program),
             other => PathBuf::from(other),
         };
@@ -185,6 +206,7 @@ impl Site {
         }
         command.current_dir(&self.dir).env("HOME", &self.dir).env("LC_ALL", "C.UTF-8");
         command.env("VAULTMESH_VAULT", "vault").env("VAULTMESH_KEYS", "keys").env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("ETHEREUM_PACKAGES", &self.packages);
         match input {
             None => capture(with_stdin(command, Stdio::null())),
             Some(name) => {

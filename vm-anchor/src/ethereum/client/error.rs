@@ -69,8 +69,8 @@ pub enum NodeError {
     /// A header of a form that this release cannot write again.
     #[error("header does not hash to the block's hash; it may be of a later fork or of another kind of chain")]
     HeaderForm,
-    /// The block does not hold the transaction where the node says.
-    #[error("transaction is not where the node says")]
+    /// The block does not hold the transaction where the node says, or is not the one of the number asked for.
+    #[error("transaction or block is not where the node says")]
     Misplaced,
     /// The parts do not give the roots of the header, or cannot be kept.
     #[error("block does not hold together")]

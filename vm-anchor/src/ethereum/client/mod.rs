@@ -165,7 +165,11 @@ impl Node {
     fn header(&self, at: At) -> Result<ToldHeader, NodeError> {
         let method = "eth_getBlockByNumber";
         let header: Option<ToldHeader> = self.rpc.call_large(method, json!([at.to_value(), false]))?;
-        header.ok_or(NodeError::Absent { method })
+        let header = header.ok_or(NodeError::Absent { method })?;
+        match at {
+            At::Number(number) if number != header.number() => Err(NodeError::Misplaced),
+            _ => Ok(header),
+        }
     }
 
     /// All receipts of a block, at once where the node can.
@@ -195,7 +199,7 @@ fn last_descendant(trust: &EthereumTrust, number: u64) -> Option<u64> {
         let numbers = trust.blocks().iter().map(PinnedBlock::number);
         numbers.filter(|pinned| *pinned >= number && *pinned - number <= most)
     };
-    within().find(|pinned| *pinned == number || far(pinned)).or_else(|| within().last())
+    within().find(|pinned| *pinned == number || far(pinned)).or_else(|| within().next_back())
 }
 
 #[cfg(test)]
