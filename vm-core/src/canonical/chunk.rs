@@ -250,6 +250,14 @@ mod tests {
         }
     }
 
+    /// Where they are not given, the bytes are looked at one by one: the same answer, slower.
+    #[test]
+    fn ends_are_the_first_and_the_last_bytes() {
+        assert_eq!(ends(b"abcde"), Some([b"abc", b"cde"]));
+        assert_eq!(ends(b"abc"), Some([b"abc", b"abc"]));
+        assert_eq!(ends::<3>(b"ab"), None);
+    }
+
     #[test]
     fn one_byte_beyond_ascii_is_seen_anywhere() {
         for length in 0..100 {
