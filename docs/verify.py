@@ -68,8 +68,7 @@ def written_number(value):
     value = float(value)
     need(value - value == 0, "a number that is not finite")
     if value == 0 or 1e-6 <= abs(value) < 1e21:
-        text = format(decimal.Decimal(repr(abs(value) and value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return format(decimal.Decimal(repr(abs(value) and value)).normalize(), "f")
     return "%se%+d" % (repr(value).split("e")[0], int(repr(value).split("e")[1]))
 
 def written(value, depth=0):
@@ -122,10 +121,6 @@ TYPES = {
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
-def half(size):
-    """The largest power of two below the size."""
-    return 1 << (size - 1).bit_length() - 1
-
 def read_hashes(value):
     need(isinstance(value, list) and all(map(TYPES["hash"], value)), "malformed hashes")
     return [bytes.fromhex(text) for text in value]
@@ -139,19 +134,18 @@ def range_root(begin, size, leaves, left=(), right=()):
             found = next(before if high <= begin else after if low >= end else inside, None)
             need(found, "too few hashes")
             return found
-        middle = low + half(high - low)
+        middle = low + (1 << (high - low - 1).bit_length() - 1)  # the largest power of two below the number of leaves
         return sha256(b"\1", subtree(low, middle), subtree(middle, high))
     root = subtree(0, size) if size else sha256()
     need(next(before, None) is None and next(after, None) is None, "too many hashes")
     return root
 
 def inclusion_root(leaf, index, size, path):
-    need(index < size and bool(path) == (size > 1), "a path that does not fit its place")
-    if size == 1:
-        return leaf
-    if index < half(size):
-        return sha256(b"\1", inclusion_root(leaf, index, half(size), path[:-1]), path[-1])
-    return sha256(b"\1", path[-1], inclusion_root(leaf, index - half(size), size - half(size), path[:-1]))
+    """As a run of one leaf: a path has its siblings from the leaf upwards, whichever side they stand on."""
+    edge = (index ^ size - 1).bit_length()  # from this level on the node is the last one, and its siblings stand left
+    is_right = [level < edge and not index >> level & 1 for level in range(len(path))]
+    left, right = (list(itertools.compress(path, side)) for side in ([not right for right in is_right], is_right))
+    return range_root(index, size, [leaf], left[::-1], right)
 
 # Keys and signed notes (trust.md, checkpoint.md)
 

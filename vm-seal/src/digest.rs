@@ -276,6 +276,21 @@ pub(crate) enum RowFate {
     OutOfPlace,
 }
 
+impl RowFate {
+    /// What became of the row that an entry names, wherever it was found.
+    pub(crate) fn of(entry: &LogEntry, hashed: &Hashed) -> Self {
+        match (&hashed.state, &hashed.leaf) {
+            (RowState::Present(row), Some(Ok(leaf))) => {
+                let same = row.table() == entry.table && row.schema() == entry.schema && row.id() == Ok(entry.row_id);
+                if *leaf == entry.leaf && same { Self::Intact } else { Self::Altered { found: *leaf } }
+            }
+            (RowState::Present(_), Some(Err(error))) => Self::Malformed { column: error.code().to_owned() },
+            (RowState::Malformed { column }, _) => Self::Malformed { column: column.clone() },
+            _ => Self::Missing,
+        }
+    }
+}
+
 /// Walks the rows that `selection` matches at `as_of`, hashing each, and tells `each` what became of it. Rows that
 /// can be hashed enter the set as they are now.
 pub(crate) fn walk_selected(
@@ -290,22 +305,18 @@ pub(crate) fn walk_selected(
         let place = (entry.table, entry.row_id);
         let in_order = last.is_none_or(|last| last < place);
         last = Some(place);
-        let (row, leaf) = match (&hashed.state, &hashed.leaf) {
-            (RowState::Present(row), Some(Ok(leaf))) => (row, *leaf),
-            (RowState::Malformed { column }, _) => {
-                return each(entry, RowFate::Malformed { column: column.clone() });
-            }
-            (RowState::Present(_), _) => return each(entry, RowFate::Malformed { column: "ts".to_owned() }),
-            _ => return each(entry, RowFate::Missing),
+        let fate = RowFate::of(&entry, &hashed);
+        let (RowState::Present(row), Some(Ok(leaf))) = (&hashed.state, &hashed.leaf) else {
+            return each(entry, fate);
         };
         let (Ok(ts), Ok(selected)) = (row.ts(), selection.selects(row)) else {
-            return each(entry, RowFate::Malformed { column: "ts".to_owned() });
+            return each(entry, RowFate::Malformed { column: "ts or trace_id".to_owned() });
         };
         if !in_order || !selected || entry.seq >= as_of.as_u64() {
             return each(entry, RowFate::OutOfPlace);
         }
-        set.add(leaf, ts);
-        each(entry, if leaf == entry.leaf { RowFate::Intact } else { RowFate::Altered { found: leaf } })
+        set.add(*leaf, ts);
+        each(entry, fate)
     };
     let filter = selection.filter(as_of);
     rehash::pass(

@@ -250,14 +250,9 @@ pub enum SealError {
     /// The statement could not be signed.
     #[error("statement of the seal")]
     Note(#[source] NoteError),
-    /// Longer than can be read again.
-    #[error("seal bundle of {found} bytes is longer than {limit}")]
-    TooLong {
-        /// Bytes allowed.
-        limit: usize,
-        /// Bytes made.
-        found: usize,
-    },
+    /// Its parts break a limit of those who read bundles.
+    #[error("seal bundle could not be read again")]
+    Unreadable(#[source] BundleError),
 }
 stable_codes!(SealError {
     Self::View(_) => "seal-view",
@@ -269,7 +264,7 @@ stable_codes!(SealError {
     Self::Permit(_) => "seal-permit",
     Self::Canonical(_) => "seal-canonical",
     Self::Note(_) => "seal-note",
-    Self::TooLong { .. } => "seal-too-long",
+    Self::Unreadable(_) => "seal-unreadable",
 });
 
 /// A ledger in memory that could not record.

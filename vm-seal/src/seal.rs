@@ -7,7 +7,7 @@ use vm_core::key::{Note, NoteKey, SigningIdentity};
 use vm_core::source::{Clock, Entropy};
 use vm_core::view::EvidenceView;
 
-use crate::bundle::{BUNDLE_MAX, BundleBody, SealBundle, SealInputs, SignError};
+use crate::bundle::{BundleBody, SealBundle, SealInputs, SignError};
 use crate::checkpoint::Checkpoint;
 use crate::digest::{ScrollRoot, SealDigest};
 use crate::error::SealError;
@@ -46,7 +46,7 @@ type Compute = fn(&dyn EvidenceView, &Selection, Vec<ScrollRoot>, TreeSize) -> R
 ///
 /// # Errors
 /// [`SealError`]: the permit is not for this ledger now, the checkpoint is not this log's by this signer, the evidence
-/// is not as it was logged, or the bundle would be too long.
+/// is not as it was logged, or nobody could read the bundle.
 pub fn seal(
     view: &dyn EvidenceView,
     request: SealRequest<'_>,
@@ -109,16 +109,13 @@ fn seal_by(
     finish(body, signer)
 }
 
+/// Signs the body. A bundle that breaks a limit of those who read it is not made.
 fn finish(body: BundleBody, signer: &SigningIdentity) -> Result<SealBundle, SealError> {
     let bundle = SealBundle::sign(body, signer).map_err(|error| match error {
         SignError::Canonical(error) => SealError::Canonical(error),
         SignError::Note(error) => SealError::Note(error),
     })?;
-    let found = bundle.as_bytes().len();
-    if found > BUNDLE_MAX {
-        return Err(SealError::TooLong { limit: BUNDLE_MAX, found });
-    }
-    Ok(bundle)
+    SealBundle::parse(bundle.as_bytes()).map_err(SealError::Unreadable)
 }
 
 /// The name of a bundle's file below the vault: `seals/<seal id>.json`.

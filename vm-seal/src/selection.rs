@@ -147,10 +147,6 @@ impl Selection {
         let members = Members::of(value, "/selection", &names)?;
         let since: Option<Instant> = members.nullable("since")?;
         let until: Option<Instant> = members.nullable("until")?;
-        let listed = members.list("trace_ids")?.len();
-        if listed > TRACES_MAX {
-            return Err(SelectionError::TooManyTraces { limit: TRACES_MAX, found: listed });
-        }
         let traces: Vec<TraceId> = members.parse_list("trace_ids")?;
         let kinds: Vec<Table> = members.parse_list("kinds")?;
         if !kinds.is_sorted_by(|one, next| one < next) {
@@ -181,6 +177,8 @@ fn check_traces(traces: &[TraceId]) -> Result<(), SelectionError> {
 
 #[cfg(test)]
 mod tests {
+    use vm_core::record::{Cell, CellKind, SCHEMA};
+
     use super::*;
 
     fn at(text: &str) -> Instant {
@@ -231,6 +229,14 @@ mod tests {
                 json!(["mcp_calls", "tool_invocations"]),
                 "selection-kind-order",
             ),
+            (
+                "time_window",
+                json!(null),
+                json!(null),
+                json!([]),
+                json!(["mcp_calls", "mcp_calls"]),
+                "selection-kind-order",
+            ),
         ] {
             let value = json!({ "scope": scope, "since": since, "until": until, "trace_ids": traces, "kinds": kinds });
             assert_eq!(Selection::from_value(&value).unwrap_err().code(), code, "{value}");
@@ -238,10 +244,59 @@ mod tests {
         let mut surplus = Selection::everything().to_value();
         surplus["limit"] = json!(1);
         assert_eq!(Selection::from_value(&surplus).unwrap_err().code(), "selection-shape");
-        let many: Vec<TraceId> = (0..=u16::try_from(TRACES_MAX).unwrap())
-            .map(|n| TraceId::from_bytes(u128::from(n).to_be_bytes()))
-            .collect();
-        let many = Selection::traces(many, &Table::ALL).unwrap_err();
-        assert_eq!(many.code(), "selection-too-many-traces");
+    }
+
+    #[test]
+    fn there_is_a_most_of_traces() {
+        let traces = |count: usize| (0_u128..).take(count).map(|n| TraceId::from_bytes(n.to_be_bytes()));
+        let most = Selection::traces(traces(TRACES_MAX), &Table::ALL).unwrap();
+        assert_eq!(Selection::from_value(&most.to_value()), Ok(most.clone()));
+        let error = Selection::traces(traces(TRACES_MAX + 1), &Table::ALL).unwrap_err();
+        assert_eq!(error.code(), "selection-too-many-traces");
+        let mut more = most.to_value();
+        more["trace_ids"] = json!(traces(TRACES_MAX + 1).collect::<Vec<_>>());
+        assert_eq!(Selection::from_value(&more).unwrap_err().code(), "selection-too-many-traces");
+    }
+
+    fn row(table: Table, ts: &str, by: TraceId) -> StoredRow {
+        let cells = table.columns(SCHEMA).unwrap().iter().map(|column| match (column.name, column.kind) {
+            ("ts", _) => Cell::Text(ts.into()),
+            ("trace_id", _) => Cell::Blob(by.as_bytes().to_vec()),
+            (_, CellKind::Integer) => Cell::Integer(1),
+            (_, CellKind::Real) => Cell::Real(0.5),
+            (_, CellKind::Text) => Cell::Text("x".into()),
+            (_, CellKind::Blob) => Cell::Blob(vec![1; 16]),
+        });
+        StoredRow::new(table, SCHEMA, cells.collect()).unwrap()
+    }
+
+    #[test]
+    fn rows_are_selected_by_time_trace_and_table() {
+        let (early, noon, late) =
+            ("2026-01-02T11:59:59.999999Z", "2026-01-02T12:00:00.000000Z", "2026-01-02T13:00:00.000000Z");
+        let calls = &[Table::McpCalls];
+        let window =
+            |since: Option<&str>, until: Option<&str>| Selection::window(since.map(at), until.map(at), calls).unwrap();
+        let selects = |selection: &Selection, ts| selection.selects(&row(Table::McpCalls, ts, trace(1))).unwrap();
+        for (since, until, expected) in [
+            (None, None, [true, true, true]),
+            (Some(noon), None, [false, true, true]),
+            (None, Some(noon), [true, false, false]),
+            (Some(noon), Some(late), [false, true, false]),
+        ] {
+            let selection = window(since, until);
+            assert_eq!([early, noon, late].map(|ts| selects(&selection, ts)), expected, "{since:?} {until:?}");
+            assert!(!selection.selects(&row(Table::ToolInvocations, noon, trace(1))).unwrap());
+            assert!(selection.selects(&row(Table::McpCalls, "noon", trace(1))).is_err());
+        }
+        let selection = Selection::traces([trace(3), trace(1)], calls).unwrap();
+        for (table, by, expected) in [
+            (Table::McpCalls, trace(1), true),
+            (Table::McpCalls, trace(3), true),
+            (Table::McpCalls, trace(2), false),
+            (Table::ShadowReceipts, trace(1), false),
+        ] {
+            assert_eq!(selection.selects(&row(table, noon, by)), Ok(expected), "{table} {by}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::error::CompletenessError;
 use crate::index::Card;
 use crate::merkle::{Frontier, TreeSize};
 use crate::rehash::Hashed;
-use crate::scroll::read_lines;
+use crate::scroll::{ScrollLines, read_lines};
 
 /// A seal that was recomputed from the rows it covers, signed by a pinned key. Made by [`verify_seal`] and the audit
 /// alone, and only where nothing was left open.
@@ -382,23 +382,10 @@ pub(crate) fn find_fate(entry: &LogEntry, fate: RowFate, report: &mut Report) ->
 fn find_in_log(size: TreeSize, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
     view.visit_log(0, size.as_u64(), &mut |entry, state| {
         if let StoredEntry::Entry(entry) = entry {
-            find_fate(&entry, fate_of(&entry, &Hashed::of(state)), report);
+            find_fate(&entry, RowFate::of(&entry, &Hashed::of(state)), report);
         }
         Ok(Visit::Continue)
     })
-}
-
-/// What became of the row that an entry names.
-pub(crate) fn fate_of(entry: &LogEntry, hashed: &Hashed) -> RowFate {
-    match (&hashed.state, &hashed.leaf) {
-        (RowState::Present(row), Some(Ok(leaf))) => {
-            let same = row.table() == entry.table && row.schema() == entry.schema && row.id() == Ok(entry.row_id);
-            if *leaf == entry.leaf && same { RowFate::Intact } else { RowFate::Altered { found: *leaf } }
-        }
-        (RowState::Present(_), Some(Err(error))) => RowFate::Malformed { column: error.code().to_owned() },
-        (RowState::Malformed { column }, _) => RowFate::Malformed { column: column.clone() },
-        _ => RowFate::Missing,
-    }
 }
 
 /// Compares recomputed rows with what the bundle claims of them; answers whether they agree.
@@ -429,20 +416,19 @@ fn compare_set(bundle: &SealBundle, set: &RowSet, report: &mut Report) -> bool {
 fn check_scrolls(bundle: &SealBundle, files: Option<&dyn VaultFiles>, report: &mut Report) {
     for sealed in bundle.digest().scrolls() {
         let scroll = format!("scroll {} of {}", sealed.engine, subject(bundle));
-        let read = files.map(|files| read_lines(files, &sealed.engine, [sealed.size]));
-        let (found, held) = match &read {
-            Some(Ok(lines)) => (lines.root_at(sealed.size), lines.size()),
+        let lines = match files.map(|files| read_lines(files, &sealed.engine, [sealed.size])) {
+            Some(Ok(lines)) => lines,
             None | Some(Err(FileFault::Unreadable { .. })) => {
                 report.find(Finding::new(Code::EvidenceUnreadable, scroll));
                 continue;
             }
-            Some(Err(_)) => (None, TreeSize::ZERO),
+            // No file is a scroll without lines.
+            Some(Err(_)) => ScrollLines::new([sealed.size]),
         };
-        match found {
+        match lines.root_at(sealed.size) {
             Some(root) if root == sealed.root => report.checked(scroll),
             Some(root) => report.find(Finding::new(Code::ScrollAltered, scroll).expected_found(sealed.root, root)),
-            None if sealed.size == TreeSize::ZERO => report.checked(scroll),
-            None => report.find(Finding::new(Code::TailCut, scroll).expected_found(sealed.size, held)),
+            None => report.find(Finding::new(Code::TailCut, scroll).expected_found(sealed.size, lines.size())),
         }
     }
 }

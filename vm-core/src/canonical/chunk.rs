@@ -205,6 +205,21 @@ mod tests {
         }
     }
 
+    /// What is not counted here is read on by chunks, to the same end but slower.
+    #[test]
+    fn plain_blocks_are_counted_up_to_the_first_that_is_not() {
+        for length in 0..130 {
+            let mut text = vec![b'x'; length];
+            assert_eq!(plain_blocks(&text), length / BLOCK * BLOCK);
+            for place in 0..length {
+                text[place] = b'"';
+                let whole = if place / BLOCK < length / BLOCK { place } else { length };
+                assert_eq!(plain_blocks(&text), whole / BLOCK * BLOCK, "{place} of {length}");
+                text[place] = b'x';
+            }
+        }
+    }
+
     #[test]
     fn runs_of_every_length_end_where_they_end() {
         for length in 0..150 {
@@ -233,6 +248,14 @@ mod tests {
                 text[place] = b'!';
             }
         }
+    }
+
+    /// Where they are not given, the bytes are looked at one by one: the same answer, slower.
+    #[test]
+    fn ends_are_the_first_and_the_last_bytes() {
+        assert_eq!(ends(b"abcde"), Some([b"abc", b"cde"]));
+        assert_eq!(ends(b"abc"), Some([b"abc", b"abc"]));
+        assert_eq!(ends::<3>(b"ab"), None);
     }
 
     #[test]

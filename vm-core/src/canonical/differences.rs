@@ -189,9 +189,31 @@ fn large_objects_are_put_in_order() {
 
 #[test]
 fn a_canonical_text_is_handed_back() {
-    let text = br#"{"a":[1,{"b":"\n","c":0.5}],"d":"text"}"#;
     let mut canonicalizer = Canonicalizer::new();
-    assert_eq!(canonicalizer.canonicalize(text, BYTES_MAX).unwrap().as_ptr(), text.as_ptr());
+    for text in [
+        r#"{"a":[1,{"b":"\n","c":0.5}],"d":"text"}"#,
+        // Members are in order among themselves, whatever those around them are called.
+        r#"{"d":{"a":1,"b":{}},"e":[{"a":0},{"a":0,"z":0}],"f":"the end"}"#,
+        r#"{"":0,"longer":1,"longer than eight":"the end"}"#,
+        "[0,-1,123456789012345,9007199254740992,-0.25,1234.5678]",
+    ] {
+        let found = canonicalizer.canonicalize(text.as_bytes(), BYTES_MAX).unwrap();
+        assert_eq!(found.as_ptr(), text.as_ptr(), "{text}");
+    }
+}
+
+/// What the buffers hold is told, and for a usual text it is little more than the text.
+#[test]
+fn memory_is_that_of_the_buffers() {
+    let mut canonicalizer = Canonicalizer::new();
+    let text = format!("[ \"{}\"]", "x".repeat(10_000));
+    let _ = canonicalizer.canonicalize(text.as_bytes(), BYTES_MAX).unwrap();
+    assert!((10_000..2 * text.len()).contains(&canonicalizer.capacity()), "{}", canonicalizer.capacity());
+    // A name, a comma and 16 bytes for each of the members; nothing is put in order.
+    let members: Vec<String> = (0..1_000).map(|index| format!("\"{index:04}\":0")).collect();
+    let mut canonicalizer = Canonicalizer::new();
+    let _ = canonicalizer.canonicalize(format!("{{{}}}", members.join(",")).as_bytes(), BYTES_MAX).unwrap();
+    assert!((16_000..40_000).contains(&canonicalizer.capacity()), "{}", canonicalizer.capacity());
 }
 
 /// The worst texts there are for each buffer, and how many bytes a byte they take.

@@ -59,7 +59,7 @@ impl Canonicalizer {
         if text.len() > limit {
             return Err(CanonicalError::TooLong { limit, found: text.len() });
         }
-        if text.len() > FAST_MAX {
+        if !is_fast(text.len()) {
             self.out = twin::canonicalize(text, limit)?;
             return Ok(&self.out);
         }
@@ -109,6 +109,11 @@ impl Canonicalizer {
     }
 }
 
+/// Whether a text of so many bytes takes the fast path.
+const fn is_fast(length: usize) -> bool {
+    length <= FAST_MAX
+}
+
 /// Why reading stopped, and where.
 #[derive(Clone, Copy, Debug)]
 struct Stop {
@@ -154,5 +159,16 @@ impl Why {
     #[cold]
     const fn expected(offset: usize, expected: &'static str) -> Self {
         Self::Expected { offset, expected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_the_output_of_the_longest_text_fit_32_bits() {
+        assert!(is_fast(0) && is_fast(FAST_MAX) && !is_fast(FAST_MAX + 1));
+        assert!(u32::try_from((FAST_MAX + SLACK) * GROWTH).is_ok());
     }
 }

@@ -101,12 +101,17 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
 
 fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     for piece in text.chunks(PIECE) {
-        if piece.iter().fold(false, |any, byte| any | (*byte < b' ')) {
+        if has_control(piece) {
             write_by_runs(piece, out);
         } else {
             write_by_words(piece, out);
         }
     }
+}
+
+/// Whether there is a control character. All bytes are looked at, several at once.
+fn has_control(text: &[u8]) -> bool {
+    text.iter().fold(false, |any, byte| any | (*byte < b' '))
 }
 
 fn write_by_runs(text: &[u8], out: &mut Vec<u8>) {
@@ -128,8 +133,8 @@ fn write_by_words(text: &[u8], out: &mut Vec<u8>) {
     let mut last = [b' '; WORD];
     last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     let begin = out.len();
-    // Room for an escape of every byte, for the last word filled up, and for what is put beyond the end of a word.
-    out.resize(begin + 2 * text.len() + 3 * WORD, 0);
+    // Room for an escape of every byte, and for a word that is put at the last of them.
+    out.resize(begin + 2 * text.len() + WORD, 0);
     let room = out.get_mut(begin..).unwrap_or_default();
     let mut written = 0;
     for word in words.iter().chain([&last]) {
@@ -187,4 +192,52 @@ pub(crate) fn write_integer(integer: i64, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(digits.get(DIGITS_MAX - count..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_string(text, &mut out);
+        out
+    }
+
+    /// Every length up to some words, with an escape at every byte, at every second, and at one place alone; and as much
+    /// again as is escaped at once.
+    #[test]
+    fn escapes_may_stand_anywhere() {
+        let expected = |text: &str| serde_json::to_string(text).unwrap().into_bytes();
+        for length in 0..70 {
+            for escaped in ["\"", "\\", "\"\\", "\"a", "é\"", "\u{1}\u{2}", "\" \u{1f}"] {
+                let text: String = escaped.chars().cycle().take(length).collect();
+                for before in [0, PIECE - 1, PIECE, 2 * PIECE + 3] {
+                    let text = "x".repeat(before) + &text;
+                    assert_eq!(written(&text), expected(&text), "{escaped:?}, {length} after {before}");
+                }
+            }
+            for place in 0..length {
+                let text = "a".repeat(place) + "\\" + &"b".repeat(length - place);
+                assert_eq!(written(&text), expected(&text));
+            }
+        }
+    }
+
+    /// Other text is written in words: the same, faster.
+    #[test]
+    fn control_characters_are_seen_and_nothing_else() {
+        for byte in 0..=255_u8 {
+            for text in [[byte, b'a', b'a'], [b'a', byte, b'a'], [b'a', b'a', byte], [byte; 3]] {
+                assert_eq!(has_control(&text), byte < b' ', "{text:?}");
+            }
+        }
+        assert!(!has_control(b"") && has_control(b"\n\n"));
+    }
+
+    #[test]
+    fn a_string_without_escapes_takes_the_room_it_needs() {
+        let out = written(&"x".repeat(1_000));
+        assert!((1_002..1_100).contains(&out.capacity()), "{}", out.capacity());
+    }
 }

@@ -12,7 +12,7 @@ use crate::digest::RowFate;
 use crate::merkle::tile::TILE_HEIGHT;
 use crate::merkle::{Frontier, NodeAt, TreeSize};
 use crate::rehash::Hashed;
-use crate::verify::{fate_of, find_fate, row_subject};
+use crate::verify::{find_fate, row_subject};
 
 /// A pass over the log that keeps two trees where it must: one over the leaves the log holds, one over the leaves the
 /// rows hash to. A signed root then tells whether the row or the log was altered.
@@ -63,7 +63,7 @@ impl LogWalk {
             self.broken = true;
             return None;
         };
-        let leaf = match fate_of(entry, &hashed) {
+        let leaf = match RowFate::of(entry, &hashed) {
             RowFate::Intact => entry.leaf,
             RowFate::Altered { found } if found != entry.leaf => found,
             other => {

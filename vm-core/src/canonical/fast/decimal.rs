@@ -59,7 +59,7 @@ impl Decimal {
                 text.push(b".");
                 text.push(rest);
             }
-            text.push(if self.point > 0 { b"e+" } else { b"e-" });
+            text.push(if self.point.is_negative() { b"e-" } else { b"e+" });
             text.push_number((self.point - 1).unsigned_abs());
         } else if let Some((integer, fraction)) = digits.split_at_checked(before).filter(|_| before > 0) {
             text.push(integer);

@@ -179,3 +179,69 @@ fn narrow(place: usize) -> u32 {
 fn wide(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The member whose name begins at the beginning of the text, as far as it can be had from the text alone.
+    fn of_text(name: &str) -> Option<Member> {
+        Member::new(format!("\"{name}\":          ").as_bytes(), 0, name.len(), 0)
+    }
+
+    fn of_output(name: &str) -> Member {
+        Member::with_any_name(format!("\"{name}\":").as_bytes(), 0)
+    }
+
+    /// Names that are not seen to be in order are compared as a whole: the same order, slower.
+    #[test]
+    fn most_names_are_told_apart_by_their_prefix() {
+        let names = ["", " ", "!", "A", "A!", "AB", "a", "abcdefg", "abcdefgh", "abcdefh", "z"];
+        for (at, first) in names.iter().enumerate() {
+            for (place, second) in names.iter().enumerate() {
+                let [one, two] = [first, second].map(|name| of_text(name).unwrap());
+                assert_eq!(one.is_surely_before(&two), at < place, "{first} {second}");
+                assert_eq!(one.is_surely_before(&of_output(second)), at < place, "{first} {second}");
+                assert_eq!(of_output(first).is_surely_before(&two), at < place, "{first} {second}");
+            }
+        }
+        for (first, second) in [("abcdefgh", "abcdefgh"), ("abcdefghi", "abcdefghz"), ("abcdefghz", "abcdefgh")] {
+            assert!(!of_text(first).unwrap().is_surely_before(&of_text(second).unwrap()), "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_ascii_without_escapes_are_read_from_the_output() {
+        for name in ["é", "abcdefé", "\\n", "abcdef\\n", "\\u0001"] {
+            assert!(of_text(name).is_none(), "{name}");
+        }
+        // Only the first eight bytes matter.
+        for name in ["abcdefghé", "abcdefgh\\n"] {
+            assert!(of_text(name).is_some(), "{name}");
+        }
+    }
+
+    /// What stands behind a backslash comes before the letters, though a backslash comes after most of them.
+    #[test]
+    fn names_are_ordered_by_what_their_escapes_stand_for() {
+        let names = [
+            "\\u0000", "\\b", "\\t", "\\n", "\\u000b", "\\f", "\\r", "\\u001f", " ", "!", "\\\"", "#", "A", "[",
+            "\\\\", "]",
+        ];
+        for (at, first) in names.iter().enumerate() {
+            for (place, second) in names.iter().enumerate() {
+                let [one, two] = [first, second].map(|name| of_output(name).prefix);
+                assert_eq!(one.cmp(&two), at.cmp(&place), "{first} {second}");
+                let [one, two] = [first, second].map(|name| format!("abcdefgh{name}"));
+                assert_eq!(order_of_names(one.as_bytes(), two.as_bytes()), at.cmp(&place), "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_canonical_string_stands_for_these_bytes() {
+        let text = r#"a\b\t\n\f\r\"\\\u0000\u000b\u001fé"#;
+        let bytes: Vec<u8> = unescaped(text.as_bytes()).collect();
+        assert_eq!(bytes, "a\u{8}\t\n\u{c}\r\"\\\0\u{b}\u{1f}é".as_bytes());
+    }
+}

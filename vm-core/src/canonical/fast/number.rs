@@ -90,3 +90,53 @@ fn digits_end(text: &[u8], at: usize) -> Result<usize, Why> {
     }
     if end == at { Err(Why::expected(at, "a digit")) } else { Ok(end) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not kept as it stands is written again from its digits, or by way of its double: the same, slower.
+    #[test]
+    fn digits_are_kept_but_for_zeros_at_the_end() {
+        for (integer, fraction, kept) in [
+            ("1", "0", Some(0)),
+            ("1", "00", Some(0)),
+            ("1", "5", Some(1)),
+            ("1", "50", Some(1)),
+            ("12345678", "1234567", Some(7)),
+            ("12345678", "12345678", None),
+            ("1", "000000", Some(0)),
+            ("1", "0000001", Some(7)),
+            ("0", "5", Some(1)),
+            ("0", "000001", Some(6)),
+            ("0", "0000001", None),
+            ("0", "0", None),
+            ("0", "00", None),
+        ] {
+            assert_eq!(kept_digits(integer.as_bytes(), fraction.as_bytes()), kept, "{integer}.{fraction}");
+        }
+    }
+
+    /// Where the text goes on being pending, nothing was written.
+    #[test]
+    fn canonical_numbers_are_left_as_they_stand() {
+        for token in [
+            "0",
+            "7",
+            "-7",
+            "123456789012345",
+            "-123456789012345",
+            "9007199254740991",
+            "9007199254740992",
+            "-9007199254740992",
+            "0.5",
+            "-0.5",
+            "1234.5678",
+            "0.000001",
+            "12345678.1234567",
+        ] {
+            let place = number(token.as_bytes(), &mut [0; 64], Place::START).unwrap();
+            assert_eq!((place.at, place.done), (token.len(), 0), "{token}");
+        }
+    }
+}
