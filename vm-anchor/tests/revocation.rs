@@ -97,6 +97,8 @@ fn the_reason_decides_what_a_revocation_voids() {
         ("CACompromise", Some("key-compromised"), Some("key-compromised")),
         ("", Some("key-compromised"), Some("key-compromised")),
         ("certificateHold", Some("key-compromised"), Some("key-compromised")),
+        // Said outright, it leaves what was signed before; left out, it does not.
+        ("unspecified", Some("certificate-revoked"), None),
         ("superseded", Some("certificate-revoked"), None),
         ("cessationOfOperation", Some("certificate-revoked"), None),
         ("affiliationChanged", Some("certificate-revoked"), None),
@@ -141,10 +143,13 @@ fn a_list_speaks_only_within_its_time_and_scope() {
     let revoked = [("good", -1, "keyCompromise")];
     let mut genuine = list(&forge, "root", &revoked, 0, "plain");
     let foreign = list(&forge, "other", &revoked, 0, "plain");
+    forge.folder.openssl("req -x509 -new -key other.key -sha256 -subj /CN=root -days 9 -config ext.cnf -extensions ca -out fake.pem");
+    forge.folder.write("fake.key", &forge.folder.read("other.key"));
+    let fake = list(&forge, "fake", &revoked, 0, "plain");
     let cut = genuine[..genuine.len() - 1].to_vec();
     expect(judge(&forge, &token, &[genuine.clone()], true, 1), Contradicted, &["key-compromised"], "genuine");
     *genuine.last_mut().unwrap() ^= 1;
-    for (name, bytes) in [("foreign", foreign), ("cut", cut), ("altered", genuine), ("empty", Vec::new())] {
+    for (name, bytes) in [("foreign", foreign), ("fake", fake), ("cut", cut), ("altered", genuine), ("empty", Vec::new())] {
         expect(judge(&forge, &token, &[bytes.clone()], true, 1), Undecided, &["revocation-unknown"], name);
         expect(judge(&forge, &token, &[bytes], false, 1), Verified, &[], name);
     }
