@@ -84,8 +84,8 @@ pub enum TokenError {
         /// Most of them read.
         limit: usize,
     },
-    /// BER with an indefinite length, which this release does not read.
-    #[error("encoded in BER with an indefinite length, expected DER")]
+    /// BER that stands for no DER within the limits.
+    #[error("encoded in BER that does not read, or is nested too deeply")]
     Ber,
     /// Not DER of the expected shape.
     #[error("malformed {part}")]

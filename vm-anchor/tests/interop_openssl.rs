@@ -127,7 +127,7 @@ fn tokens_of_openssl_are_accepted() {
         let response = folder.read("response.tsr");
         let (report, anchor) = Check::new(&policy, now()).answers(&request).response(&response);
         let expected: &[&str] = match case.ess {
-            "sha1" => &["anchor-legacy"],
+            "sha1" => &["ess-sha1"],
             _ => &[],
         };
         assert_eq!(reasons(&report), expected, "case {number}");

@@ -113,3 +113,61 @@ proptest! {
         prop_assert!(spliced == *token || is_refused(&spliced));
     }
 }
+
+/// The worst that the limits let through is answered, and believed by nobody. How long it takes and how much memory is
+/// measured by the fuzz targets; here it must only end.
+#[test]
+fn nested_and_long_inputs_are_answered() {
+    let room = TOKEN_BYTES_MAX;
+    let nested = [[0x30, 0x80].repeat(room / 4), vec![0; room / 2]].concat();
+    assert!(is_refused(&nested));
+    let strings = [vec![0x24, 0x80], [4, 1, 7].repeat((room - 4) / 3), vec![0, 0]].concat();
+    assert!(is_refused(&strings));
+    let siblings = [vec![0x30, 0x80], [5, 0].repeat((room - 4) / 2), vec![0, 0]].concat();
+    assert!(is_refused(&siblings));
+    // The genuine token in indefinite lengths, its certificate as often as the limit allows.
+    let loose = loosened(&with_certificates(32));
+    assert_ne!(loose, with_certificates(32));
+    assert!(!is_refused(&loose), "BER of a genuine token");
+    assert!(is_refused(&loosened(&with_certificates(33))));
+}
+
+/// The outer four elements of a token with indefinite lengths: content info, its content, signed data, the bag.
+fn loosened(token: &[u8]) -> Vec<u8> {
+    let (outer, _) = extent(token);
+    let oid = extent(&token[outer..]).1;
+    let explicit = outer + oid + extent(&token[outer + oid..]).0;
+    let body = &token[explicit + extent(&token[explicit..]).0..];
+    let mut at = 0;
+    for _ in 0..3 {
+        at += extent(&body[at..]).1;
+    }
+    let (header, whole) = extent(&body[at..]);
+    let bag = [&[0xa0, 0x80], &body[at + header..at + whole], &[0, 0]].concat();
+    let body = [&body[..at], &bag, &body[at + whole..]].concat();
+    [&[0x30, 0x80], &token[outer..outer + oid], &[0xa0, 0x80, 0x30, 0x80], &body, &[0; 6]].concat()
+}
+
+/// A bag full of certificates that all name each other, none of which leads anywhere.
+#[test]
+fn a_maze_of_certificates_has_a_budget() {
+    if !common::has_openssl("a_maze_of_certificates_has_a_budget") {
+        return;
+    }
+    let forge = common::forge::Forge::new();
+    // One name, many keys: every certificate of the maze could be the issuer of every other.
+    let mut bag = String::new();
+    for index in 0..28 {
+        let name = format!("maze{index}");
+        forge.folder.openssl(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {name}.key"));
+        forge.folder.openssl(&format!(
+            "req -x509 -new -key {name}.key -sha256 -subj /CN=maze -days 9 -config ext.cnf -extensions ca -out {name}.pem"
+        ));
+        bag.push_str(&String::from_utf8(forge.folder.read(&format!("{name}.pem"))).unwrap());
+    }
+    forge.folder.write("bag.pem", bag.as_bytes());
+    common::make_certificate(&forge.folder, "lost", "p256", "maze0", "good", "");
+    let token = forge.sign(&common::forge::good(), "lost", "-certfile bag.pem");
+    assert_eq!(Token::parse(&token).unwrap().certificates().count(), 29);
+    assert_eq!(forge.judge(&token, "root.pem"), (vec!["no-trust-root".to_owned()], Verdict::Undecided));
+}

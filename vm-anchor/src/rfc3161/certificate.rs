@@ -10,12 +10,37 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Subject
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 
-use super::asn1::{Cursor, context};
+use super::asn1::{Cursor, Element, context};
 use super::oid;
 use crate::error::Defect;
 
-/// Issuer and serial number, read from the head of a certificate. The rest may be malformed: a certificate that is named
+/// The fields of a certificate that name it, as their bytes stand. The rest may be malformed: a certificate that is named
 /// and cannot be read is another defect than one that is missing.
+pub(crate) struct Head<'a> {
+    /// Content of the INTEGER.
+    pub(crate) serial: &'a [u8],
+    pub(crate) issuer: &'a [u8],
+    pub(crate) subject: &'a [u8],
+    /// `SubjectPublicKeyInfo`.
+    pub(crate) key: Element<'a>,
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn read(certificate: &'a [u8]) -> der::Result<Self> {
+        let mut outer = Cursor::only(certificate, Tag::Sequence)?.inner()?;
+        let mut fields = outer.expect(Tag::Sequence)?.inner()?;
+        fields.optional(context(0))?;
+        let serial = fields.expect(Tag::Integer)?.value;
+        fields.expect(Tag::Sequence)?;
+        let issuer = fields.expect(Tag::Sequence)?.whole;
+        // Validity.
+        fields.expect(Tag::Sequence)?;
+        let subject = fields.expect(Tag::Sequence)?.whole;
+        Ok(Self { serial, issuer, subject, key: fields.expect(Tag::Sequence)? })
+    }
+}
+
+/// Issuer and serial number, read from no more than the start of a certificate.
 pub(crate) fn issuer_and_serial(certificate: &[u8]) -> der::Result<(Name, SerialNumber)> {
     let mut outer = Cursor::only(certificate, Tag::Sequence)?.inner()?;
     let mut fields = outer.expect(Tag::Sequence)?.inner()?;
@@ -125,17 +150,21 @@ pub(crate) struct PublicKey<'a> {
 }
 
 impl PublicKey<'_> {
-    /// Length of an RSA key's modulus in bits.
-    pub(crate) fn rsa_bits(&self) -> Result<usize, Defect> {
-        let modulus = || -> der::Result<usize> {
+    /// Lengths of an RSA key's modulus and exponent in bits.
+    pub(crate) fn rsa_bits(&self) -> Result<(usize, usize), Defect> {
+        let lengths = || -> der::Result<(usize, usize)> {
             let mut key = Cursor::only(self.bits, Tag::Sequence)?.inner()?;
-            let modulus = super::asn1::strip_zeros(key.expect(Tag::Integer)?.value);
-            let unused = modulus.first().map_or(0, |first| first.leading_zeros());
-            let unused = usize::try_from(unused).unwrap_or(0);
-            Ok((modulus.len() * 8).saturating_sub(unused))
+            let modulus = bit_length(key.expect(Tag::Integer)?.value);
+            Ok((modulus, bit_length(key.expect(Tag::Integer)?.value)))
         };
-        modulus().map_err(|_| Defect::CertificateMalformed)
+        lengths().map_err(|_| Defect::CertificateMalformed)
     }
+}
+
+fn bit_length(content: &[u8]) -> usize {
+    let digits = super::asn1::strip_zeros(content);
+    let unused = digits.first().map_or(0, |first| first.leading_zeros());
+    (digits.len() * 8).saturating_sub(usize::try_from(unused).unwrap_or(0))
 }
 
 /// Whether `at` lies in `validity`, both ends included (RFC 5280, section 4.1.2.5).

@@ -5,12 +5,14 @@ use vm_core::instant::Instant;
 use vm_core::verdict::{Code, Finding, Report};
 
 use super::asn1::{magnitude, strip_zeros};
-use super::chain;
+use super::cache::ChainCache;
+use super::chain::{Found, Route};
 use super::imprint::{HashAlgorithm, Imprint};
 use super::oid::{self, Oid};
 use super::request::Request;
 use super::response::Response;
-use super::signature;
+use super::revocation::Revocation;
+use super::signature::{self, remark};
 use super::token::Token;
 use super::tst_info::TstInfo;
 use crate::error::{Defect, TokenError};
@@ -30,6 +32,18 @@ pub enum Stamped<'a> {
     Data(&'a [u8]),
 }
 
+/// What becomes of algorithms that are no longer strong: SHA-1, and RSA keys of less than 2048 bits. MD5 is always
+/// refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Legacy {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are believed, and reported as `anchor-legacy`, each by its word.
+    Report,
+}
+
 /// A check to be made: what is trusted, what time it is, and what the token should say.
 #[derive(Clone, Debug)]
 pub struct Check<'a> {
@@ -39,6 +53,9 @@ pub struct Check<'a> {
     stamped: Option<Stamped<'a>>,
     nonce: Option<Vec<u8>>,
     issued_under: Option<Oid>,
+    legacy: Legacy,
+    revocation: Revocation<'a>,
+    cache: Option<&'a ChainCache>,
 }
 
 impl<'a> Check<'a> {
@@ -46,7 +63,17 @@ impl<'a> Check<'a> {
     /// remarks on certificates that have expired since.
     #[must_use]
     pub fn new(policy: &'a TrustPolicy, now: Instant) -> Self {
-        Self { policy, now, subject: String::from("token"), stamped: None, nonce: None, issued_under: None }
+        Self {
+            policy,
+            now,
+            subject: String::from("token"),
+            stamped: None,
+            nonce: None,
+            issued_under: None,
+            legacy: Legacy::Refuse,
+            revocation: Revocation::new(now),
+            cache: None,
+        }
     }
 
     /// Names what the findings are about, for example `anchor <id>`.
@@ -67,6 +94,34 @@ impl<'a> Check<'a> {
     #[must_use]
     pub fn nonce(mut self, nonce: &[u8]) -> Self {
         self.nonce = Some(strip_zeros(nonce).to_vec());
+        self
+    }
+
+    /// Says what becomes of weak algorithms.
+    #[must_use]
+    pub const fn legacy(mut self, legacy: Legacy) -> Self {
+        self.legacy = legacy;
+        self
+    }
+
+    /// Gives archived revocation lists, each a DER `CertificateList`, beside those in the token. See [`Revocation`].
+    #[must_use]
+    pub fn crls(mut self, crls: &'a [impl AsRef<[u8]>]) -> Self {
+        self.revocation = self.revocation.lists(crls);
+        self
+    }
+
+    /// Demands that for each certificate below the root a list says that it was not revoked at the token's time.
+    #[must_use]
+    pub fn require_revocation(mut self, is_required: bool) -> Self {
+        self.revocation = self.revocation.required(is_required);
+        self
+    }
+
+    /// Remembers paths there, and believes those it remembers. The outcome is the same.
+    #[must_use]
+    pub const fn cache(mut self, cache: &'a ChainCache) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -94,7 +149,12 @@ impl<'a> Check<'a> {
                 self.find(&mut report, Defect::StatusNotGranted);
                 return (report, None);
             }
-            Ok(response) => response.token().map(<[u8]>::to_vec),
+            Ok(response) => {
+                if response.is_reencoded() {
+                    self.remark(&mut report, remark::BER);
+                }
+                response.token().map(<[u8]>::to_vec)
+            }
         };
         let Some(token) = token else {
             self.find(&mut report, Defect::StatusWithoutToken);
@@ -133,7 +193,7 @@ impl<'a> Check<'a> {
         let imprint = self.note(report, "imprint", self.check_imprint(claims));
         let nonce = self.note(report, "nonce", self.check_nonce(claims));
         let time = self.note(report, "time", self.check_time(claims));
-        let signed = self.note(report, "signature", signature::check(token))?;
+        let signed = self.note(report, "signature", signature::check(token, self.legacy))?;
         let certificate = &signed.certificate;
         let purpose = certificate.check_purpose().and_then(|()| {
             certificate.check_valid_at(claims.gen_time())?;
@@ -143,21 +203,42 @@ impl<'a> Check<'a> {
             }
         });
         let purpose = self.note(report, "certificate", purpose);
-        let authority = chain::find_authority(certificate.der(), token.certificates(), self.policy, claims.gen_time());
+        let found = self.find_path(token, certificate.der());
         // Where the certificate itself is at fault, the path can only repeat it.
-        let authority = match (purpose, authority) {
+        let found = match (purpose, found) {
             (None, Err(_)) => None,
-            (_, authority) => self.note(report, "path", authority),
+            (_, found) => self.note(report, "path", found),
         };
-        if signed.legacy {
-            report.find(Finding::new(Code::AnchorLegacy, &*self.subject));
+        let loose = token.is_reencoded().then_some(remark::BER);
+        let weak_path = found.as_ref().is_some_and(|found| found.is_weak).then_some(remark::PATH);
+        let is_weak = self.legacy == Legacy::Report && claims.imprint_algorithm().inner() == oid::SHA1;
+        let weak_imprint = is_weak.then_some(remark::IMPRINT);
+        for word in signed.remarks.iter().copied().chain(loose).chain(weak_path).chain(weak_imprint) {
+            self.remark(report, word);
         }
         if certificate.has_expired_at(self.now) && purpose.is_some() {
             report.find(Finding::new(Code::AnchorExpiredNow, &*self.subject));
         }
         let (stamped, imprint) = imprint?;
         content.and(nonce).and(time).and(purpose)?;
-        Some(self.verified(report, claims, stamped, imprint, authority?))
+        Some(self.verified(report, claims, stamped, imprint, found?.authority))
+    }
+
+    /// The path to a root, with the lists of the token beside those given.
+    fn find_path(&self, token: &Token, certificate: &[u8]) -> Result<Found<'a>, Defect> {
+        let bag: Vec<&[u8]> = token.certificates().collect();
+        let embedded: Vec<&[u8]> = token.crls().collect();
+        let revocation = self.revocation.clone().lists(&embedded);
+        let at = token.claims().gen_time();
+        let route = Route { certificate, bag: &bag, at, revocation: &revocation };
+        match self.cache {
+            Some(cache) => cache.find(&route, self.policy, self.legacy),
+            None => route.find(self.policy, self.legacy),
+        }
+    }
+
+    fn remark(&self, report: &mut Report, word: &'static str) {
+        report.find(Finding::new(Code::AnchorLegacy, &*self.subject).found(word));
     }
 
     fn verified(
@@ -189,6 +270,7 @@ impl<'a> Check<'a> {
     /// The SHA-256 of what was stamped, and the imprint that matched it.
     fn check_imprint(&self, claims: &TstInfo) -> Result<(Sha256Digest, Imprint), Defect> {
         let algorithm = match claims.imprint_algorithm().inner() {
+            oid::SHA1 if self.legacy == Legacy::Report => HashAlgorithm::Sha1,
             oid::MD5 | oid::SHA1 => return Err(Defect::ImprintWeak),
             oid => HashAlgorithm::from_oid(oid).ok_or(Defect::ImprintUnsupported)?,
         };

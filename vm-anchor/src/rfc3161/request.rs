@@ -7,7 +7,7 @@ use x509_cert::AlgorithmIdentifier;
 
 use super::asn1::strip_zeros;
 use super::imprint::{HashAlgorithm, Imprint};
-use super::oid::{self, Oid};
+use super::oid::Oid;
 use super::tsp::{MessageImprint, TimeStampReq};
 use crate::error::RequestError;
 
@@ -85,11 +85,7 @@ impl Request {
 
 /// `MessageImprint`. The hash's parameters are an explicit NULL, which every authority reads.
 pub(crate) fn message_imprint(imprint: &Imprint) -> der::Result<MessageImprint> {
-    let oid = match imprint.algorithm() {
-        HashAlgorithm::Sha256 => oid::SHA256,
-        HashAlgorithm::Sha384 => oid::SHA384,
-        HashAlgorithm::Sha512 => oid::SHA512,
-    };
+    let oid = imprint.algorithm().oid();
     let algorithm = AlgorithmIdentifier { oid, parameters: Some(Any::null()) };
     Ok(MessageImprint { algorithm, digest: OctetString::new(imprint.as_bytes())? })
 }

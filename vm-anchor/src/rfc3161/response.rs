@@ -4,6 +4,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Tag, Tagged};
 
 use super::asn1::magnitude;
+use super::ber;
 use super::token::TOKEN_BYTES_MAX;
 use super::tsp::TimeStampResp;
 use crate::error::ResponseError;
@@ -73,10 +74,12 @@ pub struct Response {
     status: PkiStatus,
     texts: Vec<String>,
     token: Option<Vec<u8>>,
+    is_reencoded: bool,
 }
 
 impl Response {
-    /// Reads a DER `TimeStampResp`. The token in it is not looked into.
+    /// Reads a `TimeStampResp`. The token in it is not looked into. BER is read as the DER it stands for, token and
+    /// all, see [`Self::is_reencoded`].
     ///
     /// # Errors
     /// [`ResponseError::TooLong`], or [`ResponseError::Malformed`] also on trailing bytes.
@@ -84,7 +87,14 @@ impl Response {
         if bytes.len() > RESPONSE_BYTES_MAX {
             return Err(ResponseError::TooLong { limit: RESPONSE_BYTES_MAX, found: bytes.len() });
         }
-        Self::read(bytes).map_err(|source| ResponseError::Malformed { source })
+        let source = match Self::read(bytes) {
+            Ok(response) => return Ok(response),
+            Err(source) => source,
+        };
+        let read = ber::to_der(bytes).map(|der| Self::read(&der));
+        let mut response = read.unwrap_or(Err(source)).map_err(|source| ResponseError::Malformed { source })?;
+        response.is_reencoded = true;
+        Ok(response)
     }
 
     fn read(bytes: &[u8]) -> der::Result<Self> {
@@ -97,6 +107,7 @@ impl Response {
             texts: read_texts(&response.info.texts.unwrap_or_default())?,
             // Headers are minimal, so the encoding is the bytes that came.
             token: response.token.map(|token| token.to_der()).transpose()?,
+            is_reencoded: false,
         })
     }
 
@@ -110,6 +121,12 @@ impl Response {
     #[must_use]
     pub fn texts(&self) -> &[String] {
         &self.texts
+    }
+
+    /// Whether the response came as BER; its token is then DER, made of what came.
+    #[must_use]
+    pub const fn is_reencoded(&self) -> bool {
+        self.is_reencoded
     }
 
     /// The bytes of the token, a DER `ContentInfo`, to be stored and verified.
@@ -143,7 +160,7 @@ mod tests {
 
     #[test]
     fn trailing_bytes_are_refused() {
-        for bytes in [&[0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0, 0][..], &[0x30, 0x80, 0, 0], &[]] {
+        for bytes in [&[0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0, 0][..], &[0x30, 0x80, 0, 0], &[0x30, 0x80], &[]] {
             assert!(Response::parse(bytes).is_err());
         }
     }

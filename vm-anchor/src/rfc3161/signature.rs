@@ -4,30 +4,44 @@ use cms::content_info::CmsVersion;
 use cms::signed_data::SignerIdentifier;
 use der::Any;
 use der::asn1::{ObjectIdentifier, OctetString};
-use ring::digest;
-use ring::signature as ring_signature;
-use x509_cert::AlgorithmIdentifier;
 use x509_cert::ext::pkix::name::GeneralName;
 
+use super::algorithm::{self, plain};
 use super::certificate::{PublicKey, SignerCertificate, is_named_by, issuer_and_serial};
+use super::checks::Legacy;
 use super::imprint::HashAlgorithm;
 use super::oid;
 use super::token::{Signer, Token};
 use super::tsp::{EssCertId, EssCertIdV2, IssuerSerial, SigningCertificate};
 use crate::error::Defect;
 
-/// Shortest RSA modulus accepted, in bits (NIST SP 800-131A, revision 2).
-const RSA_BITS_MIN: usize = 2_048;
+/// What holds and is old or loose: the word of a remark.
+pub(crate) mod remark {
+    /// SHA-1 binds the certificate.
+    pub(crate) const ESS: &str = "ess-sha1";
+    /// SHA-1 is the hash of what was stamped.
+    pub(crate) const IMPRINT: &str = "imprint-sha1";
+    /// SHA-1 is the hash that the signature is made over.
+    pub(crate) const DIGEST: &str = "digest-sha1";
+    /// The signer's RSA key has less than 2048 bits.
+    pub(crate) const KEY: &str = "key-short";
+    /// A signature of the path is RSA with SHA-1 or a short key.
+    pub(crate) const PATH: &str = "path-weak";
+    /// The token is BER, and was judged as DER.
+    pub(crate) const BER: &str = "token-ber";
+    /// The signed attributes are not in DER order.
+    pub(crate) const ORDER: &str = "signed-attributes-order";
+}
 
 /// Outcome of a signature that holds.
 pub(crate) struct Signed<'a> {
     pub(crate) certificate: SignerCertificate<'a>,
-    /// The certificate is bound by a SHA-1 hash.
-    pub(crate) legacy: bool,
+    /// What is weak or loose about it.
+    pub(crate) remarks: Vec<&'static str>,
 }
 
 /// Checks all that the signature covers, and that it holds under the certificate it names.
-pub(crate) fn check(token: &Token) -> Result<Signed<'_>, Defect> {
+pub(crate) fn check(token: &Token, legacy: Legacy) -> Result<Signed<'_>, Defect> {
     if token.version() != [3] {
         return Err(Defect::SignedDataVersion);
     }
@@ -41,27 +55,37 @@ pub(crate) fn check(token: &Token) -> Result<Signed<'_>, Defect> {
     if signer.info.version != version {
         return Err(Defect::SignerVersion);
     }
-    let hash = check_digest(token, signer)?;
-    let signed = check_attributes(token, signer, hash)?;
-    let (der, legacy) = find_certificate(token, signer)?;
-    let certificate = SignerCertificate::read(der)?;
-    verify(signer, hash, signed, certificate.public_key())?;
-    Ok(Signed { certificate, legacy })
-}
-
-/// The algorithm, where its parameters say nothing: they are absent or NULL.
-fn plain(algorithm: &AlgorithmIdentifier) -> Result<ObjectIdentifier, Defect> {
-    match algorithm.parameters.as_ref().is_none_or(Any::is_null) {
-        true => Ok(algorithm.oid),
-        false => Err(Defect::AlgorithmParameters),
+    let mut remarks = Vec::new();
+    let hash = check_digest(token, signer, legacy)?;
+    if hash == HashAlgorithm::Sha1 {
+        remarks.push(remark::DIGEST);
     }
+    check_attributes(token, signer, hash)?;
+    let (der, by_sha1) = find_certificate(token, signer)?;
+    if by_sha1 {
+        remarks.push(remark::ESS);
+    }
+    let certificate = SignerCertificate::read(der)?;
+    let short_key = verify(signer, hash, certificate.public_key(), legacy)?;
+    if short_key {
+        remarks.push(remark::KEY);
+    }
+    if signer.sorted_bytes.is_some() {
+        remarks.push(remark::ORDER);
+    }
+    Ok(Signed { certificate, remarks })
 }
 
-fn check_digest(token: &Token, signer: &Signer) -> Result<HashAlgorithm, Defect> {
+fn check_digest(token: &Token, signer: &Signer, legacy: Legacy) -> Result<HashAlgorithm, Defect> {
     let oid = plain(&signer.info.digest_alg)?;
     let hash = match oid {
+        oid::SHA1 if legacy == Legacy::Report => HashAlgorithm::Sha1,
         oid::MD5 | oid::SHA1 => return Err(Defect::DigestWeak),
-        oid => HashAlgorithm::from_oid(oid).ok_or(Defect::DigestUnsupported)?,
+        oid::SHA256 => HashAlgorithm::Sha256,
+        oid::SHA384 => HashAlgorithm::Sha384,
+        oid::SHA512 => HashAlgorithm::Sha512,
+        // No signature algorithm that is checked here goes with the others of the family.
+        _ => return Err(Defect::DigestUnsupported),
     };
     let listed = token.digests().iter().any(|listed| plain(listed) == Ok(oid));
     if listed { Ok(hash) } else { Err(Defect::DigestUnlisted) }
@@ -81,13 +105,13 @@ fn single(signer: &Signer, wanted: ObjectIdentifier) -> Result<Option<&Any>, Def
     }
 }
 
-/// Checks contentType and messageDigest; returns the bytes that the signature covers.
-fn check_attributes<'a>(token: &Token, signer: &'a Signer, hash: HashAlgorithm) -> Result<&'a [u8], Defect> {
-    let Some(signed) = signer.signed_bytes.as_deref() else {
+/// Checks contentType and messageDigest.
+fn check_attributes(token: &Token, signer: &Signer, hash: HashAlgorithm) -> Result<(), Defect> {
+    if signer.signed_bytes.is_none() {
         return Err(Defect::SignedAttributesMissing);
-    };
-    if !signer.is_sorted {
-        return Err(Defect::SignedAttributesOrder);
+    }
+    if !signer.is_distinct {
+        return Err(Defect::AttributeRepeated);
     }
     let content_type = single(signer, oid::CONTENT_TYPE)?.ok_or(Defect::ContentType)?;
     if content_type.decode_as() != Ok(oid::TST_INFO) {
@@ -95,22 +119,16 @@ fn check_attributes<'a>(token: &Token, signer: &'a Signer, hash: HashAlgorithm) 
     }
     let digest = single(signer, oid::MESSAGE_DIGEST)?.ok_or(Defect::MessageDigest)?;
     match digest.decode_as::<OctetString>() {
-        Ok(digest) if digest.as_bytes() == hash.hash(token.content()) => Ok(signed),
+        Ok(digest) if digest.as_bytes() == hash.hash(token.content()) => Ok(()),
         _ => Err(Defect::MessageDigest),
     }
 }
 
 /// A certificate as a signed attribute names it: its hash, and perhaps its issuer and serial.
 struct NamedCertificate {
-    hash: EssHash,
+    hash: HashAlgorithm,
     digest: OctetString,
     issuer_serial: Option<IssuerSerial>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum EssHash {
-    Sha1,
-    Strong(HashAlgorithm),
 }
 
 impl NamedCertificate {
@@ -121,23 +139,19 @@ impl NamedCertificate {
         let first = attribute.entries.first().ok_or(Defect::EssMalformed)?;
         if !is_v2 {
             let EssCertId { digest, issuer_serial } = first.decode_as().map_err(malformed)?;
-            return Ok(Self { hash: EssHash::Sha1, digest, issuer_serial });
+            return Ok(Self { hash: HashAlgorithm::Sha1, digest, issuer_serial });
         }
         let EssCertIdV2 { algorithm, digest, issuer_serial } = first.decode_as().map_err(malformed)?;
         let hash = match algorithm.as_ref().map(plain).transpose()? {
-            Some(oid::SHA1) => EssHash::Sha1,
-            None => EssHash::Strong(HashAlgorithm::Sha256),
-            Some(oid) => HashAlgorithm::from_oid(oid).map(EssHash::Strong).ok_or(Defect::EssHashUnsupported)?,
+            Some(oid::SHA1) => HashAlgorithm::Sha1,
+            None => HashAlgorithm::Sha256,
+            Some(oid) => HashAlgorithm::from_oid(oid).ok_or(Defect::EssHashUnsupported)?,
         };
         Ok(Self { hash, digest, issuer_serial })
     }
 
     fn names(&self, certificate: &[u8]) -> bool {
-        let found = match self.hash {
-            EssHash::Sha1 => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate).as_ref().to_vec(),
-            EssHash::Strong(hash) => hash.hash(certificate),
-        };
-        found == self.digest.as_bytes()
+        self.hash.hash(certificate) == self.digest.as_bytes()
             && self.issuer_serial.as_ref().is_none_or(|wanted| {
                 issuer_and_serial(certificate).is_ok_and(|(issuer, serial)| {
                     wanted.serial == serial && wanted.issuer.contains(&GeneralName::DirectoryName(issuer))
@@ -164,74 +178,18 @@ fn find_certificate<'a>(token: &'a Token, signer: &Signer) -> Result<(&'a [u8], 
         return Err(Defect::SignerCertificateMissing);
     }
     let found = named.find(|certificate| wanted.iter().all(|id| id.names(certificate))).ok_or(Defect::EssMismatch)?;
-    Ok((found, wanted.iter().all(|id| id.hash == EssHash::Sha1)))
+    Ok((found, wanted.iter().all(|id| id.hash == HashAlgorithm::Sha1)))
 }
 
-fn verify(signer: &Signer, hash: HashAlgorithm, message: &[u8], key: PublicKey<'_>) -> Result<(), Defect> {
-    let named = &signer.info.signature_algorithm;
-    let algorithm: &dyn ring_signature::VerificationAlgorithm = match named.oid {
-        oid::RSA | oid::SHA256_WITH_RSA | oid::SHA384_WITH_RSA | oid::SHA512_WITH_RSA => {
-            check_agreement(named.oid, hash)?;
-            plain(named)?;
-            rsa_algorithm(hash, key)?
-        }
-        oid::ECDSA_WITH_SHA256 | oid::ECDSA_WITH_SHA384 | oid::ECDSA_WITH_SHA512 => {
-            check_agreement(named.oid, hash)?;
-            if named.parameters.is_some() {
-                return Err(Defect::AlgorithmParameters);
-            }
-            ecdsa_algorithm(hash, key)?
-        }
-        oid::MD5_WITH_RSA | oid::SHA1_WITH_RSA | oid::ECDSA_WITH_SHA1 => {
-            return Err(Defect::DigestWeak);
-        }
-        _ => return Err(Defect::SignatureUnsupported),
-    };
-    ring_signature::UnparsedPublicKey::new(algorithm, key.bits)
-        .verify(message, signer.info.signature.as_bytes())
-        .map_err(|_| Defect::SignatureInvalid)
-}
-
-/// A signature algorithm that names a hash must name the signer's.
-fn check_agreement(algorithm: ObjectIdentifier, hash: HashAlgorithm) -> Result<(), Defect> {
-    let named = match algorithm {
-        oid::SHA256_WITH_RSA | oid::ECDSA_WITH_SHA256 => HashAlgorithm::Sha256,
-        oid::SHA384_WITH_RSA | oid::ECDSA_WITH_SHA384 => HashAlgorithm::Sha384,
-        oid::SHA512_WITH_RSA | oid::ECDSA_WITH_SHA512 => HashAlgorithm::Sha512,
-        _ => hash,
-    };
-    if named == hash { Ok(()) } else { Err(Defect::AlgorithmMismatch) }
-}
-
-fn rsa_algorithm(
-    hash: HashAlgorithm,
-    key: PublicKey<'_>,
-) -> Result<&'static dyn ring_signature::VerificationAlgorithm, Defect> {
-    if key.algorithm != oid::RSA {
-        return Err(Defect::AlgorithmMismatch);
-    }
-    if key.rsa_bits()? < RSA_BITS_MIN {
-        return Err(Defect::KeyTooShort);
-    }
-    Ok(match hash {
-        HashAlgorithm::Sha256 => &ring_signature::RSA_PKCS1_2048_8192_SHA256,
-        HashAlgorithm::Sha384 => &ring_signature::RSA_PKCS1_2048_8192_SHA384,
-        HashAlgorithm::Sha512 => &ring_signature::RSA_PKCS1_2048_8192_SHA512,
-    })
-}
-
-fn ecdsa_algorithm(
-    hash: HashAlgorithm,
-    key: PublicKey<'_>,
-) -> Result<&'static dyn ring_signature::VerificationAlgorithm, Defect> {
-    if key.algorithm != oid::EC_PUBLIC_KEY {
-        return Err(Defect::AlgorithmMismatch);
-    }
-    match (key.curve, hash) {
-        (Some(oid::P256), HashAlgorithm::Sha256) => Ok(&ring_signature::ECDSA_P256_SHA256_ASN1),
-        (Some(oid::P256), HashAlgorithm::Sha384) => Ok(&ring_signature::ECDSA_P256_SHA384_ASN1),
-        (Some(oid::P384), HashAlgorithm::Sha256) => Ok(&ring_signature::ECDSA_P384_SHA256_ASN1),
-        (Some(oid::P384), HashAlgorithm::Sha384) => Ok(&ring_signature::ECDSA_P384_SHA384_ASN1),
-        _ => Err(Defect::KeyUnsupported),
+/// Checks the arithmetic; says whether the key is a short one. The signature covers the attributes as DER; where they
+/// stand in another order, a signer may also have signed them as they stand, and no other bytes can be meant.
+fn verify(signer: &Signer, hash: HashAlgorithm, key: PublicKey<'_>, legacy: Legacy) -> Result<bool, Defect> {
+    let weak = legacy == Legacy::Report;
+    let (algorithm, short_key) = algorithm::choose(&signer.info.signature_algorithm, hash, key, weak)?;
+    let signature = signer.info.signature.as_bytes();
+    let mut messages = [&signer.sorted_bytes, &signer.signed_bytes].into_iter().flatten();
+    match messages.any(|message| algorithm.verify_signature(key.bits, message, signature).is_ok()) {
+        true => Ok(short_key),
+        false => Err(Defect::SignatureInvalid),
     }
 }

@@ -11,7 +11,8 @@ use der::{Any, Decode, Encode, ErrorKind, Tag, Tagged};
 use x509_cert::AlgorithmIdentifier;
 
 use super::asn1::{Cursor, Element, context};
-use super::oid;
+use super::revocation::CRLS_MAX;
+use super::{ber, oid};
 use super::tst_info::TstInfo;
 use crate::error::TokenError;
 
@@ -32,8 +33,10 @@ pub(crate) struct Signer {
     pub(crate) info: SignerInfo,
     /// The signed attributes as the SET OF that the signature covers; `None` where there are none.
     pub(crate) signed_bytes: Option<Vec<u8>>,
-    /// Whether the SET OF is in DER order and holds nothing twice.
-    pub(crate) is_sorted: bool,
+    /// The same in DER order, where they stand in another.
+    pub(crate) sorted_bytes: Option<Vec<u8>>,
+    /// Whether no attribute stands twice.
+    pub(crate) is_distinct: bool,
 }
 
 /// A token that could be read. Nothing in it is believed yet.
@@ -44,20 +47,36 @@ pub struct Token {
     content: Any,
     tst_info: TstInfo,
     certificates: Vec<Vec<u8>>,
+    crls: Vec<Vec<u8>>,
     signers: Vec<Signer>,
+    is_reencoded: bool,
 }
 
 impl Token {
-    /// Reads a DER `ContentInfo` that holds a time-stamp token.
+    /// Reads a `ContentInfo` that holds a time-stamp token. BER is read as the DER it stands for, see
+    /// [`Self::is_reencoded`].
     ///
-    /// Cost: 10 microseconds; some 70 milliseconds for the worst of [`TOKEN_BYTES_MAX`] bytes.
+    /// Cost: 10 microseconds; some 70 milliseconds for the worst of [`TOKEN_BYTES_MAX`] bytes, twice that for BER.
     ///
     /// # Errors
-    /// [`TokenError`]: too long, too many parts, BER, or not a time-stamp token.
+    /// [`TokenError`]: too long, too many parts, or not a time-stamp token.
     pub fn parse(bytes: &[u8]) -> Result<Self, TokenError> {
         if bytes.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong { limit: TOKEN_BYTES_MAX, found: bytes.len() });
         }
+        let strict = match Self::parse_der(bytes) {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
+        let Some(der) = ber::to_der(bytes) else {
+            return Err(strict);
+        };
+        let mut token = Self::parse_der(&der)?;
+        token.is_reencoded = true;
+        Ok(token)
+    }
+
+    fn parse_der(bytes: &[u8]) -> Result<Self, TokenError> {
         Self::read_signed_data(&unwrap_content_info(bytes)?)
     }
 
@@ -71,8 +90,8 @@ impl Token {
             Some(bag) => read_certificates(&bag)?,
             None => Vec::new(),
         };
-        // Revocation lists are not signed by the token; they are passed over whole.
-        fields.optional(context(1)).map_err(part("revocation lists"))?;
+        // Not signed by the token, and no list that cannot be used condemns it.
+        let lists = fields.optional(context(1)).map_err(part("revocation lists"))?;
         let signers = fields.expect(Tag::Set).map_err(part("signers")).and_then(|set| read_signers(&set))?;
         fields.finish().map_err(part("signed data"))?;
         Ok(Self {
@@ -81,7 +100,9 @@ impl Token {
             tst_info: TstInfo::parse(content.value()).map_err(part("TSTInfo"))?,
             content,
             certificates,
+            crls: lists.as_ref().map(read_crls).unwrap_or_default(),
             signers,
+            is_reencoded: false,
         })
     }
 
@@ -94,6 +115,18 @@ impl Token {
     /// The certificates in the bag, in its order.
     pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
         self.certificates.iter().map(Vec::as_slice)
+    }
+
+    /// The revocation lists that stand in the token, in its order. The token's signature does not cover them; that of
+    /// their issuer must.
+    pub fn crls(&self) -> impl Iterator<Item = &[u8]> {
+        self.crls.iter().map(Vec::as_slice)
+    }
+
+    /// Whether the token came as BER. Its parts are those of the DER it stands for.
+    #[must_use]
+    pub const fn is_reencoded(&self) -> bool {
+        self.is_reencoded
     }
 
     pub(crate) fn version(&self) -> &[u8] {
@@ -159,6 +192,12 @@ fn read_certificates(bag: &Element<'_>) -> Result<Vec<Vec<u8>>, TokenError> {
     Ok(items.iter().filter(|item| item.tag == Tag::Sequence).map(|item| item.whole.to_vec()).collect())
 }
 
+/// Revocation lists as their bytes stand; other kinds of `RevocationInfoChoice`, and what is over the limit, are passed over.
+fn read_crls(set: &Element<'_>) -> Vec<Vec<u8>> {
+    let items = elements("revocation lists", set, CRLS_MAX).unwrap_or_default();
+    items.iter().filter(|item| item.tag == Tag::Sequence).map(|item| item.whole.to_vec()).collect()
+}
+
 fn read_signers(set: &Element<'_>) -> Result<Vec<Signer>, TokenError> {
     elements("signers", set, SIGNERS_MAX)?.iter().map(read_signer).collect()
 }
@@ -176,7 +215,8 @@ fn read_signer(item: &Element<'_>) -> Result<Signer, TokenError> {
     // Decoding sorted the attributes, so their encoding tells whether they were in order.
     let sorted = info.signed_attrs.as_ref().map(Encode::to_der).transpose().map_err(part)?;
     let is_distinct = info.signed_attrs.iter().all(|set| set.as_slice().windows(2).all(|pair| pair[0] != pair[1]));
-    Ok(Signer { is_sorted: sorted == signed_bytes && is_distinct, info, signed_bytes })
+    let sorted_bytes = sorted.filter(|sorted| Some(sorted) != signed_bytes.as_ref());
+    Ok(Signer { info, signed_bytes, sorted_bytes, is_distinct })
 }
 
 /// The fields of a `SignerInfo` without its unsigned attributes, and the signed ones among them. What is not signed proves
@@ -219,9 +259,10 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_named() {
-        let cases: [(&[u8], &str); 5] = [
+        let cases: [(&[u8], &str); 6] = [
             (&[], "token-malformed"),
-            (&[0x30, 0x80, 0, 0], "token-ber"),
+            (&[0x30, 0x80, 0], "token-ber"),
+            (&[0x30, 0x80, 0, 0], "token-malformed"),
             (&[0x30, 0x04, 0x06, 0x02, 0x2a, 0x03], "token-not-signed-data"),
             (&[0x30, 0x04, 0x06, 0x02, 0x2a, 0x03, 0], "token-trailing-bytes"),
             (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], "token-malformed"),

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(crate) mod forge;
+pub(crate) mod table;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -116,6 +119,20 @@ extendedKeyUsage = critical,anyExtendedKeyUsage
 [ca_bit]
 basicConstraints = critical,CA:TRUE
 extendedKeyUsage = critical,timeStamping
+[no_signing]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,cRLSign
+subjectKeyIdentifier = hash
+[mute]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign
+subjectKeyIdentifier = hash
+[critical]
+extendedKeyUsage = critical,timeStamping
+1.2.3.4 = critical,ASN1:NULL
+[eku_servers]
+basicConstraints = critical,CA:TRUE
+extendedKeyUsage = serverAuth
 [key_usage]
 keyUsage = critical,keyEncipherment
 extendedKeyUsage = critical,timeStamping
@@ -125,7 +142,9 @@ extendedKeyUsage = critical,timeStamping
 fn genpkey(kind: &str) -> String {
     match kind {
         "p256" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-256".into(),
+        "p224" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-224".into(),
         "p384" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-384".into(),
+        "ed25519" => "-algorithm ED25519".into(),
         "p521" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-521".into(),
         bits => format!("-algorithm RSA -pkeyopt rsa_keygen_bits:{bits}"),
     }
@@ -188,4 +207,20 @@ pub(crate) fn generalized(at: Instant) -> String {
     let text = at.to_string();
     let digits: String = text.chars().filter(char::is_ascii_digit).take(14).collect();
     format!("{digits}Z")
+}
+
+/// The token with a revocation list put into it, behind its certificates.
+pub(crate) fn with_crl(token: &[u8], list: &[u8]) -> Vec<u8> {
+    let (outer, _) = extent(token);
+    let oid = extent(&token[outer..]).1;
+    let explicit = outer + oid + extent(&token[outer + oid..]).0;
+    let (header, whole) = extent(&token[explicit..]);
+    let body = &token[explicit + header..explicit + whole];
+    // Version, digest algorithms, content, certificates.
+    let mut at = 0;
+    for _ in 0..4 {
+        at += extent(&body[at..]).1;
+    }
+    let body = [&body[..at], &tlv(0xa1, &[list]), &body[at..]].concat();
+    tlv(0x30, &[&token[outer..outer + oid], &tlv(0xa0, &[&tlv(0x30, &[&body])])])
 }
