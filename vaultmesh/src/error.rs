@@ -299,6 +299,18 @@ pub enum VaultError {
     #[cfg(feature = "ethereum")]
     #[error("chain")]
     Chain(#[source] vm_anchor::ethereum::error::EthereumTrustError),
+    /// Headers of a chain that break a rule.
+    #[error("headers in {}", path.display())]
+    Headers {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: vm_anchor::bitcoin::error::HeaderError,
+    },
+    /// A chain whose headers are not those of its pinned block.
+    #[error("chain")]
+    BitcoinTrust(#[source] vm_anchor::bitcoin::error::BitcoinTrustError),
     /// An authority that was asked too short a while ago.
     #[error("the authority wants to be left alone: {reason}")]
     RateLimited {

@@ -99,6 +99,8 @@ impl VaultError {
             Self::Node(error) => error.code(),
             #[cfg(feature = "ethereum")]
             Self::Chain(error) => error.code(),
+            Self::Headers { source, .. } => source.code(),
+            Self::BitcoinTrust(error) => error.code(),
             Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
             Self::AnchorRefused { .. } => "anchor-refused",
@@ -170,6 +172,8 @@ impl VaultError {
             | Self::Authority(_)
             | Self::Request(_)
             | Self::Evidence(_)
+            | Self::Headers { .. }
+            | Self::BitcoinTrust(_)
             | Self::AnchorRefused { .. } => false,
             #[cfg(feature = "ethereum")]
             Self::Chain(_) => false,
@@ -239,7 +243,7 @@ impl VaultError {
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
             Self::NotVacant { .. } => "Choose an absent or empty folder.",
-            Self::Policy(_) => TRUST_REMEDY,
+            Self::Policy(_) | Self::Headers { .. } | Self::BitcoinTrust(_) => TRUST_REMEDY,
             #[cfg(feature = "ethereum")]
             Self::Chain(_) => TRUST_REMEDY,
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",

@@ -14,12 +14,16 @@
 //! """
 //! ```
 
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "ethereum")]
 use vm_anchor::ethereum::EthereumTrust;
-use vm_anchor::policy::{TrustPolicy, TrustedAuthority};
+use vm_anchor::bitcoin::{BitcoinTrust, BlockHash, CONFIRMATIONS_DEFAULT, HEADER_LEN, HEADERS_MAX, HeaderArchive, Network};
+use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem};
+use vm_anchor::rfc3161::Legacy;
 use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
 
@@ -28,6 +32,10 @@ use crate::error::{TomlFault, VaultError};
 
 /// Longest trust file read, in bytes; a root certificate takes about 2 kB.
 const TRUST_MAX: u64 = 1024 * 1024;
+
+/// Longest file of headers read, in bytes: as many as an archive may have.
+#[expect(clippy::as_conversions, reason = "336 million fit into a u64")]
+const HEADERS_BYTES_MAX: u64 = (HEADERS_MAX * HEADER_LEN) as u64;
 
 /// What a verifier believes.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +54,18 @@ pub struct TrustFile {
     /// Authorities whose anchors may count.
     #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,
+    /// Whether tokens by algorithms that are no longer strong are believed and reported, instead of refused.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub legacy: bool,
+    /// Whether a revocation list must say of each certificate of a path that it was not revoked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_revocation: bool,
+    /// Archived revocation lists, each in PEM.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crls: Vec<String>,
+    /// Chains of Bitcoin, with the block of each that is pinned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bitcoin: Vec<BitcoinEntry>,
     /// Chains of Ethereum's kin, with the blocks of them that are pinned.
     #[cfg(feature = "ethereum")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,6 +73,59 @@ pub struct TrustFile {
     /// The folder it was read from, where files that it names lie.
     #[serde(skip)]
     base: Option<PathBuf>,
+}
+
+/// A chain of Bitcoin: where its headers lie, and which block is pinned.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BitcoinEntry {
+    /// What the chain is called.
+    pub name: String,
+    /// Whose rules it keeps.
+    #[serde(default = "mainnet")]
+    pub network: Network,
+    /// Height of the pinned block.
+    pub height: u32,
+    /// Hash of the pinned block, as explorers write it.
+    pub hash: BlockHash,
+    /// File of raw headers, 80 bytes each, by its path from the trust file.
+    pub headers: PathBuf,
+    /// Height of the first of them.
+    #[serde(default)]
+    pub start: u32,
+    /// Blocks that must stand above one that comes after the pinned block.
+    #[serde(default = "six")]
+    pub confirmations: u32,
+}
+
+const fn mainnet() -> Network {
+    Network::Mainnet
+}
+
+const fn six() -> u32 {
+    CONFIRMATIONS_DEFAULT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl BitcoinEntry {
+    /// Reads the headers beside the trust file.
+    fn load(&self, base: Option<&Path>) -> Result<BitcoinTrust, VaultError> {
+        let path = base.unwrap_or_else(|| Path::new("")).join(&self.headers);
+        let fault = |source| VaultError::TrustFile { path: path.clone(), source };
+        let mut bytes = Vec::new();
+        fs::File::open(&path).map_err(fault)?.take(HEADERS_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > HEADERS_BYTES_MAX {
+            return Err(VaultError::TrustTooLong { path, limit: HEADERS_BYTES_MAX });
+        }
+        let archive = HeaderArchive::parse(self.network, self.start, bytes)
+            .map_err(|source| VaultError::Headers { path, source })?;
+        let trust = BitcoinTrust::new(&self.name, (self.height, self.hash), archive);
+        Ok(trust.map_err(VaultError::BitcoinTrust)?.confirmations(self.confirmations))
+    }
 }
 
 impl TrustFile {
@@ -109,9 +182,19 @@ impl TrustFile {
     /// What it says about authorities.
     ///
     /// # Errors
-    /// [`VaultError::Policy`] where two authorities contradict each other, there are too many, or a quorum cannot be met.
+    /// [`VaultError::Policy`] where two authorities contradict each other, there are too many, or a quorum cannot be met;
+    /// [`VaultError::TrustFile`], [`VaultError::Headers`] and [`VaultError::BitcoinTrust`] where headers that it names are
+    /// not there or not those of the pinned block.
     pub fn policy(&self) -> Result<TrustPolicy, VaultError> {
-        let policy = TrustPolicy::new(self.authorities.clone());
+        let crls = self.crls.iter().map(|pem| crl_from_pem(pem)).collect::<Result<_, _>>();
+        let rules = TokenRules {
+            legacy: if self.legacy { Legacy::Report } else { Legacy::Refuse },
+            crls: crls.map_err(VaultError::Policy)?,
+            require_revocation: self.require_revocation,
+        };
+        let bitcoin = self.bitcoin.iter().map(|chain| chain.load(self.base())).collect::<Result<_, _>>()?;
+        let policy = TrustPolicy::new(self.authorities.clone()).map(|policy| policy.with_tokens(rules));
+        let policy = policy.and_then(|policy| policy.with_bitcoin(bitcoin));
         #[cfg(feature = "ethereum")]
         let policy = policy.and_then(|policy| policy.with_ethereum(self.ethereum.clone()));
         let policy = policy.and_then(|policy| match self.quorum {

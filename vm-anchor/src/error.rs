@@ -148,6 +148,9 @@ pub enum PolicyError {
         /// The authority.
         name: String,
     },
+    /// Not one revocation list in PEM.
+    #[error("revocation list is not exactly one X509 CRL in PEM")]
+    Crl,
     /// The same chain under two entries.
     #[error("the chain of {name} is named twice")]
     ChainRepeated {
@@ -177,6 +180,7 @@ stable_codes!(PolicyError {
     Self::RootCertificate => "policy-root-certificate",
     Self::RootRepeated { .. } => "policy-root-repeated",
     Self::Contradiction { .. } => "policy-contradiction",
+    Self::Crl => "policy-crl",
     Self::ChainRepeated { .. } => "policy-chain-repeated",
     Self::Quorum { .. } => "policy-quorum",
     Self::TooMany { .. } => "policy-too-many",

@@ -27,6 +27,6 @@ pub mod rfc3161;
 pub mod verify;
 
 pub use evidence::AnchorRecord;
-pub use policy::{RootCertificate, TrustPolicy, TrustedAuthority, Weight};
+pub use policy::{RootCertificate, TokenRules, TrustPolicy, TrustedAuthority, Weight};
 pub use quorum::Tally;
 pub use verify::{Detail, Rail, VerifiedAnchor, verify_evidence, verify_response, verify_token};

@@ -14,7 +14,7 @@ use crate::bitcoin::BitcoinTrust;
 use crate::error::{Defect, PolicyError};
 #[cfg(feature = "ethereum")]
 use crate::ethereum::EthereumTrust;
-use crate::rfc3161::check_validity;
+use crate::rfc3161::{Legacy, check_validity};
 use crate::verify::{Rail, VerifiedAnchor};
 
 /// Longest name of an authority in bytes; it stands in findings and tables.
@@ -214,10 +214,36 @@ pub struct TrustPolicy {
     authorities: Vec<TrustedAuthority>,
     /// The root of each authority, at the same place.
     anchors: Vec<TrustAnchor<'static>>,
+    tokens: TokenRules,
     bitcoin: Vec<BitcoinTrust>,
     #[cfg(feature = "ethereum")]
     ethereum: Vec<EthereumTrust>,
     quorum: Option<u32>,
+}
+
+/// How strictly tokens are judged.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TokenRules {
+    /// Whether algorithms that are no longer strong are believed and reported, instead of refused.
+    pub legacy: Legacy,
+    /// Archived revocation lists, each a DER `CertificateList`.
+    pub crls: Vec<Vec<u8>>,
+    /// Whether a list must say of each certificate below the root that it was not revoked.
+    pub require_revocation: bool,
+}
+
+/// Label of a revocation list in PEM (RFC 7468, section 6).
+const CRL_LABEL: &str = "X509 CRL";
+
+/// A revocation list of its PEM text.
+///
+/// # Errors
+/// [`PolicyError::Crl`].
+pub fn crl_from_pem(text: &str) -> Result<Vec<u8>, PolicyError> {
+    match der::pem::decode_vec(text.trim().as_bytes()) {
+        Ok((CRL_LABEL, der)) => Ok(der),
+        _ => Err(PolicyError::Crl),
+    }
 }
 
 /// What a policy makes of an anchor that holds.
@@ -272,6 +298,19 @@ impl TrustPolicy {
     #[must_use]
     pub fn authorities(&self) -> &[TrustedAuthority] {
         &self.authorities
+    }
+
+    /// Judges tokens by these rules.
+    #[must_use]
+    pub fn with_tokens(mut self, rules: TokenRules) -> Self {
+        self.tokens = rules;
+        self
+    }
+
+    /// The rules by which tokens are judged.
+    #[must_use]
+    pub const fn tokens(&self) -> &TokenRules {
+        &self.tokens
     }
 
     /// Believes these chains of Bitcoin too, each an independent authority by its name.

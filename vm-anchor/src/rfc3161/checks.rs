@@ -59,7 +59,7 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// A check under `policy` by someone whose clock says `now`. The clock only refuses tokens of the future and
+    /// A check under `policy` and its rules by someone whose clock says `now`. The clock only refuses tokens of the future and
     /// remarks on certificates that have expired since.
     #[must_use]
     pub fn new(policy: &'a TrustPolicy, now: Instant) -> Self {
@@ -70,8 +70,10 @@ impl<'a> Check<'a> {
             stamped: None,
             nonce: None,
             issued_under: None,
-            legacy: Legacy::Refuse,
-            revocation: Revocation::new(now),
+            legacy: policy.tokens().legacy,
+            revocation: Revocation::new(now)
+                .lists(&policy.tokens().crls)
+                .required(policy.tokens().require_revocation),
             cache: None,
         }
     }
