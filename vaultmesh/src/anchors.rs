@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use vm_anchor::ots::Proof;
 use vm_anchor::{Rail, Tally, TrustPolicy, VerifiedAnchor, Weight, verify_evidence};
 use vm_core::instant::Instant;
 use vm_core::verdict::{Code, Finding, Report, Verdict};
@@ -109,6 +110,8 @@ pub(crate) struct Weighing<'a> {
     report: Report,
     /// What only matters where the policy is not satisfied without it.
     open: Vec<Finding>,
+    /// Proofs of OpenTimestamps, each by what findings call it.
+    proofs: Vec<(String, Proof)>,
 }
 
 /// What came of it.
@@ -121,7 +124,7 @@ pub(crate) struct Weighed {
 impl<'a> Weighing<'a> {
     pub(crate) fn new(bundle: &'a SealBundle, floor: Option<Instant>, now: Instant) -> Self {
         let (states, report) = (Vec::new(), Report::new());
-        Self { bundle, floor, now, states, tally: Tally::new(), report, open: Vec::new() }
+        Self { bundle, floor, now, states, tally: Tally::new(), report, open: Vec::new(), proofs: Vec::new() }
     }
 
     /// Notes an anchor whose evidence cannot be had.
@@ -138,6 +141,9 @@ impl<'a> Weighing<'a> {
             self.states.push(AnchorState { source: source.to_owned(), ..AnchorState::default() });
             return None;
         };
+        if rail == Rail::OpenTimestamps {
+            self.proofs.extend(Proof::parse(bytes).ok().map(|proof| (subject.to_owned(), proof)));
+        }
         let (judged, verified) = verify_evidence(rail, bytes, &self.bundle.file_hash(), policy, self.now);
         let mut judged = judged.within(subject);
         if let Some(expected) = verified.as_ref().and_then(|anchor| self.backdated(anchor)) {
@@ -186,6 +192,17 @@ impl<'a> Weighing<'a> {
         self.report.merge(kept);
     }
 
+    /// Promises that another proof of the seal has kept are not open any more.
+    fn settle_promises(&mut self) {
+        let is_kept = |one: &Proof| self.proofs.iter().any(|(_, other)| one.is_completed_by(other));
+        let kept: Vec<&str> =
+            self.proofs.iter().filter(|(_, proof)| is_kept(proof)).map(|(subject, _)| subject.as_str()).collect();
+        let settled = |finding: &Finding| {
+            finding.code() == Code::AnchorPending && kept.iter().any(|subject| finding.subject().starts_with(subject))
+        };
+        self.open.retain(|finding| !settled(finding));
+    }
+
     /// What the anchor's time should have been, where it lies before what it covers.
     fn backdated(&self, anchor: &VerifiedAnchor) -> Option<String> {
         let time = anchor.gen_time();
@@ -198,6 +215,7 @@ impl<'a> Weighing<'a> {
 
     /// Counts who vouches, under the policy that settles how many must. `subject` is the seal.
     pub(crate) fn finish(mut self, policy: &TrustPolicy, subject: &str) -> Weighed {
+        self.settle_promises();
         let not_after = self.tally.not_after(policy);
         let vouching: Vec<&str> = self.tally.authorities().collect();
         if not_after.is_some() {

@@ -10,6 +10,10 @@
 //! root = "trust/example.pem"
 //! independent = true
 //! min_interval_seconds = 15
+//!
+//! [[calendar]]
+//! name = "alice"
+//! url = "https://alice.calendar.example"
 //! ```
 //!
 //! It says where to ask, never what to believe: whoever can write into a vault can write this file, so a verifier takes
@@ -48,6 +52,38 @@ pub struct Config {
     lock_timeout_seconds: Option<u64>,
     #[serde(default, rename = "tsa", skip_serializing_if = "Vec::is_empty")]
     authorities: Vec<TsaEntry>,
+    #[serde(default, rename = "calendar", skip_serializing_if = "Vec::is_empty")]
+    calendars: Vec<CalendarEntry>,
+}
+
+/// One calendar of OpenTimestamps.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarEntry {
+    name: String,
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_interval_seconds: Option<u32>,
+}
+
+impl CalendarEntry {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is asked.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// It is asked no more often than once in this time.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        Duration::from_secs(self.min_interval_seconds.unwrap_or(0).into())
+    }
 }
 
 /// One timestamp authority.
@@ -101,7 +137,22 @@ impl Config {
                 return Err(ConfigError::DuplicateTsa { name: entry.name.clone() });
             }
         }
+        let mut names: Vec<&str> = config.authorities.iter().map(TsaEntry::name).collect();
+        for entry in &config.calendars {
+            check_name(&entry.name)?;
+            check_url(&entry.url).map_err(|reason| ConfigError::TsaUrl { name: entry.name.clone(), reason })?;
+            if names.contains(&entry.name.as_str()) {
+                return Err(ConfigError::DuplicateTsa { name: entry.name.clone() });
+            }
+            names.push(&entry.name);
+        }
         Ok(config)
+    }
+
+    /// The calendars, in order.
+    #[must_use]
+    pub fn calendars(&self) -> &[CalendarEntry] {
+        &self.calendars
     }
 
     /// How long a write waits for other writers, if the file says so.
@@ -168,10 +219,7 @@ impl TsaEntry {
 
     fn check(&self) -> Result<(), ConfigError> {
         let name = self.name.clone();
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
-            return Err(ConfigError::TsaName);
-        }
+        check_name(&name)?;
         check_url(&self.url).map_err(|reason| ConfigError::TsaUrl { name: name.clone(), reason })?;
         match (&self.root, &self.root_pem) {
             (Some(path), None) => {
@@ -184,7 +232,15 @@ impl TsaEntry {
     }
 }
 
-/// Whether a timestamp authority can be asked at `url`; the reason if not, without repeating it.
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
+        return Err(ConfigError::TsaName);
+    }
+    Ok(())
+}
+
+/// Whether an authority can be asked at `url`; the reason if not, without repeating it.
 ///
 /// # Errors
 /// The reason.
@@ -259,6 +315,9 @@ mod tests {
             (change("= 7", "= 3601"), "config-lock-timeout"),
             (change("= 7", "= -1"), "config-malformed"),
             (change("\"two\"", "\"one\""), "config-duplicate-tsa"),
+            (format!("{GOOD}[[calendar]]\nname = \"one\"\nurl = \"http://c.example\"\n"), "config-duplicate-tsa"),
+            (format!("{GOOD}[[calendar]]\nname = \"c\"\nurl = \"c.example\"\n"), "config-tsa-url"),
+            (format!("{GOOD}[[calendar]]\nname = \"c\"\n"), "config-malformed"),
             (change("\"two\"", "\"Two\""), "config-tsa-name"),
             (change("http://", "ftp://"), "config-tsa-url"),
             (change("http://", "http://me:secret@"), "config-tsa-url"),

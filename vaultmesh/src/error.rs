@@ -311,6 +311,12 @@ pub enum VaultError {
     /// A chain whose headers are not those of its pinned block.
     #[error("chain")]
     BitcoinTrust(#[source] vm_anchor::bitcoin::error::BitcoinTrustError),
+    /// A proof of OpenTimestamps that cannot be read, made or completed.
+    #[error("opentimestamps proof")]
+    Ots(#[source] vm_anchor::ots::error::OtsError),
+    /// A transaction of Bitcoin that cannot be evidence.
+    #[error("evidence of a transaction")]
+    Bitcoin(#[source] vm_anchor::bitcoin::error::BitcoinEvidenceError),
     /// An authority that was asked too short a while ago.
     #[error("the authority wants to be left alone: {reason}")]
     RateLimited {

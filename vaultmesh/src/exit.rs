@@ -99,6 +99,8 @@ impl VaultError {
             Self::Node(error) => error.code(),
             #[cfg(feature = "ethereum")]
             Self::Chain(error) => error.code(),
+            Self::Ots(error) => error.code(),
+            Self::Bitcoin(error) => error.code(),
             Self::Headers { source, .. } => source.code(),
             Self::BitcoinTrust(error) => error.code(),
             Self::RateLimited { .. } => "rate-limited",
@@ -172,6 +174,8 @@ impl VaultError {
             | Self::Authority(_)
             | Self::Request(_)
             | Self::Evidence(_)
+            | Self::Ots(_)
+            | Self::Bitcoin(_)
             | Self::Headers { .. }
             | Self::BitcoinTrust(_)
             | Self::AnchorRefused { .. } => false,
@@ -252,7 +256,9 @@ impl VaultError {
             #[cfg(feature = "ethereum-client")]
             Self::Node(_) => NODE_REMEDY,
             Self::RateLimited { .. } => "Wait, or give --wait more seconds; other authorities were asked all the same.",
-            Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => REFUSED_REMEDY,
+            Self::Request(_) | Self::Evidence(_) | Self::Ots(_) | Self::Bitcoin(_) | Self::AnchorRefused { .. } => {
+                REFUSED_REMEDY
+            }
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
     }

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
 use serde::Serialize;
+use vm_anchor::ots::MAGIC;
 use vm_anchor::rfc3161::{Check, HashAlgorithm, Response, Stamped, Token};
 use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor, verify_evidence};
 use vm_core::digest::{Sha256Digest, StreamHasher};
@@ -15,9 +16,6 @@ use crate::error::VaultError;
 
 /// Longest data read whole, in bytes, where a token is over another hash than SHA-256, which is computed piece by piece.
 const WHOLE_MAX: u64 = 1024 * 1024 * 1024;
-/// How every OpenTimestamps proof begins.
-const OTS_MAGIC: &[u8] = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94";
-
 /// What evidence says, and what holds of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Inspection {
@@ -128,7 +126,7 @@ fn told(
 /// The rail of evidence, by how it begins.
 #[must_use]
 pub fn rail_of(evidence: &[u8]) -> Option<Rail> {
-    if evidence.starts_with(OTS_MAGIC) {
+    if evidence.starts_with(MAGIC) {
         return Some(Rail::OpenTimestamps);
     }
     match evidence.first() {

@@ -19,9 +19,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use vm_anchor::bitcoin::{
+    BitcoinTrust, BlockHash, CONFIRMATIONS_DEFAULT, HEADER_LEN, HEADERS_MAX, HeaderArchive, Network,
+};
 #[cfg(feature = "ethereum")]
 use vm_anchor::ethereum::EthereumTrust;
-use vm_anchor::bitcoin::{BitcoinTrust, BlockHash, CONFIRMATIONS_DEFAULT, HEADER_LEN, HEADERS_MAX, HeaderArchive, Network};
 use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem};
 use vm_anchor::rfc3161::Legacy;
 use vm_core::digest::Sha256Digest;

@@ -270,6 +270,7 @@ proptest! {
         let answer = [&[0xf1, 1, 9, 8, 0, 0x05, 0x88, 0x96, 0x0d, 0x73, 0xd7, 0x19, 0x01, length][..], &payload].concat();
         let completed = proof.completed("http://a/", &message, &answer).unwrap();
         prop_assert!(completed.pending().unwrap().is_empty());
+        prop_assert!(proof.is_completed_by(&completed) && !proof.is_completed_by(&proof) && !completed.is_completed_by(&proof));
         let attested = completed.attested().unwrap();
         prop_assert_eq!(attested.len(), 1);
         prop_assert_eq!(attested[0].attestation, &Attestation::Bitcoin(height));

@@ -31,6 +31,8 @@ use crate::keys::{KeyStore, Role};
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
+#[cfg(feature = "client")]
+pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
 pub use init::Initialized;

@@ -128,6 +128,18 @@ impl Proof {
         Ok(self.attested()?.into_iter().filter_map(promise).collect())
     }
 
+    /// Whether `other` is this proof with its promises replaced by what came of them: it goes the same way up to the first of
+    /// them, and holds none of them any more.
+    #[must_use]
+    pub fn is_completed_by(&self, other: &Self) -> bool {
+        let (Ok(own), Ok(theirs)) = (self.pending(), other.pending()) else { return false };
+        let is_promise = |step: &Step| matches!(step, Step::Attestation(Attestation::Pending(_)));
+        let (steps, others) = (self.timestamp.steps(), other.timestamp.steps());
+        let Some(at) = steps.iter().position(is_promise) else { return false };
+        let same_way = steps.get(..at).zip(others.get(..at)).is_some_and(|(own, others)| own == others);
+        self.digest == other.digest && same_way && !own.iter().any(|promise| theirs.contains(promise))
+    }
+
     /// The proof with a promise replaced by what its calendar answered since.
     ///
     /// # Errors

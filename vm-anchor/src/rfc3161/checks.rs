@@ -71,9 +71,7 @@ impl<'a> Check<'a> {
             nonce: None,
             issued_under: None,
             legacy: policy.tokens().legacy,
-            revocation: Revocation::new(now)
-                .lists(&policy.tokens().crls)
-                .required(policy.tokens().require_revocation),
+            revocation: Revocation::new(now).lists(&policy.tokens().crls).required(policy.tokens().require_revocation),
             cache: None,
         }
     }

@@ -29,20 +29,23 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh anchor add SEAL --local
   vaultmesh anchor add SEAL --tsa example --tsa http://tsa.example/tsr
-  vaultmesh anchor add SEAL --tsa example --eth http://127.0.0.1:8545 --trust trust.toml
+  vaultmesh anchor add SEAL --tsa example --ots alice --eth http://127.0.0.1:8545 --btc seal.btc --trust trust.toml
   vaultmesh anchor add SEAL --token answer.tsr --trust trust.toml
 
 Every authority is asked on its own and at the same time; one that fails is asked again, and keeps none of the others. What
 fails is recorded as an attempt. The local authority needs no network and gives real tokens, which prove nothing to others. A
 token fetched otherwise must be over the bundle file: openssl ts -query -data seals/SEAL.json -sha256 -cert -out query.tsq
 
+A calendar gives a promise, which `anchor upgrade` completes some hours later. What a transaction of Bitcoin must carry is
+printed by `anchor payload`.
+
 Exit codes: 0 where all gave something, 3 where some did, 4 or 2 where none did.";
 
 /// What there must be one of.
 #[cfg(feature = "ethereum-client")]
-const SOURCES: [&str; 4] = ["tsa", "eth", "local", "token"];
+const SOURCES: [&str; 6] = ["tsa", "ots", "eth", "btc", "local", "token"];
 #[cfg(not(feature = "ethereum-client"))]
-const SOURCES: [&str; 3] = ["tsa", "local", "token"];
+const SOURCES: [&str; 5] = ["tsa", "ots", "btc", "local", "token"];
 
 /// Nobody's address: what is sent there is sent for its calldata.
 #[cfg(feature = "ethereum-client")]
@@ -63,6 +66,12 @@ pub(super) struct Add {
     /// Time-stamp authority to ask: a name from config.toml, or a URL; may be given several times
     #[arg(long, value_name = "NAME|URL")]
     tsa: Vec<String>,
+    /// Calendar of OpenTimestamps to ask: a name from config.toml, or a URL; may be given several times
+    #[arg(long, value_name = "NAME|URL")]
+    ots: Vec<String>,
+    /// Take this evidence of a Bitcoin transaction, as `anchor pack` writes it; may be given several times
+    #[arg(long, value_name = "FILE")]
+    btc: Vec<PathBuf>,
     /// Node of Ethereum or its kin (JSON-RPC) that sends a transaction from its first account, which pays; may be given
     /// several times
     #[cfg(feature = "ethereum-client")]
@@ -123,6 +132,9 @@ impl Add {
         for tsa in &self.tsa {
             asks.push(tsa_of(vault.dir(), tsa, config.as_ref())?);
         }
+        for calendar in &self.ots {
+            asks.push(calendar_of(calendar, config.as_ref())?);
+        }
         if self.local {
             asks.push(Ask::Local);
         }
@@ -138,6 +150,10 @@ impl Add {
                 trust: policy.clone(),
                 wait: Duration::from_secs(self.wait),
             });
+        }
+        for file in &self.btc {
+            let evidence = read_limited(file, EVIDENCE_MAX)?;
+            asks.push(Ask::Given { rail: Rail::Bitcoin, evidence, policy: policy.clone() });
         }
         if let Some(token) = &self.token {
             let evidence = read_limited(token, EVIDENCE_MAX)?;
@@ -219,6 +235,27 @@ fn tsa_of(vault: &Path, tsa: &str, config: Option<&Config>) -> Result<Ask, CliEr
     };
     let root = Some(authority.map_err(VaultError::Policy)?);
     Ok(Ask::Tsa { name: entry.name().to_owned(), url: entry.url().to_owned(), root, pace: entry.pace() })
+}
+
+/// The calendar of this name or URL.
+#[cfg(feature = "client")]
+fn calendar_of(calendar: &str, config: Option<&Config>) -> Result<Ask, CliError> {
+    let mut entries = config.map(Config::calendars).unwrap_or_default().iter();
+    if let Some(entry) = entries.find(|entry| entry.name() == calendar) {
+        return Ok(Ask::Calendar { name: entry.name().to_owned(), url: entry.url().to_owned(), pace: entry.pace() });
+    }
+    match check_url(calendar) {
+        Ok(()) => Ok(Ask::Calendar { name: host_of(calendar), url: calendar.to_owned(), pace: Duration::ZERO }),
+        Err(reason) => {
+            let what = format!("--ots is neither a [[calendar]] of config.toml nor a URL that can be asked: {reason}");
+            Err(CliError::Usage { what })
+        }
+    }
+}
+
+#[cfg(not(feature = "client"))]
+fn calendar_of(_: &str, _: Option<&Config>) -> Result<Ask, CliError> {
+    Err(CliError::Usage { what: "this build has no network client".to_owned() })
 }
 
 #[cfg(not(feature = "client"))]

@@ -1,7 +1,9 @@
-//! `anchor add|inspect|verify`: proof from outside that a seal existed at a time.
+//! `anchor add|upgrade|payload|pack|inspect|verify`: proof from outside that a seal existed at a time.
 
 mod add;
 mod inspect;
+mod pack;
+mod upgrade;
 
 use clap::{Args, Subcommand};
 use vaultmesh::system::SystemClock;
@@ -36,6 +38,9 @@ pub(super) struct Anchor {
 #[derive(Subcommand)]
 enum What {
     Add(add::Add),
+    Upgrade(upgrade::Upgrade),
+    Payload(pack::Payload),
+    Pack(pack::Pack),
     Inspect(inspect::Inspect),
     Verify(Verify),
 }
@@ -58,6 +63,9 @@ impl Anchor {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         match self.what {
             What::Add(command) => command.run(context),
+            What::Upgrade(command) => command.run(context),
+            What::Payload(command) => command.run(context),
+            What::Pack(command) => command.run(),
             What::Inspect(command) => command.run(),
             What::Verify(command) => command.run(context),
         }

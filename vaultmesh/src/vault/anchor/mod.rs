@@ -2,6 +2,8 @@
 
 mod local;
 mod source;
+#[cfg(feature = "client")]
+mod upgrade;
 
 use std::path::Path;
 use std::thread;
@@ -31,6 +33,8 @@ use crate::vault::{Recorded, Vault};
 
 pub use source::Ask;
 use source::{Expect, Plan};
+#[cfg(feature = "client")]
+pub use upgrade::Upgraded;
 
 /// Nonce of a request, in bytes; 128 bits cannot be met by chance.
 const NONCE_LEN: usize = 16;
@@ -312,10 +316,14 @@ impl Vault {
         Ok(Target { seal_id, digest: Sha256Digest::of(&reader.read_small(&path)?), anchors })
     }
 
-    fn request(&mut self, target: &Target) -> Result<Request, VaultError> {
+    fn nonce(&mut self) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
         self.sources.entropy.fill(&mut nonce);
-        Ok(Request::new(&target.digest, &nonce)?)
+        nonce
+    }
+
+    fn request(&mut self, target: &Target) -> Result<Request, VaultError> {
+        Ok(Request::new(&target.digest, &self.nonce())?)
     }
 }
 

@@ -13,7 +13,9 @@ use vm_anchor::{Rail, TrustPolicy};
 #[cfg(feature = "client")]
 use vm_anchor::{TrustedAuthority, client, error::ClientError, rfc3161::Request};
 
-#[cfg(feature = "ethereum-client")]
+#[cfg(feature = "client")]
+use vm_anchor::ots::{Proof, error::OtsError};
+#[cfg(feature = "client")]
 use vm_core::digest::Sha256Digest;
 
 use super::Target;
@@ -47,6 +49,16 @@ pub enum Ask {
         url: String,
         /// Its pinned root, where that is known; without it a token is checked in all but that.
         root: Option<TrustedAuthority>,
+        /// It is asked no more often than once in this time.
+        pace: Duration,
+    },
+    /// A calendar of OpenTimestamps.
+    #[cfg(feature = "client")]
+    Calendar {
+        /// What it is called.
+        name: String,
+        /// Where it is asked.
+        url: String,
         /// It is asked no more often than once in this time.
         pace: Duration,
     },
@@ -92,7 +104,7 @@ impl Ask {
             Self::Local => "local".to_owned(),
             Self::Given { rail, .. } => format!("{rail} evidence"),
             #[cfg(feature = "client")]
-            Self::Tsa { name, .. } => name.clone(),
+            Self::Tsa { name, .. } | Self::Calendar { name, .. } => name.clone(),
             #[cfg(feature = "ethereum-client")]
             Self::Ethereum { name, .. } => name.clone(),
         }
@@ -102,7 +114,7 @@ impl Ask {
         match self {
             Self::Local | Self::Given { .. } => Duration::ZERO,
             #[cfg(feature = "client")]
-            Self::Tsa { pace, .. } => *pace,
+            Self::Tsa { pace, .. } | Self::Calendar { pace, .. } => *pace,
             #[cfg(feature = "ethereum-client")]
             Self::Ethereum { .. } => Duration::ZERO,
         }
@@ -133,6 +145,13 @@ impl Vault {
                 let request = self.request(target)?;
                 let expect = Expect::Response(request.nonce().map(<[u8]>::to_vec), policy);
                 Ok((Plan { rail, authority, expect, is_asked: true }, Box::new(Tsa { url, request })))
+            }
+            #[cfg(feature = "client")]
+            Ask::Calendar { url, .. } => {
+                let rail = Rail::OpenTimestamps;
+                let (expect, nonce) = (Expect::Evidence(rail, TrustPolicy::default()), self.nonce().to_vec());
+                let source = Calendar { url, digest: target.digest, nonce };
+                Ok((Plan { rail, authority, expect, is_asked: true }, Box::new(source)))
             }
             #[cfg(feature = "ethereum-client")]
             Ask::Ethereum { url, to, sent, trust, wait, .. } => {
@@ -166,6 +185,30 @@ struct Tsa {
 impl Source for Tsa {
     fn ask(&self) -> Result<Vec<u8>, Unanswered> {
         client::fetch(&self.url, &self.request, client::TIMEOUT).map_err(unanswered)
+    }
+}
+
+/// A calendar, and what it is asked about. It learns neither the digest nor, by it, the file.
+#[cfg(feature = "client")]
+struct Calendar {
+    url: String,
+    digest: Sha256Digest,
+    nonce: Vec<u8>,
+}
+
+#[cfg(feature = "client")]
+impl Source for Calendar {
+    fn ask(&self) -> Result<Vec<u8>, Unanswered> {
+        let malformed = |error: OtsError| Unanswered {
+            outcome: Outcome::Invalid,
+            may_help: false,
+            after: None,
+            reference: None,
+            error: Box::new(VaultError::Ots(error)),
+        };
+        let message = Proof::sent(&self.digest, &self.nonce).map_err(malformed)?;
+        let answer = client::calendar::submit(&self.url, &message, client::TIMEOUT).map_err(unanswered)?;
+        Ok(Proof::answered(&self.digest, &self.nonce, &answer).map_err(malformed)?.to_bytes())
     }
 }
 
