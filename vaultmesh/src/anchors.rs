@@ -205,7 +205,8 @@ impl<'a> Weighing<'a> {
 
     /// What the anchor's time should have been, where it lies before what it covers.
     fn backdated(&self, anchor: &VerifiedAnchor) -> Option<String> {
-        let time = anchor.gen_time();
+        // Of what a block states, the true time may lie hours away.
+        let time = anchor.not_after();
         if is_before(time, self.bundle.sealed_at()) {
             return Some(format!("not before {}", self.bundle.sealed_at()));
         }
