@@ -19,10 +19,6 @@ const PROOF_REMEDY: &str = "Get the proof again from where it was made, and veri
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
-#[cfg(feature = "ethereum-client")]
-const NODE_REMEDY: &str =
-    "Look at the node and its account; if the attempt names a transaction, complete it with --eth-tx.";
-const TRUST_REMEDY: &str = "Correct the trust file.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
@@ -95,14 +91,7 @@ impl VaultError {
             Self::Request(error) => error.code(),
             #[cfg(feature = "client")]
             Self::Client(error) => error.code(),
-            #[cfg(feature = "ethereum-client")]
-            Self::Node(error) => error.code(),
-            #[cfg(feature = "ethereum")]
             Self::Chain(error) => error.code(),
-            Self::Ots(error) => error.code(),
-            Self::Bitcoin(error) => error.code(),
-            Self::Headers { source, .. } => source.code(),
-            Self::BitcoinTrust(error) => error.code(),
             Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
             Self::AnchorRefused { .. } => "anchor-refused",
@@ -118,12 +107,11 @@ impl VaultError {
             // Networks and authorities fail like machines do: the same may work later.
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
-            #[cfg(feature = "ethereum-client")]
-            Self::Node(error) => !matches!(error, vm_anchor::ethereum::client::NodeError::Url),
             Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
                 is_machine(source)
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
@@ -174,13 +162,7 @@ impl VaultError {
             | Self::Authority(_)
             | Self::Request(_)
             | Self::Evidence(_)
-            | Self::Ots(_)
-            | Self::Bitcoin(_)
-            | Self::Headers { .. }
-            | Self::BitcoinTrust(_)
             | Self::AnchorRefused { .. } => false,
-            #[cfg(feature = "ethereum")]
-            Self::Chain(_) => false,
         };
         if machine { EXIT_MACHINE } else { EXIT_USAGE }
     }
@@ -247,18 +229,13 @@ impl VaultError {
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
             Self::NotVacant { .. } => "Choose an absent or empty folder.",
-            Self::Policy(_) | Self::Headers { .. } | Self::BitcoinTrust(_) => TRUST_REMEDY,
-            #[cfg(feature = "ethereum")]
-            Self::Chain(_) => TRUST_REMEDY,
+            Self::Policy(_) => "Correct the trust file.",
+            Self::Chain(error) => error.remedy(),
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",
             #[cfg(feature = "client")]
             Self::Client(_) => CLIENT_REMEDY,
-            #[cfg(feature = "ethereum-client")]
-            Self::Node(_) => NODE_REMEDY,
             Self::RateLimited { .. } => "Wait, or give --wait more seconds; other authorities were asked all the same.",
-            Self::Request(_) | Self::Evidence(_) | Self::Ots(_) | Self::Bitcoin(_) | Self::AnchorRefused { .. } => {
-                REFUSED_REMEDY
-            }
+            Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => REFUSED_REMEDY,
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
     }

@@ -30,7 +30,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
 
 use crate::config::read_text;
-use crate::error::{TomlFault, VaultError};
+use crate::error::{ChainError, TomlFault, VaultError};
 
 /// Longest trust file read, in bytes; a root certificate takes about 2 kB.
 const TRUST_MAX: u64 = 1024 * 1024;
@@ -124,9 +124,9 @@ impl BitcoinEntry {
             return Err(VaultError::TrustTooLong { path, limit: HEADERS_BYTES_MAX });
         }
         let archive = HeaderArchive::parse(self.network, self.start, bytes)
-            .map_err(|source| VaultError::Headers { path, source })?;
+            .map_err(|source| ChainError::Headers { path, source })?;
         let trust = BitcoinTrust::new(&self.name, (self.height, self.hash), archive);
-        Ok(trust.map_err(VaultError::BitcoinTrust)?.confirmations(self.confirmations))
+        Ok(trust.map_err(ChainError::Bitcoin)?.confirmations(self.confirmations))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Several authorities: each asked on its own, the failures kept, and a quorum that some of them cannot mislead.
 #![cfg(feature = "client")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 mod fixture;
 

@@ -1,6 +1,6 @@
 //! Seals anchored in blocks: a calendar's promise that is kept, and a transaction, both judged by headers without a node.
 #![cfg(feature = "client")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 mod fixture;
 #[path = "../../vm-anchor/tests/miner/mod.rs"]

@@ -1,6 +1,6 @@
 //! Seals anchored by a real node of Ethereum on loopback, beside the other rails in one command.
 #![cfg(feature = "ethereum-client")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by a panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 #[path = "../../vm-anchor/tests/evm/mod.rs"]
 mod evm;
@@ -70,7 +70,10 @@ fn a_seal_is_anchored_by_a_transaction_and_judged_without_the_node() {
     let answer = ran(&copy, 0, &["anchor", "verify", &seal, "--trust", &path]);
     let anchors = answer["result"]["seals"][0]["anchors"].as_array().unwrap();
     let anchor = anchors.iter().find(|anchor| anchor["rail"] == "ethereum").unwrap();
-    assert_eq!((&anchor["authority"], &anchor["state"], &anchor["accepted"]), (&json!("local"), &json!("verified"), &json!(true)));
+    assert_eq!(
+        (&anchor["authority"], &anchor["state"], &anchor["accepted"]),
+        (&json!("local"), &json!("verified"), &json!(true))
+    );
     // Whose policy names no chain has a sound proof of an unknown block.
     let key = scene.key.to_string();
     let answer = ran(&copy, 3, &["anchor", "verify", &seal, "--key", &key]);
@@ -79,7 +82,10 @@ fn a_seal_is_anchored_by_a_transaction_and_judged_without_the_node() {
     let (file, bundle) = (file.to_str().unwrap(), bundle.to_str().unwrap());
     let answer = ran(&copy, 0, &["anchor", "inspect", file, "--data", bundle, "--trust", &path]);
     assert_eq!(answer["result"]["rail"], "ethereum");
-    assert_eq!(codes(&ran(&copy, 1, &["anchor", "inspect", file, "--data", file, "--trust", &path])), ["anchor-invalid"]);
+    assert_eq!(
+        codes(&ran(&copy, 1, &["anchor", "inspect", file, "--data", file, "--trust", &path])),
+        ["anchor-invalid"]
+    );
 }
 
 #[test]

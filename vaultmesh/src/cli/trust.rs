@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 #[cfg(feature = "ethereum-client")]
-use vaultmesh::{error::VaultError, trust::TrustFile};
+use vaultmesh::{
+    error::{ChainError, VaultError},
+    trust::TrustFile,
+};
 #[cfg(feature = "ethereum-client")]
 use vm_anchor::ethereum::EthereumTrust;
 use vm_core::digest::Sha256Digest;
@@ -186,10 +189,13 @@ impl Record {
 impl Block {
     fn entry(self) -> Result<String, VaultError> {
         use vm_anchor::ethereum::client::{At, Node, TIMEOUT};
-        let node = Node::new(&self.eth, TIMEOUT)?;
-        let (chain_id, block) = (node.chain_id()?, node.block(self.number.map_or(At::Finalized, At::Number))?);
+        let asked = || {
+            let node = Node::new(&self.eth, TIMEOUT)?;
+            Ok((node.chain_id()?, node.block(self.number.map_or(At::Finalized, At::Number))?))
+        };
+        let (chain_id, block) = asked().map_err(ChainError::Node)?;
         let trust = EthereumTrust::new(self.name, chain_id).and_then(|trust| trust.pin(vec![block]));
-        TrustFile::chain_entry(trust.map_err(VaultError::Chain)?)
+        TrustFile::chain_entry(trust.map_err(ChainError::Ethereum)?)
     }
 }
 

@@ -234,10 +234,8 @@ impl Work {
         Self(self.0.saturating_add(other.0))
     }
 
-    pub(super) const fn times(self, by: u32) -> Self {
-        // A u32 is no more than a u128 holds.
-        #[expect(clippy::as_conversions, clippy::cast_lossless, reason = "`From` is not const, and nothing is lost")]
-        Self(self.0.saturating_mul(by as u128))
+    pub(super) fn times(self, by: u32) -> Self {
+        Self(self.0.saturating_mul(u128::from(by)))
     }
 }
 

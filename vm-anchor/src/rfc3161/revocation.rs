@@ -254,8 +254,8 @@ impl<'a> List<'a> {
         let in_scope = self.scope.as_ref().is_none_or(|scope| {
             !scope.only_contains_attribute_certs
                 && scope.only_some_reasons.is_none()
-                && !(scope.only_contains_user_certs && subject.is_ca)
-                && !(scope.only_contains_ca_certs && !subject.is_ca)
+                && (!scope.only_contains_user_certs || !subject.is_ca)
+                && (!scope.only_contains_ca_certs || subject.is_ca)
                 && scope.distribution_point.as_ref().is_none_or(|point| is_among(point, &subject.points))
         });
         in_time && in_scope

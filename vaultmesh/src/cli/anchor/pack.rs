@@ -91,7 +91,7 @@ impl Pack {
         };
         let (transaction, proof) = (hex(&self.transaction, "--transaction")?, hex(&self.proof, "--proof")?);
         let evidence = BitcoinEvidence::new(self.height, proof, transaction).and_then(|evidence| evidence.to_bytes());
-        let evidence = evidence.map_err(VaultError::Bitcoin)?;
+        let evidence = evidence.map_err(|error| VaultError::Chain(error.into()))?;
         write_new(&self.output, &evidence)?;
         Ok(Output::done(Packed { file: shown(&self.output), height: self.height, size: evidence.len() }))
     }

@@ -22,7 +22,7 @@ use super::Target;
 #[cfg(feature = "client")]
 use crate::ask::Outcome;
 use crate::ask::{Source, Unanswered};
-use crate::error::VaultError;
+use crate::error::{ChainError, VaultError};
 use crate::vault::Vault;
 
 /// An authority to be asked.
@@ -204,7 +204,7 @@ impl Source for Calendar {
             may_help: false,
             after: None,
             reference: None,
-            error: Box::new(VaultError::Ots(error)),
+            error: Box::new(ChainError::from(error).into()),
         };
         let message = Proof::sent(&self.digest, &self.nonce).map_err(malformed)?;
         let answer = client::calendar::submit(&self.url, &message, client::TIMEOUT).map_err(unanswered)?;
@@ -296,5 +296,5 @@ fn chain_unanswered(error: NodeError, sent: Sent) -> Unanswered {
         Sent::Perhaps => (false, None),
         Sent::As(transaction) => (may_help, Some(transaction.to_string())),
     };
-    Unanswered { outcome, may_help, after, reference, error: Box::new(error.into()) }
+    Unanswered { outcome, may_help, after, reference, error: Box::new(ChainError::from(error).into()) }
 }

@@ -7,7 +7,7 @@ use vm_core::path::VaultPath;
 use vm_core::record::SystemKind;
 
 use super::Anchored;
-use crate::error::VaultError;
+use crate::error::{ChainError, VaultError};
 use crate::read::Reader;
 use crate::vault::Vault;
 
@@ -43,7 +43,7 @@ impl Vault {
             let mut upgraded =
                 Upgraded { path, pending: Vec::new(), foreign: Vec::new(), failed: Vec::new(), anchored: None };
             let mut completed = proof.clone();
-            for (uri, message) in proof.pending().map_err(VaultError::Ots)? {
+            for (uri, message) in proof.pending().map_err(ChainError::Ots)? {
                 if !allowed.iter().any(|url| url.trim_end_matches('/') == uri.trim_end_matches('/')) {
                     upgraded.foreign.push(uri);
                     continue;
@@ -52,7 +52,7 @@ impl Vault {
                     Ok(None) => upgraded.pending.push(uri),
                     Ok(Some(answer)) => match completed.completed(&uri, &message, &answer) {
                         Ok(proof) => completed = proof,
-                        Err(error) => upgraded.failed.push((uri, VaultError::Ots(error))),
+                        Err(error) => upgraded.failed.push((uri, ChainError::from(error).into())),
                     },
                     Err(error) => upgraded.failed.push((uri, error.into())),
                 }
@@ -77,7 +77,7 @@ impl Vault {
         })?;
         let mut proofs = Vec::new();
         for path in paths {
-            let proof = Proof::parse(&reader.read_small(&path)?).map_err(VaultError::Ots)?;
+            let proof = Proof::parse(&reader.read_small(&path)?).map_err(ChainError::Ots)?;
             proofs.push((path, proof));
         }
         let is_kept = |one: &Proof| proofs.iter().any(|(_, other)| one.is_completed_by(other));
