@@ -1,18 +1,22 @@
 //! `anchor add`: asks authorities for anchors, and records what they give.
 
-use std::path::{Path, PathBuf};
+#[cfg(not(feature = "client"))]
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 use vaultmesh::ask::{Outcome, Persistence, TRIES_MAX, WAIT_SECONDS_MAX};
-use vaultmesh::config::{Config, check_url};
-use vaultmesh::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
+#[cfg(not(feature = "client"))]
+use vaultmesh::config::Config;
+#[cfg(feature = "ethereum-client")]
+use vaultmesh::config::check_url;
+use vaultmesh::error::{EXIT_MACHINE, EXIT_USAGE};
 use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{Ask, Asked};
 #[cfg(feature = "ethereum-client")]
 use vm_anchor::ethereum::{Address, TransactionHash};
-use vm_anchor::policy::{RootCertificate, TrustedAuthority};
 use vm_anchor::{Rail, TrustPolicy};
 use vm_core::id::{RowId, SealId};
 use vm_core::instant::Instant;
@@ -20,6 +24,10 @@ use vm_core::path::VaultPath;
 use vm_core::verdict::{Code, Finding, Verdict};
 
 use super::EVIDENCE_MAX;
+#[cfg(feature = "ethereum-client")]
+use super::named::host_of;
+#[cfg(feature = "client")]
+use super::named::{calendar_of, tsa_of};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::input::read_limited;
@@ -216,43 +224,6 @@ fn answer(seal_id: SealId, asked: Vec<Asked>) -> Output {
     }
 }
 
-/// The authority of this name or URL. One from the configuration comes with its root.
-#[cfg(feature = "client")]
-fn tsa_of(vault: &Path, tsa: &str, config: Option<&Config>) -> Result<Ask, CliError> {
-    let Some(entry) = config.and_then(|config| config.authority(tsa)) else {
-        if let Err(reason) = check_url(tsa) {
-            let what = format!("--tsa is neither a [[tsa]] entry of config.toml nor a URL that can be asked: {reason}");
-            return Err(CliError::Usage { what });
-        }
-        return Ok(Ask::Tsa { name: host_of(tsa), url: tsa.to_owned(), root: None, pace: Duration::ZERO });
-    };
-    let pem = entry.root_pem(vault).map_err(VaultError::Config)?;
-    let root = RootCertificate::from_pem(&pem).map_err(VaultError::Policy)?;
-    let authority = if entry.is_independent() {
-        TrustedAuthority::independent(entry.name(), root)
-    } else {
-        TrustedAuthority::local(entry.name(), root)
-    };
-    let root = Some(authority.map_err(VaultError::Policy)?);
-    Ok(Ask::Tsa { name: entry.name().to_owned(), url: entry.url().to_owned(), root, pace: entry.pace() })
-}
-
-/// The calendar of this name or URL.
-#[cfg(feature = "client")]
-fn calendar_of(calendar: &str, config: Option<&Config>) -> Result<Ask, CliError> {
-    let mut entries = config.map(Config::calendars).unwrap_or_default().iter();
-    if let Some(entry) = entries.find(|entry| entry.name() == calendar) {
-        return Ok(Ask::Calendar { name: entry.name().to_owned(), url: entry.url().to_owned(), pace: entry.pace() });
-    }
-    match check_url(calendar) {
-        Ok(()) => Ok(Ask::Calendar { name: host_of(calendar), url: calendar.to_owned(), pace: Duration::ZERO }),
-        Err(reason) => {
-            let what = format!("--ots is neither a [[calendar]] of config.toml nor a URL that can be asked: {reason}");
-            Err(CliError::Usage { what })
-        }
-    }
-}
-
 #[cfg(not(feature = "client"))]
 fn calendar_of(_: &str, _: Option<&Config>) -> Result<Ask, CliError> {
     Err(CliError::Usage { what: "this build has no network client".to_owned() })
@@ -263,13 +234,6 @@ fn tsa_of(_: &Path, _: &str, _: Option<&Config>) -> Result<Ask, CliError> {
     Err(CliError::Usage {
         what: "this build has no network client; fetch the token otherwise and give it with --token".to_owned(),
     })
-}
-
-/// Host and port of a URL that was checked: all of it that is recorded.
-#[cfg(feature = "client")]
-fn host_of(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
 }
 
 impl Human for Stamped {

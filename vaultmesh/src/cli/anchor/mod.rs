@@ -2,6 +2,8 @@
 
 mod add;
 mod inspect;
+#[cfg(feature = "client")]
+mod named;
 mod pack;
 mod upgrade;
 

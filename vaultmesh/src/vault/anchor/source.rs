@@ -22,7 +22,9 @@ use super::Target;
 #[cfg(feature = "client")]
 use crate::ask::Outcome;
 use crate::ask::{Source, Unanswered};
-use crate::error::{ChainError, VaultError};
+#[cfg(feature = "client")]
+use crate::error::ChainError;
+use crate::error::VaultError;
 use crate::vault::Vault;
 
 /// An authority to be asked.
