@@ -272,3 +272,13 @@ fn no_changed_byte_keeps_evidence_of_another_digest() {
     assert_eq!(report.verdict(), Verdict::Contradicted);
     assert_eq!(good.unwrap().identity(), block.judge(&evidence).1.unwrap().identity());
 }
+
+#[test]
+fn the_page_lists_every_reason() {
+    let page = include_str!("../../docs/spec/anchor-bitcoin.md");
+    for defect in vm_anchor::bitcoin::BitcoinDefect::ALL {
+        let line = format!("| `{defect}` | {} | {} |", defect.finding(), defect.rule());
+        assert!(page.contains(&line), "missing line:\n{line}");
+    }
+    assert_eq!(page.matches("\n| `").count(), vm_anchor::bitcoin::BitcoinDefect::ALL.len());
+}

@@ -297,3 +297,13 @@ fn a_block_hash_reads_as_it_is_written() {
         assert!(text.parse::<BlockHash>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn the_page_lists_every_reason() {
+    let page = include_str!("../../docs/spec/anchor-opentimestamps.md");
+    for defect in vm_anchor::ots::OtsDefect::ALL {
+        let line = format!("| `{defect}` | {} | {} |", defect.finding(), defect.rule());
+        assert!(page.contains(&line), "missing line:\n{line}");
+    }
+    assert_eq!(page.matches("\n| `").count(), vm_anchor::ots::OtsDefect::ALL.len());
+}
