@@ -80,8 +80,8 @@ fn every_command_of_the_grammar_is_there() {
         ("rune", &["put", "show"]),
         ("scroll", &["append", "adopt", "verify"]),
         ("seal", &["create", "verify", "attest"]),
-        ("trust", &["show", "key", "record"]),
-        ("anchor", &["add", "inspect", "verify"]),
+        ("trust", &["show", "key", "record", "block"]),
+        ("anchor", &["add", "upgrade", "payload", "pack", "inspect", "verify"]),
     ] {
         let found = subcommands(&help(&[name.to_owned()]));
         assert_eq!(found, inner, "{name}");
