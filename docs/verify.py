@@ -487,8 +487,8 @@ def check_export(data, key, roots, report):
     if proof in entries:
         cards = report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
     anchors = [name for name in sorted(entries) if name.startswith("anchors/%s/" % seal["seal_id"])]
-    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots, name.endswith(".tst"))
-            for name in anchors]
+    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots,
+                           name.endswith(".tst")) for name in anchors]
     if any(held):  # No other is needed.
         report[:] = [one for one in report if one["code"] != "no-trust-root" or one["subject"] not in anchors]
     report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
