@@ -33,7 +33,7 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Reads one of the types that are known; what is written again must be the same bytes.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, EthereumDefect> {
-        check_type(bytes, EthereumDefect::TransactionMalformed)?;
+        check_type(bytes)?;
         let malformed = |_| EthereumDefect::TransactionMalformed;
         let envelope = Envelope::decode_2718_exact(bytes).map_err(malformed)?;
         if envelope.encoded_2718() != bytes {
@@ -77,7 +77,6 @@ pub(super) struct Receipt {
 impl Receipt {
     /// Reads the receipt of `transaction`, whose type it has.
     pub(super) fn read(bytes: &[u8], transaction: &Transaction) -> Result<Self, EthereumDefect> {
-        check_type(bytes, EthereumDefect::ReceiptMalformed)?;
         let malformed = |_| EthereumDefect::ReceiptMalformed;
         let envelope = ReceiptEnvelope::<Log>::decode_2718_exact(bytes).map_err(malformed)?;
         if envelope.ty() != transaction.kind || envelope.encoded_2718() != bytes {
@@ -120,11 +119,11 @@ pub(super) fn check_carried(
     }
 }
 
-fn check_type(bytes: &[u8], malformed: EthereumDefect) -> Result<(), EthereumDefect> {
+fn check_type(bytes: &[u8]) -> Result<(), EthereumDefect> {
     match bytes.first() {
         Some(1..=TYPE_LAST | LIST_FIRST..) => Ok(()),
         // Types go up to 0x7f (EIP-2718), and type 0 is never written.
         Some(1..0x80) => Err(EthereumDefect::TransactionTypeUnknown),
-        _ => Err(malformed),
+        _ => Err(EthereumDefect::TransactionMalformed),
     }
 }

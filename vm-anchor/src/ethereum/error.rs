@@ -4,13 +4,20 @@ use thiserror::Error;
 
 use crate::error::stable_codes;
 
-/// A hash or an address that is not in its written form.
+/// A hash or an address that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("expected 0x and {length} bytes in lower-case hexadecimal, an address in mixed case with its checksum")]
-pub struct HashError {
-    /// Bytes that it has.
-    pub length: usize,
+#[non_exhaustive]
+pub enum HashError {
+    /// Not in its written form.
+    #[error("expected 0x and {length} bytes in lower-case hexadecimal, an address in mixed case with its checksum")]
+    Form {
+        /// Bytes that it has.
+        length: usize,
+    },
 }
+stable_codes!(HashError {
+    Self::Form { .. } => "ethereum-hash-form",
+});
 
 /// Evidence that could not be read or made.
 #[derive(Debug, Error)]

@@ -45,8 +45,7 @@ macro_rules! names {
             type Err = HashError;
 
             fn from_str(text: &str) -> Result<Self, HashError> {
-                let error = HashError { length: $length };
-                Self::read(text).ok_or(error)
+                Self::read(text).ok_or(HashError::Form { length: $length })
             }
         }
 
