@@ -35,10 +35,11 @@ pub(super) struct Payload {
 
 const PACK_EXAMPLES: &str = "\
 Examples:
-  bitcoin-cli getrawtransaction TXID > tx.hex
-  bitcoin-cli gettxoutproof '[\"TXID\"]' > proof.hex
   vaultmesh anchor pack --height 840000 --transaction tx.hex --proof proof.hex --output seal.btc
-  vaultmesh anchor add SEAL --btc seal.btc --trust trust.toml";
+  vaultmesh anchor add SEAL --btc seal.btc --trust trust.toml
+
+The two files are what a node prints: bitcoin-cli getrawtransaction TXID > tx.hex, and bitcoin-cli gettxoutproof '[\"TXID\"]' >
+proof.hex.";
 
 /// Pack a Bitcoin transaction and the proof of its block into evidence
 #[derive(Args)]
