@@ -185,7 +185,7 @@ impl TrustFile {
     ///
     /// # Errors
     /// [`VaultError::Policy`] where two authorities contradict each other, there are too many, or a quorum cannot be met;
-    /// [`VaultError::TrustFile`], [`VaultError::Headers`] and [`VaultError::BitcoinTrust`] where headers that it names are
+    /// [`VaultError::TrustFile`], [`VaultError::Chain`] where headers that it names are
     /// not there or not those of the pinned block.
     pub fn policy(&self) -> Result<TrustPolicy, VaultError> {
         let crls = self.crls.iter().map(|pem| crl_from_pem(pem)).collect::<Result<_, _>>();
