@@ -12,8 +12,9 @@ use super::attestation::Attestation;
 use super::error::OtsError;
 use super::op::{MESSAGE_BYTES_MAX, Op, Strength};
 
-/// Most operations one after the other (python-opentimestamps, the recursion limit of `Timestamp.deserialize`).
-pub const DEPTH_MAX: usize = 256;
+/// Most operations one after the other: python-opentimestamps 0.4.5 refuses the 256th (`Timestamp.deserialize`), so that
+/// what is written here is read there.
+pub const DEPTH_MAX: usize = 255;
 
 /// One step of a timestamp.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
