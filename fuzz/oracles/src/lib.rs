@@ -13,6 +13,7 @@
 pub mod anchor;
 pub mod canonical;
 pub mod capability;
+pub mod chains;
 pub mod complete;
 pub mod ethereum;
 pub mod export;
@@ -36,6 +37,8 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("anchor_record", anchor::anchor_record),
+    ("bitcoin_evidence", chains::bitcoin_evidence),
+    ("bitcoin_headers", chains::bitcoin_headers),
     ("canonical_json", canonical::canonical_json),
     ("canonical_twin", canonical::canonical_twin),
     ("capability_chain", capability::capability_chain),
@@ -57,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     ("merkle_multi", proof::merkle_multi),
     ("merkle_range", proof::merkle_range),
     ("openings", redact::openings),
+    ("ots_proof", chains::ots_proof),
     ("proof_rune", record::proof_rune),
     ("record_input", record::record_input),
     ("redaction", redact::redaction),
