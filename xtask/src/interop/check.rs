@@ -289,6 +289,38 @@ pub(super) const CHECKS: &[Check] = &[
         ..driver()
     },
     Check {
+        client: "opentimestamps",
+        format: "OpenTimestamps proof",
+        what: "a calendar's promise over the bundle's file, written again byte for byte",
+        command: &[
+            "python",
+            "xtask/interop/stamps.py",
+            "promise",
+            "pending.ots",
+            "seal.json",
+            "$(cat calendar.url)",
+            "$(cat calendar.sent)",
+        ],
+        spoilt: Spoilt { file: "pending.ots", at: At::Byte(NONCE) },
+        ..driver()
+    },
+    Check {
+        client: "opentimestamps",
+        format: "OpenTimestamps proof",
+        what: "the completed proof, by the Merkle root of the block that is believed",
+        command: STAMPED,
+        spoilt: Spoilt { file: "seal.ots", at: At::Byte(NONCE) },
+        ..driver()
+    },
+    Check {
+        client: "opentimestamps",
+        format: "OpenTimestamps proof",
+        what: "the bundle's file, by its hash in the proof",
+        command: STAMPED,
+        spoilt: Spoilt { file: "seal.json", at: At::Behind("\"set_root\":\"") },
+        ..driver()
+    },
+    Check {
         client: "aics-tlog",
         format: "tlog-tiles",
         what: "its own directory of 600 entries, written in two steps",
@@ -378,7 +410,34 @@ pub(super) const CHECKS: &[Check] = &[
         refuses: "transaction-proof",
         ..ours()
     },
+    Check {
+        client: "opentimestamps",
+        format: "OpenTimestamps proof",
+        what: "its own proof, with a promise beside a block of a chain of its own",
+        command: &[
+            "vaultmesh",
+            "anchor",
+            "inspect",
+            "theirs.ots",
+            "--data",
+            "seal.json",
+            "--trust",
+            "theirs.toml",
+            "--format",
+            "json",
+        ],
+        accepts: "\"verdict\":\"verified\"",
+        spoilt: Spoilt { file: "theirs.ots", at: At::Byte(NONCE) },
+        refuses: "merkle-root-mismatch",
+        ..ours()
+    },
 ];
+
+/// A completed proof, checked by a client.
+const STAMPED: &[&str] = &["python", "xtask/interop/stamps.py", "block", "seal.ots", "seal.json", "calendar.headers"];
+
+/// Where the nonce begins in a proof whose first step appends it: behind magic, version, hash, digest, tag and length.
+const NONCE: usize = 31 + 1 + 1 + 32 + 1 + 1;
 
 /// Evidence on Ethereum, checked by a client.
 const ETHEREUM: &[&str] =

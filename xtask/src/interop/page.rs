@@ -23,7 +23,7 @@ $ cargo xtask interop --dry                  # writes nothing, and tries work in
 
 It makes a vault with the real binary, records 601 rows, seals, anchors with the local authority and publishes; installs
 the clients at the versions that `xtask/interop/requirements.txt` and `xtask/interop/ethereum` pin; anchors the seal on a
-node of Ethereum (Foundry's anvil) too; and asks each client twice: about what was made, and about the same with one bit altered, which it must refuse. A client that does not install, does not come to an
+node of Ethereum (Foundry's anvil) and with a calendar of python-opentimestamps too; and asks each client twice: about what was made, and about the same with one bit altered, which it must refuse. A client that does not install, does not come to an
 answer, or accepts the altered bit fails the run and is named; nothing is skipped. Clients that are libraries are asked
 by the drivers in `xtask/interop`, which exit with 2 where a client failed without refusing.
 

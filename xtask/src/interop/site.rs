@@ -50,6 +50,7 @@ impl Site {
         site.make_theirs()?;
         site.make_openssl_an_authority()?;
         site.make_ethereum()?;
+        site.make_proofs()?;
         Ok(site)
     }
 
@@ -129,6 +130,14 @@ impl Site {
         let theirs =
             ["node", driver, "make", "URL", "CONTRACT", "seal.json", "ethereumjs.json", "ethereumjs-trust.json"];
         self.must(&[&["node", driver, "with-node"], theirs.as_slice()].concat()).map(|_| ())
+    }
+
+    /// The seal's file in a block: once by a promise to `vaultmesh`, which the client as a calendar keeps, and once by a
+    /// proof of the client's own.
+    fn make_proofs(&self) -> Result<(), Failure> {
+        let binary = self.binary.to_string_lossy();
+        self.must(&["python", "xtask/interop/stamps.py", "stamp", &binary, "$(cat seal.id)"])?;
+        self.must(&["python", "xtask/interop/stamps.py", "make", "theirs.ots", "seal.json", "theirs"]).map(|_| ())
     }
 
     /// Asks a client about what was made, and about the same with one bit altered.
