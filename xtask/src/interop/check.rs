@@ -395,7 +395,7 @@ pub(super) const CHECKS: &[Check] = &[
         format: "RFC 3161",
         what: "its own response, as an authority",
         command: &["vaultmesh", "anchor", "add", "$(cat seal.id)", "--token", "reply.tsr", "--trust", "reply.toml"],
-        accepts: "anchored seal",
+        accepts: "anchored rfc3161 by openssl",
         spoilt: Spoilt { file: "reply.tsr", at: At::End(1) },
         refuses: "the token does not hold",
         codes: &[2],
@@ -426,7 +426,7 @@ pub(super) const CHECKS: &[Check] = &[
             "--format",
             "json",
         ],
-        accepts: "\"verdict\":\"verified\"",
+        accepts: "\"verdict\": \"verified\"",
         spoilt: Spoilt { file: "theirs.ots", at: At::Byte(NONCE) },
         refuses: "merkle-root-mismatch",
         ..ours()
