@@ -61,6 +61,18 @@ fn headers_follow_each_other_with_work() {
     assert!(HeaderArchive::parse(Network::Regtest, 0, swapped(EASY, median + 1, 20)).is_ok());
 }
 
+/// Found by fuzzing: to count past the last header overflowed.
+#[test]
+fn headers_may_end_at_the_last_height() {
+    let mut chain = Chain::new(TIME);
+    chain.push_empty(1);
+    let archive = HeaderArchive::parse(Network::Regtest, u32::MAX - 2, chain.bytes()).unwrap();
+    assert_eq!((archive.end(), archive.unchecked()), (u32::MAX - 1, None));
+    assert_eq!(archive.header(u32::MAX - 1).unwrap().hash(), BlockHash::from_bytes(chain.tip()));
+    assert!(archive.header(u32::MAX).is_none());
+    assert_eq!(refused(u32::MAX - 1, Network::Regtest, chain.bytes()), "headers-too-many");
+}
+
 #[test]
 fn every_flipped_bit_of_a_header_breaks_the_chain() {
     let mut chain = Chain::new(TIME);

@@ -84,7 +84,7 @@ pub fn bitcoin_headers(data: &[u8]) {
     assert_eq!(u64::from(archive.end() - start) + 1, u64::try_from(pieces.len()).expect("a length"));
     let mut before: Option<[u8; 32]> = None;
     let mut times: Vec<u32> = Vec::new();
-    for (height, piece) in (start..).zip(pieces) {
+    for (piece, height) in pieces.iter().zip(start..) {
         let hash = *Sha256Digest::of(Sha256Digest::of(piece).as_bytes()).as_bytes();
         assert_eq!(archive.header(height).map(|header| header.hash()), Some(BlockHash::from_bytes(hash)));
         assert!(before.is_none_or(|before| piece[4..36] == before), "a header without its parent");

@@ -96,7 +96,8 @@ impl HeaderArchive {
         let mut before: Option<Header> = None;
         let mut first_of_period = 0;
         let mut times = Times::default();
-        for (height, header) in (self.start..).zip(self.headers()) {
+        // Heights come second: the one behind the last header is not asked for, which may be none.
+        for (header, height) in self.headers().zip(self.start..) {
             if before.is_some_and(|before| before.hash != header.before) {
                 return Err(HeaderError::Link { height });
             }
