@@ -18,6 +18,7 @@ pub mod redact;
 pub mod scale;
 pub mod seal;
 pub mod store;
+pub mod token;
 pub mod verify;
 
 use error::BenchError;
@@ -27,7 +28,7 @@ use harness::{Effort, Row};
 pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 
 /// The rows, in the order they are printed: the name by which a row is asked for, and what makes it. Those of
-/// [`scale`] and [`index`] follow.
+/// [`scale`], [`index`] and [`token`] follow.
 pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("canonical-mcp", canonical::row_of_frames),

@@ -121,7 +121,12 @@ fn each_token_has_its_verdict() {
         ("response, granted with modifications", response(1, &twin), Verified, &[]),
         ("response, refused, with a token", response(2, &twin), Contradicted, &["status-not-granted"]),
         ("response, granted, without a token", response(0, &[]), Contradicted, &["status-without-token"]),
-        ("response, trailing bytes", response(0, &[&twin[..], &[5, 0]].concat()), Contradicted, &["response-malformed"]),
+        (
+            "response, trailing bytes",
+            response(0, &[&twin[..], &[5, 0]].concat()),
+            Contradicted,
+            &["response-malformed"],
+        ),
     ] {
         let policy = forge.folder.policy("root.pem");
         let request = Request::new(&Sha256Digest::of(b"data"), &NONCE).unwrap();
@@ -278,7 +283,9 @@ fn weak_algorithms_pass_only_by_an_explicit_policy() {
         assert_eq!(found.2.is_some(), strictly.is_empty());
         let (words, _, anchor) = forge.judge_with(&token, policy, now(), |check| data(check).legacy(Legacy::Report));
         match reported {
-            Some(expected) => assert_eq!((words.as_slice(), anchor.is_some()), (&owned(expected)[..], true), "{signer}"),
+            Some(expected) => {
+                assert_eq!((words.as_slice(), anchor.is_some()), (&owned(expected)[..], true), "{signer}")
+            }
             None => assert_eq!((words.as_slice(), anchor), (&owned(strictly)[..], None), "{signer} {more}"),
         }
     }
@@ -382,7 +389,9 @@ fn a_root_holds_in_its_own_time() {
     }
     let forge = Forge::new();
     let folder = &forge.folder;
-    folder.openssl("req -x509 -new -key root.key -sha256 -subj /CN=root -days 1 -config ext.cnf -extensions ca -out past.pem");
+    folder.openssl(
+        "req -x509 -new -key root.key -sha256 -subj /CN=root -days 1 -config ext.cnf -extensions ca -out past.pem",
+    );
     let past = RootCertificate::from_pem(&String::from_utf8(folder.read("past.pem")).unwrap()).unwrap();
     let policy = TrustPolicy::new(vec![TrustedAuthority::independent("past", past).unwrap()]).unwrap();
     for (days, expected, verdict) in [(0, &[][..], Verified), (2, &["root-not-valid"], Contradicted)] {

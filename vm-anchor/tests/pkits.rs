@@ -51,7 +51,9 @@ fn why(name: &str, found: &str) -> &'static str {
         "revocation-unsupported" | "revocation-unknown" if is_about(&["cRLIssuer", "indirect"]) => {
             "indirect lists are not read"
         }
-        "revocation-unknown" if is_about(&["SeparateCertificateandCRLKeys", "CRLSigningKey", "NewWithOld", "OldWithNew"]) => {
+        "revocation-unknown"
+            if is_about(&["SeparateCertificateandCRLKeys", "CRLSigningKey", "NewWithOld", "OldWithNew"]) =>
+        {
             "a list signed by another key of the issuer than the one that signed the certificate is not used"
         }
         "revocation-unknown" if is_about(&["onlySomeReasons"]) => "lists of some reasons are not added up to all",
@@ -65,7 +67,9 @@ fn why(name: &str, found: &str) -> &'static str {
         }
         "path-invalid" if is_about(&["NameUIDs"]) => "unique identifiers of issuer and subject are not read",
         "path-invalid" if is_about(&["pre2000"]) => "times before 1970 are not read",
-        "no-trust-root" if is_about(&["SelfIssuedpathLen"]) => "self-issued certificates count towards the path's length",
+        "no-trust-root" if is_about(&["SelfIssuedpathLen"]) => {
+            "self-issued certificates count towards the path's length"
+        }
         "revocation-unknown" if is_about(&["distributionPoint"]) => {
             "distribution points named relative to the issuer are not resolved"
         }
@@ -96,7 +100,11 @@ fn every_path_of_the_suite_has_a_written_verdict() {
         let expected = is_expected(name);
         let agrees = expected == (found == "ok");
         let reason = if agrees { "" } else { why(name, found) };
-        if !expected && found == "ok" && !reason.contains("policies are not processed") && !reason.contains("delta lists") {
+        if !expected
+            && found == "ok"
+            && !reason.contains("policies are not processed")
+            && !reason.contains("delta lists")
+        {
             unexplained_trust.push(name);
         }
         let words = if expected { "ok" } else { "refused" };

@@ -81,7 +81,11 @@ fn judge(forge: &Forge, token: &[u8], lists: &[Vec<u8>], is_required: bool, late
 }
 
 fn expect(found: (Vec<String>, Verdict), verdict: Verdict, reasons: &[&str], what: &str) {
-    assert_eq!((found.0.iter().map(String::as_str).collect::<Vec<_>>(), found.1), (reasons.to_vec(), verdict), "{what}");
+    assert_eq!(
+        (found.0.iter().map(String::as_str).collect::<Vec<_>>(), found.1),
+        (reasons.to_vec(), verdict),
+        "{what}"
+    );
 }
 
 #[test]
@@ -143,13 +147,17 @@ fn a_list_speaks_only_within_its_time_and_scope() {
     let revoked = [("good", -1, "keyCompromise")];
     let mut genuine = list(&forge, "root", &revoked, 0, "plain");
     let foreign = list(&forge, "other", &revoked, 0, "plain");
-    forge.folder.openssl("req -x509 -new -key other.key -sha256 -subj /CN=root -days 9 -config ext.cnf -extensions ca -out fake.pem");
+    forge.folder.openssl(
+        "req -x509 -new -key other.key -sha256 -subj /CN=root -days 9 -config ext.cnf -extensions ca -out fake.pem",
+    );
     forge.folder.write("fake.key", &forge.folder.read("other.key"));
     let fake = list(&forge, "fake", &revoked, 0, "plain");
     let cut = genuine[..genuine.len() - 1].to_vec();
     expect(judge(&forge, &token, &[genuine.clone()], true, 1), Contradicted, &["key-compromised"], "genuine");
     *genuine.last_mut().unwrap() ^= 1;
-    for (name, bytes) in [("foreign", foreign), ("fake", fake), ("cut", cut), ("altered", genuine), ("empty", Vec::new())] {
+    for (name, bytes) in
+        [("foreign", foreign), ("fake", fake), ("cut", cut), ("altered", genuine), ("empty", Vec::new())]
+    {
         expect(judge(&forge, &token, &[bytes.clone()], true, 1), Undecided, &["revocation-unknown"], name);
         expect(judge(&forge, &token, &[bytes], false, 1), Verified, &[], name);
     }
@@ -190,10 +198,9 @@ fn lists_inside_the_token_are_read() {
     }
     let forge = Forge::new();
     let bare = forge.sign(&good(), "good", "");
-    for (revoked, verdict, reasons) in [
-        (&[][..], Verified, &[][..]),
-        (&[("good", -1, "keyCompromise")][..], Contradicted, &["key-compromised"]),
-    ] {
+    for (revoked, verdict, reasons) in
+        [(&[][..], Verified, &[][..]), (&[("good", -1, "keyCompromise")][..], Contradicted, &["key-compromised"])]
+    {
         let list = list(&forge, "root", revoked, 0, "plain");
         let token = common::with_crl(&bare, &list);
         expect(judge(&forge, &token, &[], true, 1), verdict, reasons, "inside");

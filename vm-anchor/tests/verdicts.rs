@@ -69,8 +69,12 @@ fn why(reasons: &[String]) -> &'static str {
     let first = reasons.first().map(String::as_str).unwrap_or_default();
     match first {
         "tst-info-critical-extension" => "RFC 3161 lets nobody pass over a critical extension that is not known",
-        "path-critical-extension" => "a certificate has critical policies, which are not read; undecided, not contradicted",
-        "key-unsupported" => "an RSA key whose exponent has 65 bits, of which ring reads 33; undecided, not contradicted",
+        "path-critical-extension" => {
+            "a certificate has critical policies, which are not read; undecided, not contradicted"
+        }
+        "key-unsupported" => {
+            "an RSA key whose exponent has 65 bits, of which ring reads 33; undecided, not contradicted"
+        }
         // The one token that holds here and not there.
         "ess-sha1" => "the signature is Ed25519, which OpenSSL 3.0 does not read in CMS",
         _ => "?",
@@ -119,7 +123,12 @@ fn row(folder: &Path, name: &str, openssl: Option<(bool, String)>) -> Row {
             false => Check::new(&policy, now()).response(&bytes),
         };
         let weak = |word: &String| matches!(word.as_str(), "imprint-sha1" | "digest-sha1" | "key-short" | "path-weak");
-        assert_eq!(judge(&strict).0 == Word::Refused, reasons.iter().any(weak), "{name}: {reasons:?}, strictly {:?}", judge(&strict).1);
+        assert_eq!(
+            judge(&strict).0 == Word::Refused,
+            reasons.iter().any(weak),
+            "{name}: {reasons:?}, strictly {:?}",
+            judge(&strict).1
+        );
     }
     Row { file: name.to_owned(), word, reasons, openssl }
 }

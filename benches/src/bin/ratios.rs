@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use vaultmesh_benches::error::BenchError;
 use vaultmesh_benches::harness::{Effort, Row, TABLE_HEAD};
-use vaultmesh_benches::{ROWS, index, scale};
+use vaultmesh_benches::{ROWS, index, scale, token};
 
 const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
 
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
     if chosen(index::NAME) {
         failed |= !print(index::NAME, options.json, index::rows(&options.effort));
     }
+    if chosen(token::NAME) {
+        failed |= !print(token::NAME, options.json, token::rows(&options.effort));
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -66,5 +69,5 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME, index::NAME]).collect::<Vec<_>>().join(", ")
+    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME, index::NAME, token::NAME]).collect::<Vec<_>>().join(", ")
 }

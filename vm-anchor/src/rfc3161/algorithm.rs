@@ -248,7 +248,9 @@ fn rsa(hash: HashAlgorithm, key: PublicKey<'_>, weak: bool) -> Result<(Algorithm
 /// Length of a modulus that can be checked.
 fn rsa_bits(key: PublicKey<'_>) -> Result<usize, Defect> {
     match key.rsa_bits()? {
-        (modulus, exponent) if modulus > RSA_BITS_MAX || exponent > RSA_EXPONENT_BITS_MAX => Err(Defect::KeyUnsupported),
+        (modulus, exponent) if modulus > RSA_BITS_MAX || exponent > RSA_EXPONENT_BITS_MAX => {
+            Err(Defect::KeyUnsupported)
+        }
         (modulus, _) => Ok(modulus),
     }
 }
@@ -311,7 +313,8 @@ fn check_pss(named: &NamedAlgorithm, hash: HashAlgorithm) -> Result<(), Defect> 
     let mask = mask.ok_or(Defect::SignatureUnsupported)?;
     let inner = mask.parameters.as_ref().and_then(|parameters| parameters.decode_as::<NamedAlgorithm>().ok());
     let inner = inner.ok_or(Defect::AlgorithmParameters)?;
-    let is_known = mask.oid == oid::MGF1 && plain(&inner)? == digest && salt.map(usize::from) == Some(hash.digest_len());
+    let is_known =
+        mask.oid == oid::MGF1 && plain(&inner)? == digest && salt.map(usize::from) == Some(hash.digest_len());
     match (is_known, trailer.unwrap_or(1)) {
         (true, 1) => Ok(()),
         _ => Err(Defect::SignatureUnsupported),

@@ -77,12 +77,7 @@ impl ChainCache {
         Ok(found)
     }
 
-    fn remembered<'p>(
-        &self,
-        key: &Sha256Digest,
-        at: Instant,
-        policy: &'p TrustPolicy,
-    ) -> Option<&'p TrustedAuthority> {
+    fn remembered<'p>(&self, key: &Sha256Digest, at: Instant, policy: &'p TrustPolicy) -> Option<&'p TrustedAuthority> {
         let paths = self.paths.lock().ok()?;
         let in_time = |held: &&Held| (held.from..=held.until).contains(&at.as_seconds());
         paths.get(key)?.iter().filter(in_time).find_map(|held| {

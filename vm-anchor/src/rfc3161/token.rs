@@ -12,8 +12,8 @@ use x509_cert::AlgorithmIdentifier;
 
 use super::asn1::{Cursor, Element, context};
 use super::revocation::CRLS_MAX;
-use super::{ber, oid};
 use super::tst_info::TstInfo;
+use super::{ber, oid};
 use crate::error::TokenError;
 
 /// Longest token read, in bytes: eleven times the largest of 498 tokens collected from public projects.
