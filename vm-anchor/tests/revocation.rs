@@ -158,7 +158,7 @@ fn a_list_speaks_only_within_its_time_and_scope() {
     for (name, bytes) in
         [("foreign", foreign), ("fake", fake), ("cut", cut), ("altered", genuine), ("empty", Vec::new())]
     {
-        expect(judge(&forge, &token, &[bytes.clone()], true, 1), Undecided, &["revocation-unknown"], name);
+        expect(judge(&forge, &token, std::slice::from_ref(&bytes), true, 1), Undecided, &["revocation-unknown"], name);
         expect(judge(&forge, &token, &[bytes], false, 1), Verified, &[], name);
     }
 }
