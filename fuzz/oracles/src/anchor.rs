@@ -70,6 +70,7 @@ pub fn rfc3161_response(data: &[u8]) {
     assert!(anchor.is_none(), "believed for another request");
     if let Ok(response) = Response::parse(data)
         && let Some(token) = response.token()
+        && !response.is_reencoded()
     {
         assert!(data.windows(token.len()).any(|window| window == token), "the token is part of the response");
     }

@@ -252,11 +252,11 @@ impl<'a> List<'a> {
         // Authorities drop entries of certificates that have expired, so a list from after that is silent either way.
         let in_time = self.next_update.unwrap_or(self.this_update) >= at && self.this_update <= subject.not_after;
         let in_scope = self.scope.as_ref().is_none_or(|scope| {
-            !scope.only_contains_attribute_certs
-                && scope.only_some_reasons.is_none()
-                && (!scope.only_contains_user_certs || !subject.is_ca)
-                && (!scope.only_contains_ca_certs || subject.is_ca)
-                && scope.distribution_point.as_ref().is_none_or(|point| is_among(point, &subject.points))
+            let is_wrong_kind =
+                if subject.is_ca { scope.only_contains_user_certs } else { scope.only_contains_ca_certs };
+            let is_partial = scope.only_contains_attribute_certs || scope.only_some_reasons.is_some();
+            let point = scope.distribution_point.as_ref();
+            !is_wrong_kind && !is_partial && point.is_none_or(|point| is_among(point, &subject.points))
         });
         in_time && in_scope
     }
