@@ -263,6 +263,28 @@ fn what_is_as_long_as_an_inner_node_is_no_transaction() {
     assert_eq!((words, attested), (vec!["transaction-length"], None));
 }
 
+/// CVE-2017-12842, the other way round: a block holds one transaction of 64 bytes. It is shown as an inner node, whose second
+/// half is the id of a transaction that is in no block.
+#[test]
+fn a_transaction_shown_as_an_inner_node_proves_nothing_below_it() {
+    // Found by trying: with these bytes in its first output, the forged id has lengths and counts where the second half of a
+    // transaction of 64 bytes must have them.
+    let searched = [&[0x51][..], &2_260_530_u32.to_le_bytes()].concat();
+    let forged = transaction(&[&searched, &op_return(&digest())], false);
+    let id = double_sha256(&forged);
+    assert_eq!((id[9], id[15], id[24]), (1, 1, 3), "a script of one byte, one output, a script of three bytes");
+    // The first half is free: version 2, one input.
+    let mut first = [0; 32];
+    (first[0], first[4]) = (2, 1);
+    let mined = [first, id].concat();
+    let mut chain = Chain::new(TIME);
+    let height = chain.push(root(&[double_sha256(&mined)]));
+    chain.push_empty(10);
+    let block = Block { chain, height, leaves: vec![first, id], transaction: forged, at: 1 };
+    assert_eq!(root(&block.leaves), root(&[double_sha256(&mined)]), "the header cannot tell the two");
+    block.refuses(&block.evidence(), "proof-malformed");
+}
+
 #[test]
 fn no_changed_byte_keeps_evidence_of_another_digest() {
     let block = carrying(&op_return(&digest()), 5, 4);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::forge::{Forge, Info, good};
+use common::forge::{Forge, good};
 use common::{generalized, has_openssl, make_certificate, now};
 use vm_core::instant::Instant;
 use vm_core::verdict::Verdict::{self, Contradicted, Undecided, Verified};
@@ -181,10 +181,9 @@ fn every_certificate_of_the_path_is_looked_up() {
     let revoked = [list(&forge, "root", &[("sub", 1, "superseded")], 2, "plain"), clear[1].clone()];
     expect(judge(&forge, &token, &revoked, true, 3), Verified, &[], "the CA, superseded later");
     // A CA that may not sign lists.
-    let info = Info { gen_time: generalized(now()), ..good() };
     forge.certificate("mute", "p256", "mute", "");
     make_certificate(&forge.folder, "under", "p256", "mute", "good", "");
-    let token = forge.sign(&info, "under", "-certfile mute.pem");
+    let token = forge.sign(&good(), "under", "-certfile mute.pem");
     let lists = [list(&forge, "root", &[], 0, "plain"), list(&forge, "mute", &[("under", -1, "")], 0, "plain")];
     expect(judge(&forge, &token, &lists, false, 1), Verified, &[], "signed by a CA without cRLSign");
     expect(judge(&forge, &token, &lists, true, 1), Undecided, &["revocation-unknown"], "the same, demanded");

@@ -49,6 +49,11 @@ pub(super) fn id_of(bytes: &[u8], digest: &Sha256Digest) -> Result<[u8; 32], Wro
     Ok(double_sha256(&stripped))
 }
 
+/// Whether these bytes can be a transaction.
+pub(super) fn reads_as_transaction(bytes: &[u8]) -> bool {
+    Parts::read(bytes).is_some()
+}
+
 struct Parts<'a> {
     version: &'a [u8],
     /// Inputs and outputs with their counts.

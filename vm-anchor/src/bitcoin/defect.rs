@@ -46,7 +46,7 @@ defects! {
     RootMismatch "merkle-root-mismatch" AnchorInvalid "the block at this height has the root that was committed to"
     BlockInFuture "block-in-future" AnchorInvalid "the block's time is at most two hours ahead of the clock"
     HeaderMismatch "header-mismatch" AnchorInvalid "the proof's header is that of the block at this height"
-    ProofMalformed "proof-malformed" AnchorInvalid "the proof is a partial Merkle tree of one transaction, all of it used"
+    ProofMalformed "proof-malformed" AnchorInvalid "the proof is a partial Merkle tree of one transaction, all of it used, no node of which reads as a transaction"
     ProofMismatch "proof-mismatch" AnchorInvalid "the proof is of this transaction, under the root of its header"
     TransactionMalformed "transaction-malformed" AnchorInvalid "the transaction can be read whole"
     TransactionLength "transaction-length" AnchorInvalid "the transaction is not as long as an inner node of the tree"

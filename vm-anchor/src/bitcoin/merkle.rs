@@ -4,6 +4,7 @@
 //! header (80) | transactions (4, little-endian) | n (CompactSize) | n hashes (32 each) | m (CompactSize) | m bytes of flags
 //! ```
 
+use super::carried::reads_as_transaction;
 use super::double_sha256;
 use super::header::{HEADER_LEN, MerkleRoot};
 use super::reader::{Reader, array};
@@ -90,6 +91,9 @@ impl Walk<'_> {
         } else {
             left
         };
-        Some(double_sha256(&[left, right].concat()))
+        let node = [left, right].concat();
+        // CVE-2017-12842: what hashes to this node may be a transaction, with nothing of the tree below it.
+        self.is_sound &= !reads_as_transaction(&node);
+        Some(double_sha256(&node))
     }
 }
