@@ -1,19 +1,16 @@
 //! What a check of a token refuses: one table of reason, finding and rule.
 
-use core::fmt;
-
-use vm_core::verdict::Code;
-
+/// An enum of what a check refuses, from one table: the stable code of each defect, the finding it makes, the rule broken.
 macro_rules! defects {
-    ($($variant:ident $code:literal $finding:ident $rule:literal)*) => {
-        /// What a check of a token refuses. The table gives the stable code, the finding it makes, and the rule broken.
+    ($(#[$attribute:meta])* $name:ident: $($variant:ident $code:literal $finding:ident $rule:literal)*) => {
+        $(#[$attribute])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
-        pub enum Defect {
+        pub enum $name {
             $(#[doc = concat!("Broken rule: ", $rule, ".")] $variant,)*
         }
 
-        impl Defect {
+        impl $name {
             /// Every defect, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -25,8 +22,8 @@ macro_rules! defects {
 
             /// The finding this defect makes.
             #[must_use]
-            pub const fn finding(self) -> Code {
-                match self { $(Self::$variant => Code::$finding,)* }
+            pub const fn finding(self) -> vm_core::verdict::Code {
+                match self { $(Self::$variant => vm_core::verdict::Code::$finding,)* }
             }
 
             /// The rule that was broken.
@@ -34,11 +31,36 @@ macro_rules! defects {
             pub const fn rule(self) -> &'static str {
                 match self { $(Self::$variant => $rule,)* }
             }
+
+            /// The finding about `subject`, with rule and reason.
+            pub(crate) fn about(self, subject: &str) -> vm_core::verdict::Finding {
+                vm_core::verdict::Finding::new(self.finding(), subject).expected_found(self.rule(), self.code())
+            }
+
+            /// Notes a check about `subject`, and what was found, if anything was.
+            pub(crate) fn note<T>(
+                report: &mut vm_core::verdict::Report,
+                subject: &str,
+                what: &str,
+                result: Result<T, Self>,
+            ) -> Option<T> {
+                report.checked(format!("{subject}: {what}"));
+                result.map_err(|defect| report.find(defect.about(subject))).ok()
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.code())
+            }
         }
     };
 }
+pub(crate) use defects;
 
 defects! {
+    /// What a check of a token refuses.
+    Defect:
     StatusNotGranted "status-not-granted" AnchorInvalid "the response's status is granted"
     StatusWithoutToken "status-without-token" AnchorInvalid "a granted response holds a token"
     TstInfoVersion "tst-info-version" AnchorInvalid "the TSTInfo is of version 1"
@@ -98,12 +120,6 @@ defects! {
     RevocationUnknown "revocation-unknown" EvidenceUnreadable "where it is demanded, a revocation list clears each certificate of the path"
     RevocationUnsupported "revocation-unsupported" FormatUnknown "where it is demanded, a list that is neither delta nor indirect clears each certificate of the path"
     PathInvalid "path-invalid" AnchorInvalid "the path's certificates can be read and used"
-}
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
 }
 
 #[cfg(test)]

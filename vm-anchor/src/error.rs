@@ -6,7 +6,7 @@ pub use crate::defect::Defect;
 
 /// Gives each variant of an error enum its stable code.
 macro_rules! stable_codes {
-    ($error:ident { $($(#[$attribute:meta])* $pattern:pat => $code:literal,)* }) => {
+    ($error:ident { $($(#[$attribute:meta])* $pattern:pat => $code:expr,)* }) => {
         impl $error {
             /// Stable, machine-readable name of this error.
             #[must_use]

@@ -240,11 +240,11 @@ fn each_defect_has_its_word() {
         (report.findings()[0].found_value().unwrap().to_owned(), report.verdict())
     };
     for (text, word, verdict) in [
-        (text.replace("-v0", "-v9"), "bitcoin-evidence-format-unknown", Verdict::Undecided),
-        (text.replace("\"height\"", "\"heights\""), "bitcoin-evidence-field", Verdict::Contradicted),
-        (text.replace("\"height\":3", "\"height\":\"3\""), "bitcoin-evidence-field", Verdict::Contradicted),
+        (text.replace("-v0", "-v9"), "evidence-format-unknown", Verdict::Undecided),
+        (text.replace("\"height\"", "\"heights\""), "evidence-field", Verdict::Contradicted),
+        (text.replace("\"height\":3", "\"height\":\"3\""), "evidence-field", Verdict::Contradicted),
         (text.replace("6a24", "6A24"), "bitcoin-evidence-hex", Verdict::Contradicted),
-        (format!(" {text}"), "bitcoin-evidence-not-canonical", Verdict::Contradicted),
+        (format!(" {text}"), "evidence-not-canonical", Verdict::Contradicted),
     ] {
         assert_eq!(judged(text), (word.to_owned(), verdict));
     }

@@ -184,14 +184,14 @@ fn each_part_that_is_wrong_has_its_reason() {
         ("/transaction/index", (-1).into()),
         ("/transaction", serde_json::json!({})),
     ] {
-        assert_eq!(with(pointer, new), ["ethereum-evidence-field"], "{pointer}");
+        assert_eq!(with(pointer, new), ["evidence-field"], "{pointer}");
     }
     let more = changed(CALLDATA, |value| value["more"] = 1.into());
-    assert_eq!(reasons(&more, Some(&LOCAL)), ["ethereum-evidence-field"]);
+    assert_eq!(reasons(&more, Some(&LOCAL)), ["evidence-field"]);
     let later = changed(CALLDATA, |value| value["format"] = "vm-anchor-ethereum-v1".into());
-    assert_eq!(reasons(&later, Some(&LOCAL)), ["ethereum-evidence-format-unknown"]);
+    assert_eq!(reasons(&later, Some(&LOCAL)), ["evidence-format-unknown"]);
     assert_eq!(judge(&later, Some(&LOCAL)).0.verdict(), Verdict::Undecided);
-    assert_eq!(reasons(&[CALLDATA, b"\n"].concat(), Some(&LOCAL)), ["ethereum-evidence-not-canonical"]);
+    assert_eq!(reasons(&[CALLDATA, b"\n"].concat(), Some(&LOCAL)), ["evidence-not-canonical"]);
 
     let digest = Sha256Digest::of(b"bundle");
     let early: Instant = "2020-01-01T00:00:00.000000Z".parse().unwrap();
@@ -225,9 +225,9 @@ fn limits_are_kept() {
         assert!(judge(&bytes, Some(&LOCAL)).1.is_none());
     }
     let long = vec![b' '; EVIDENCE_BYTES_MAX + 1];
-    assert_eq!(reasons(&long, Some(&LOCAL)), ["ethereum-evidence-not-canonical"]);
+    assert_eq!(reasons(&long, Some(&LOCAL)), ["evidence-not-canonical"]);
     for deep in [b"[".repeat(100_000), b"{\"a\":".repeat(100_000)] {
-        assert_eq!(reasons(&deep, Some(&LOCAL)), ["ethereum-evidence-not-canonical"]);
+        assert_eq!(reasons(&deep, Some(&LOCAL)), ["evidence-not-canonical"]);
     }
 }
 

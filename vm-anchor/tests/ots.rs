@@ -229,6 +229,13 @@ fn depth_length_and_kind_are_bounded() {
     assert_eq!(other(1, 8).unwrap().file_hash(), FileHash::Sha256);
     let many = proof_of(&digest, &[[vec![0xff], pending()].concat().repeat(5_000), pending()].concat());
     assert_eq!(Proof::parse(&many).unwrap().attested().unwrap().len(), 5_001);
+    // The longest messages, turned round as often as a proof is long.
+    let branch = [vec![0xff], vec![0xf2; DEPTH_MAX - 1], vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 0]].concat();
+    let number = [0xe0, 0x1f];
+    let wide = [&[0xf0], &number[..], &vec![7; MESSAGE_BYTES_MAX - 32], &branch.repeat(900), &pending()].concat();
+    assert_eq!(Proof::parse(&proof_of(&digest, &wide)).unwrap_err().code(), "ots-too-many");
+    let few = [&[0xf0], &number[..], &vec![7; MESSAGE_BYTES_MAX - 32], &branch.repeat(60), &pending()].concat();
+    assert_eq!(Proof::parse(&proof_of(&digest, &few)).unwrap().attested().unwrap().len(), 61);
 }
 
 #[test]

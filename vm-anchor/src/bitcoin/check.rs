@@ -2,12 +2,11 @@
 
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
-use vm_core::verdict::{Code, Finding, Report};
+use vm_core::verdict::{Finding, Report};
 
 use super::block_hash::BlockHash;
 use super::carried::{self, Wrong};
 use super::defect::BitcoinDefect;
-use super::error::BitcoinEvidenceError;
 use super::evidence::BitcoinEvidence;
 use super::header::{Header, MerkleRoot};
 use super::merkle;
@@ -141,26 +140,37 @@ pub fn verify_bitcoin(
     let evidence = match BitcoinEvidence::parse(evidence) {
         Ok(evidence) => evidence,
         Err(error) => {
-            let code = match error {
-                BitcoinEvidenceError::FormatUnknown { .. } => Code::FormatUnknown,
-                _ => Code::AnchorInvalid,
-            };
             let expected = "evidence of the format vm-anchor-bitcoin-v0";
-            report.find(Finding::new(code, SUBJECT).expected_found(expected, error.code()));
+            report.find(Finding::new(error.finding(), SUBJECT).expected_found(expected, error.code()));
             return (report, None);
         }
     };
-    let carried = note(&mut report, "transaction", carried::id_of(&evidence.transaction, digest).map_err(defect_of));
-    let proven = note(&mut report, "proof", merkle::read(&evidence.proof).ok_or(BitcoinDefect::ProofMalformed));
+    let carried = BitcoinDefect::note(
+        &mut report,
+        SUBJECT,
+        "transaction",
+        carried::id_of(&evidence.transaction, digest).map_err(defect_of),
+    );
+    let proven = BitcoinDefect::note(
+        &mut report,
+        SUBJECT,
+        "proof",
+        merkle::read(&evidence.proof).ok_or(BitcoinDefect::ProofMalformed),
+    );
     let Some((id, proven)) = carried.zip(proven) else { return (report, None) };
     let header = Header::parse(proven.header).map_err(|_| BitcoinDefect::ProofMalformed);
-    let header = note(&mut report, "inclusion", header.and_then(|header| check_inclusion(&header, &proven, id)));
+    let header = BitcoinDefect::note(
+        &mut report,
+        SUBJECT,
+        "inclusion",
+        header.and_then(|header| check_inclusion(&header, &proven, id)),
+    );
     let Some(stated) = header else { return (report, None) };
     let block = judge_block(chains, evidence.height, id, now, |header| match *header == stated {
         true => Ok(()),
         false => Err(BitcoinDefect::HeaderMismatch),
     });
-    let attested = note(&mut report, "block", block);
+    let attested = BitcoinDefect::note(&mut report, SUBJECT, "block", block);
     (report, attested)
 }
 
@@ -177,11 +187,4 @@ const fn defect_of(wrong: Wrong) -> BitcoinDefect {
         Wrong::NodeLength => BitcoinDefect::TransactionLength,
         Wrong::NotCarried => BitcoinDefect::NotCarried,
     }
-}
-
-fn note<T>(report: &mut Report, what: &str, result: Result<T, BitcoinDefect>) -> Option<T> {
-    report.checked(format!("{SUBJECT}: {what}"));
-    let finding =
-        |defect: BitcoinDefect| Finding::new(defect.finding(), SUBJECT).expected_found(defect.rule(), defect.code());
-    result.map_err(|defect| report.find(finding(defect))).ok()
 }

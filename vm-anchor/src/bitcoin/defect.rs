@@ -1,44 +1,10 @@
 //! What a check of a block or of evidence refuses: one table of reason, finding and rule.
 
-use core::fmt;
-
-use vm_core::verdict::Code;
-
-macro_rules! defects {
-    ($($variant:ident $code:literal $finding:ident $rule:literal)*) => {
-        /// What a check refuses. The table gives the stable code, the finding it makes, and the rule broken.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        #[non_exhaustive]
-        pub enum BitcoinDefect {
-            $(#[doc = concat!("Broken rule: ", $rule, ".")] $variant,)*
-        }
-
-        impl BitcoinDefect {
-            /// Every defect, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Stable reason, as it stands in a finding.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The finding this defect makes.
-            #[must_use]
-            pub const fn finding(self) -> Code {
-                match self { $(Self::$variant => Code::$finding,)* }
-            }
-
-            /// The rule that was broken.
-            #[must_use]
-            pub const fn rule(self) -> &'static str {
-                match self { $(Self::$variant => $rule,)* }
-            }
-        }
-    };
-}
+use crate::defect::defects;
 
 defects! {
+    /// What a check of a block, or of evidence in one, refuses.
+    BitcoinDefect:
     NoChain "no-chain" NoTrustRoot "the trust policy names a chain"
     NotReached "block-not-reached" NoTrustRoot "the headers of the trust policy reach the block"
     TargetUnchecked "target-unchecked" NoTrustRoot "the headers go back to the change of the target before the pinned block"
@@ -51,10 +17,4 @@ defects! {
     TransactionMalformed "transaction-malformed" AnchorInvalid "the transaction can be read whole"
     TransactionLength "transaction-length" AnchorInvalid "the transaction is not as long as an inner node of the tree"
     NotCarried "digest-not-carried" AnchorInvalid "an output carries tag and digest and nothing else"
-}
-
-impl fmt::Display for BitcoinDefect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
 }

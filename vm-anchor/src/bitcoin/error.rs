@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::block_hash::BlockHash;
 use crate::error::stable_codes;
+use crate::stored::StoredError;
 
 /// Not the name of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -107,28 +108,9 @@ stable_codes!(BitcoinTrustError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BitcoinEvidenceError {
-    /// Not canonical JSON.
-    #[error("not canonical JSON")]
-    Canonical {
-        /// What the reader found.
-        #[source]
-        source: vm_core::error::CanonicalError,
-    },
-    /// A format that this release does not know.
-    #[error("expected format {expected}, found {found}")]
-    FormatUnknown {
-        /// The format known.
-        expected: &'static str,
-        /// The format found, or `none`.
-        found: String,
-    },
-    /// A field that is missing, unknown, or of the wrong form.
-    #[error("a field is missing, unknown, or of the wrong form")]
-    Field {
-        /// What the reader found.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// Not the JSON that is kept.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// Bytes that are no lower-case hexadecimal, or too many of them.
     #[error("{field} is not lower-case hexadecimal of at most {limit} bytes")]
     Hex {
@@ -138,9 +120,16 @@ pub enum BitcoinEvidenceError {
         limit: usize,
     },
 }
+impl BitcoinEvidenceError {
+    /// The finding that it makes.
+    pub(crate) const fn finding(&self) -> vm_core::verdict::Code {
+        match self {
+            Self::Stored(error) => error.finding(),
+            _ => vm_core::verdict::Code::AnchorInvalid,
+        }
+    }
+}
 stable_codes!(BitcoinEvidenceError {
-    Self::Canonical { .. } => "bitcoin-evidence-not-canonical",
-    Self::FormatUnknown { .. } => "bitcoin-evidence-format-unknown",
-    Self::Field { .. } => "bitcoin-evidence-field",
+    Self::Stored(error) => error.code(),
     Self::Hex { .. } => "bitcoin-evidence-hex",
 });

@@ -5,12 +5,11 @@
 //! ```
 
 use serde::Deserialize;
-use serde_json::Value;
-use vm_core::canonical;
 use vm_core::digest::{from_hex, to_hex};
 
 use super::carried::TRANSACTION_BYTES_MAX;
 use super::error::BitcoinEvidenceError;
+use crate::stored;
 
 /// Format string of the evidence.
 pub const FORMAT: &str = "vm-anchor-bitcoin-v0";
@@ -58,14 +57,7 @@ impl BitcoinEvidence {
     /// # Errors
     /// [`BitcoinEvidenceError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, BitcoinEvidenceError> {
-        let value: Value = canonical::parse_exact(bytes, EVIDENCE_BYTES_MAX)
-            .map_err(|source| BitcoinEvidenceError::Canonical { source })?;
-        let found = value.get("format").and_then(Value::as_str).unwrap_or("none");
-        if found != FORMAT {
-            let found = found.chars().take(64).collect();
-            return Err(BitcoinEvidenceError::FormatUnknown { expected: FORMAT, found });
-        }
-        let shape: Shape = serde_json::from_value(value).map_err(|source| BitcoinEvidenceError::Field { source })?;
+        let shape: Shape = stored::read(bytes, EVIDENCE_BYTES_MAX, FORMAT)?;
         let read = |field, limit, text: &str| {
             let bytes = from_hex(text).ok().filter(|bytes| to_hex(bytes) == text);
             bytes.ok_or(BitcoinEvidenceError::Hex { field, limit })
@@ -80,12 +72,12 @@ impl BitcoinEvidence {
     /// The evidence as it is stored.
     ///
     /// # Errors
-    /// [`BitcoinEvidenceError::Canonical`] never in practice: all of it is numbers and hexadecimal.
+    /// [`BitcoinEvidenceError::Stored`] never in practice: all of it is numbers and hexadecimal.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BitcoinEvidenceError> {
         let value = serde_json::json!({
             "format": FORMAT, "height": self.height, "proof": to_hex(&self.proof), "transaction": to_hex(&self.transaction),
         });
-        canonical::to_bytes(&value).map_err(|source| BitcoinEvidenceError::Canonical { source })
+        Ok(stored::write(&value)?)
     }
 
     /// Height of the block, as it is claimed.

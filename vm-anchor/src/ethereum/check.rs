@@ -2,12 +2,11 @@
 
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
-use vm_core::verdict::{Code, Finding, Report};
+use vm_core::verdict::{Finding, Report};
 
 use super::attested::EthereumAttested;
 use super::carried::{Receipt, Transaction, check_carried};
 use super::defect::EthereumDefect;
-use super::error::EthereumEvidenceError;
 use super::evidence::EthereumEvidence;
 use super::hash::Address;
 use super::header::Header;
@@ -35,12 +34,8 @@ pub fn verify_ethereum(
         Err(error) => {
             let mut report = Report::new();
             report.checked(format!("{SUBJECT}: form"));
-            let code = match error {
-                EthereumEvidenceError::FormatUnknown { .. } => Code::FormatUnknown,
-                _ => Code::AnchorInvalid,
-            };
             let expected = "evidence of the format vm-anchor-ethereum-v0";
-            report.find(Finding::new(code, SUBJECT).expected_found(expected, error.code()));
+            report.find(Finding::new(error.finding(), SUBJECT).expected_found(expected, error.code()));
             (report, None)
         }
     }
@@ -68,11 +63,16 @@ fn judge(
     trust: Option<&EthereumTrust>,
     now: Instant,
 ) -> Option<EthereumAttested> {
-    let chain = note(report, "chain", check_chain(evidence, trust));
-    let header = note(report, "header", Header::parse(&evidence.header).ok_or(EthereumDefect::HeaderMalformed))?;
-    let block = note(report, "block", check_block(evidence, &header));
-    let time = note(report, "time", check_time(&header, now));
-    let confirmations = note(report, "standing", check_standing(evidence, &header, trust));
+    let chain = EthereumDefect::note(report, SUBJECT, "chain", check_chain(evidence, trust));
+    let header = EthereumDefect::note(
+        report,
+        SUBJECT,
+        "header",
+        Header::parse(&evidence.header).ok_or(EthereumDefect::HeaderMalformed),
+    )?;
+    let block = EthereumDefect::note(report, SUBJECT, "block", check_block(evidence, &header));
+    let time = EthereumDefect::note(report, SUBJECT, "time", check_time(&header, now));
+    let confirmations = EthereumDefect::note(report, SUBJECT, "standing", check_standing(evidence, &header, trust));
     let carried = check_transaction(report, evidence, &header, digest, trust);
     let (trust, ()) = trust.zip(chain)?;
     block?;
@@ -90,18 +90,6 @@ fn judge(
         transaction: transaction.hash,
         identity: transaction.sha256,
     })
-}
-
-fn note<T>(report: &mut Report, what: &str, result: Result<T, EthereumDefect>) -> Option<T> {
-    report.checked(format!("{SUBJECT}: {what}"));
-    match result {
-        Ok(value) => Some(value),
-        Err(defect) => {
-            let finding = Finding::new(defect.finding(), SUBJECT);
-            report.find(finding.expected_found(defect.rule(), defect.code()));
-            None
-        }
-    }
 }
 
 fn check_chain(evidence: &EthereumEvidence, trust: Option<&EthereumTrust>) -> Result<(), EthereumDefect> {
@@ -173,16 +161,17 @@ fn check_transaction(
     let transaction = trie::look_up(header.transactions_root, evidence.index, &evidence.transaction_proof)
         .ok_or(EthereumDefect::TransactionProof)
         .and_then(|bytes| Transaction::read(&bytes));
-    let transaction = note(report, "transaction", transaction)?;
-    let chain = note(report, "transaction's chain", transaction.check_chain(evidence.chain_id));
+    let transaction = EthereumDefect::note(report, SUBJECT, "transaction", transaction)?;
+    let chain =
+        EthereumDefect::note(report, SUBJECT, "transaction's chain", transaction.check_chain(evidence.chain_id));
     let receipt = trie::look_up(header.receipts_root, evidence.index, &evidence.receipt_proof)
         .ok_or(EthereumDefect::ReceiptProof)
         .and_then(|bytes| Receipt::read(&bytes, &transaction));
-    let receipt = note(report, "receipt", receipt)?;
-    let status = note(report, "status", receipt.check_status());
+    let receipt = EthereumDefect::note(report, SUBJECT, "receipt", receipt)?;
+    let status = EthereumDefect::note(report, SUBJECT, "status", receipt.check_status());
     let address = check_carried(evidence.carrier, &transaction, &receipt, digest);
-    let address = note(report, "digest", address)?;
-    let contract = note(report, "contract", check_contract(address, trust));
+    let address = EthereumDefect::note(report, SUBJECT, "digest", address)?;
+    let contract = EthereumDefect::note(report, SUBJECT, "contract", check_contract(address, trust));
     chain.and(status).and(contract).map(|()| (transaction, address))
 }
 

@@ -1,44 +1,10 @@
 //! What a check of Ethereum evidence refuses: one table of reason, finding and rule.
 
-use core::fmt;
-
-use vm_core::verdict::Code;
-
-macro_rules! defects {
-    ($($variant:ident $code:literal $finding:ident $rule:literal)*) => {
-        /// What a check of Ethereum evidence refuses. The table gives the stable code, the finding it makes, and the rule broken.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        #[non_exhaustive]
-        pub enum EthereumDefect {
-            $(#[doc = concat!("Broken rule: ", $rule, ".")] $variant,)*
-        }
-
-        impl EthereumDefect {
-            /// Every defect, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Stable reason, as it stands in a finding.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The finding this defect makes.
-            #[must_use]
-            pub const fn finding(self) -> Code {
-                match self { $(Self::$variant => Code::$finding,)* }
-            }
-
-            /// The rule that was broken.
-            #[must_use]
-            pub const fn rule(self) -> &'static str {
-                match self { $(Self::$variant => $rule,)* }
-            }
-        }
-    };
-}
+use crate::defect::defects;
 
 defects! {
+    /// What a check of Ethereum evidence refuses.
+    EthereumDefect:
     ChainForeign "chain-foreign" AnchorInvalid "the evidence is of the chain that is trusted"
     HeaderMalformed "header-malformed" AnchorInvalid "every header is an RLP list of at least 15 fields, those that are used of their length"
     BlockHash "block-hash" AnchorInvalid "the Keccak-256 of the header is the hash stated"
@@ -64,12 +30,6 @@ defects! {
     EventForm "event-form" AnchorInvalid "a topic of the log is the digest, or its data is"
     DigestMismatch "digest-mismatch" AnchorInvalid "the calldata carries the digest of what was stamped"
     ContractOther "contract-other" AnchorInvalid "the call is to, or the log of, the contract that the trust names"
-}
-
-impl fmt::Display for EthereumDefect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::error::stable_codes;
+use crate::stored::StoredError;
 
 /// A hash or an address that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -23,28 +24,9 @@ stable_codes!(HashError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EthereumEvidenceError {
-    /// Not canonical JSON, or longer than is read.
-    #[error("not canonical JSON")]
-    Canonical {
-        /// What the reader found.
-        #[source]
-        source: vm_core::error::CanonicalError,
-    },
-    /// A format that this release does not know.
-    #[error("expected format {expected}, found {found}")]
-    FormatUnknown {
-        /// The format known.
-        expected: &'static str,
-        /// The format found, or `none`.
-        found: String,
-    },
-    /// A field that is missing, unknown, or of the wrong form.
-    #[error("a field is missing, unknown, or of the wrong form")]
-    Field {
-        /// What the reader found.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// Not the JSON that is kept.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// More of something than is read.
     #[error("expected at most {limit} {what}, found {found}")]
     TooMuch {
@@ -56,10 +38,17 @@ pub enum EthereumEvidenceError {
         found: usize,
     },
 }
+impl EthereumEvidenceError {
+    /// The finding that it makes.
+    pub(crate) const fn finding(&self) -> vm_core::verdict::Code {
+        match self {
+            Self::Stored(error) => error.finding(),
+            _ => vm_core::verdict::Code::AnchorInvalid,
+        }
+    }
+}
 stable_codes!(EthereumEvidenceError {
-    Self::Canonical { .. } => "ethereum-evidence-not-canonical",
-    Self::FormatUnknown { .. } => "ethereum-evidence-format-unknown",
-    Self::Field { .. } => "ethereum-evidence-field",
+    Self::Stored(error) => error.code(),
     Self::TooMuch { .. } => "ethereum-evidence-too-much",
 });
 

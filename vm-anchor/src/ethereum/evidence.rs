@@ -7,12 +7,11 @@
 //! ```
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
-use vm_core::canonical;
 use vm_core::digest::to_hex;
 
 use super::error::EthereumEvidenceError;
 use super::hash::{self, BlockHash};
+use crate::stored::{self, StoredError};
 
 /// Format of the evidence.
 pub const FORMAT: &str = "vm-anchor-ethereum-v0";
@@ -160,24 +159,17 @@ impl EthereumEvidence {
     /// # Errors
     /// [`EthereumEvidenceError`]. Cost: linear in the length, which is at most [`EVIDENCE_BYTES_MAX`].
     pub fn parse(bytes: &[u8]) -> Result<Self, EthereumEvidenceError> {
-        let value = canonical::parse_exact(bytes, EVIDENCE_BYTES_MAX)
-            .map_err(|source| EthereumEvidenceError::Canonical { source })?;
-        let format = value.get("format").and_then(Value::as_str).unwrap_or("none");
-        if format != FORMAT {
-            let found = format.chars().take(FORMAT.len() * 2).collect();
-            return Err(EthereumEvidenceError::FormatUnknown { expected: FORMAT, found });
-        }
-        let shape: Shape = serde_json::from_value(value).map_err(|source| EthereumEvidenceError::Field { source })?;
+        let shape: Shape = stored::read(bytes, EVIDENCE_BYTES_MAX, FORMAT)?;
         Self::from_shape(shape).checked()
     }
 
     /// The evidence's canonical bytes.
     ///
     /// # Errors
-    /// [`EthereumEvidenceError::Canonical`] where it exceeds [`EVIDENCE_BYTES_MAX`].
+    /// [`EthereumEvidenceError::TooMuch`] where it exceeds [`EVIDENCE_BYTES_MAX`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, EthereumEvidenceError> {
-        let value = serde_json::to_value(self.to_shape()).map_err(|source| EthereumEvidenceError::Field { source })?;
-        let bytes = canonical::to_bytes(&value).map_err(|source| EthereumEvidenceError::Canonical { source })?;
+        let value = serde_json::to_value(self.to_shape()).map_err(|source| StoredError::Field { source })?;
+        let bytes = stored::write(&value)?;
         within("bytes of evidence", EVIDENCE_BYTES_MAX, bytes.len())?;
         Ok(bytes)
     }

@@ -1,10 +1,8 @@
 //! The check of a proof: what it says about a digest, and which blocks vouch for it.
 
-use core::fmt;
-
 use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
-use vm_core::verdict::{Code, Finding, Report};
+use vm_core::verdict::{Code, Finding, Report, Verdict};
 
 use super::attestation::Attestation;
 use super::error::OtsError;
@@ -12,45 +10,14 @@ use super::op::{FileHash, Strength};
 use super::proof::Proof;
 use super::timestamp::Attested;
 use crate::bitcoin::{BitcoinAttested, BitcoinDefect, BitcoinTrust, MerkleRoot, judge_root};
+use crate::defect::defects;
 
 /// What the findings are about.
 const SUBJECT: &str = "opentimestamps proof";
 
-macro_rules! defects {
-    ($($variant:ident $code:literal $finding:ident $rule:literal)*) => {
-        /// What a check of a proof refuses, beside what [`BitcoinDefect`] says of blocks.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        #[non_exhaustive]
-        pub enum OtsDefect {
-            $(#[doc = concat!("Broken rule: ", $rule, ".")] $variant,)*
-        }
-
-        impl OtsDefect {
-            /// Every defect, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Stable reason, as it stands in a finding.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The finding this defect makes.
-            #[must_use]
-            pub const fn finding(self) -> Code {
-                match self { $(Self::$variant => Code::$finding,)* }
-            }
-
-            /// The rule that was broken.
-            #[must_use]
-            pub const fn rule(self) -> &'static str {
-                match self { $(Self::$variant => $rule,)* }
-            }
-        }
-    };
-}
-
 defects! {
+    /// What a check of a proof refuses, beside what [`BitcoinDefect`] says of blocks.
+    OtsDefect:
     FileHashWeak "file-hash-weak" AnchorInvalid "the file is named by SHA-256, not by SHA-1"
     FileHashUnsupported "file-hash-unsupported" FormatUnknown "the file is named by SHA-256"
     DigestMismatch "digest-mismatch" AnchorInvalid "the proof is about the digest of what was stamped"
@@ -58,12 +25,6 @@ defects! {
     CommitmentLength "commitment-length" AnchorInvalid "what a block attests is as long as a Merkle root"
     Pending "pending" AnchorPending "a calendar kept its promise"
     Nothing "nothing-attested" AnchorPending "the proof holds an attestation that can count"
-}
-
-impl fmt::Display for OtsDefect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
 }
 
 /// Judges a proof about data whose SHA-256 is `digest`, by someone whose clock says `now`. Of several blocks that hold, the
@@ -93,15 +54,12 @@ pub fn verify_ots(
             return (report, None);
         }
     };
-    report.checked(format!("{SUBJECT}: digest"));
-    if let Err(defect) = check_digest(proof, digest) {
-        report.find(finding(defect));
+    if OtsDefect::note(&mut report, SUBJECT, "digest", check_digest(proof, digest)).is_none() {
         return (report, None);
     }
     let best = judge(&attested, chains, now, &mut report);
-    let holds =
-        report.findings().iter().all(|finding| finding.code().severity() != vm_core::verdict::Severity::Contradicted);
-    (report, best.filter(|_| holds))
+    let best = best.filter(|_| report.verdict() != Verdict::Contradicted);
+    (report, best)
 }
 
 fn check_digest(proof: &Proof, digest: &Sha256Digest) -> Result<(), OtsDefect> {
@@ -156,7 +114,7 @@ fn judge(
     if best.is_none() {
         let is_told = |code: Code| code != Code::AttestationUnknown;
         if open.is_empty() && !report.findings().iter().any(|finding| is_told(finding.code())) {
-            open.push(finding(OtsDefect::Nothing));
+            open.push(OtsDefect::Nothing.about(SUBJECT));
         }
         open.into_iter().for_each(|finding| report.find(finding));
     }
@@ -170,17 +128,10 @@ fn judge_one(
     now: Instant,
 ) -> Result<BitcoinAttested, Finding> {
     if one.strength == Strength::Broken {
-        return Err(finding(OtsDefect::OpWeak));
+        return Err(OtsDefect::OpWeak.about(SUBJECT));
     }
-    let root: [u8; 32] = one.message.as_slice().try_into().map_err(|_| finding(OtsDefect::CommitmentLength))?;
-    let block = |defect: BitcoinDefect| {
-        let subject = format!("{SUBJECT}: block {height}");
-        Finding::new(defect.finding(), subject).expected_found(defect.rule(), defect.code())
-    };
+    let root: [u8; 32] = one.message.as_slice().try_into().map_err(|_| OtsDefect::CommitmentLength.about(SUBJECT))?;
+    let block = |defect: BitcoinDefect| defect.about(&format!("{SUBJECT}: block {height}"));
     let height = u32::try_from(height).map_err(|_| block(BitcoinDefect::NotReached))?;
     judge_root(chains, height, MerkleRoot::from_bytes(root), now).map_err(block)
-}
-
-fn finding(defect: OtsDefect) -> Finding {
-    Finding::new(defect.finding(), SUBJECT).expected_found(defect.rule(), defect.code())
 }

@@ -58,6 +58,12 @@ pub enum OtsError {
         /// Most of them.
         limit: usize,
     },
+    /// More steps than are followed.
+    #[error("more than {limit} operations and attestations")]
+    TooMany {
+        /// Most of them.
+        limit: usize,
+    },
     /// An attestation that is too long, or not of its kind's form.
     #[error("an attestation is too long or malformed")]
     Attestation,
@@ -76,6 +82,7 @@ stable_codes!(OtsError {
     Self::Op { .. } => "ots-op",
     Self::Length { .. } => "ots-length",
     Self::TooDeep { .. } => "ots-too-deep",
+    Self::TooMany { .. } => "ots-too-many",
     Self::Attestation => "ots-attestation",
     Self::NotPending => "ots-not-pending",
 });

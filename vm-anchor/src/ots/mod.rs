@@ -54,4 +54,4 @@ pub use attestation::{ATTESTATION_BYTES_MAX, Attestation, URI_BYTES_MAX};
 pub use check::{OtsDefect, verify_ots};
 pub use op::{FileHash, MESSAGE_BYTES_MAX, Op, Strength};
 pub use proof::{MAGIC, PROOF_BYTES_MAX, Proof};
-pub use timestamp::{Attested, DEPTH_MAX, Step, Timestamp};
+pub use timestamp::{Attested, DEPTH_MAX, STEPS_MAX, Step, Timestamp};

@@ -16,6 +16,10 @@ use super::op::{MESSAGE_BYTES_MAX, Op, Strength};
 /// what is written here is read there.
 pub const DEPTH_MAX: usize = 255;
 
+/// Most steps of a timestamp. Those of public calendars have some hundred; with messages of the longest kind as many as
+/// these are hashed in a tenth of a second.
+pub const STEPS_MAX: usize = 16_384;
+
 /// One step of a timestamp.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
@@ -64,6 +68,9 @@ impl Timestamp {
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, OtsError> {
         let (mut steps, mut depth, mut forks) = (Vec::new(), 0, Vec::new());
         loop {
+            if steps.len() >= STEPS_MAX {
+                return Err(OtsError::TooMany { limit: STEPS_MAX });
+            }
             let mut tag = cursor.byte()?;
             if tag == 0xff {
                 steps.push(Step::Fork);

@@ -258,13 +258,11 @@ impl<'a> Check<'a> {
 
     /// Notes a check and its finding, if there is one.
     fn note<T>(&self, report: &mut Report, what: &str, result: Result<T, Defect>) -> Option<T> {
-        report.checked(format!("{}: {what}", self.subject));
-        result.map_err(|defect| self.find(report, defect)).ok()
+        Defect::note(report, &self.subject, what, result)
     }
 
     fn find(&self, report: &mut Report, defect: Defect) {
-        let finding = Finding::new(defect.finding(), &*self.subject);
-        report.find(finding.expected_found(defect.rule(), defect.code()));
+        report.find(defect.about(&self.subject));
     }
 
     /// The SHA-256 of what was stamped, and the imprint that matched it.
