@@ -252,6 +252,7 @@ fn reason(weight: Weight) -> Option<&'static str> {
         Weight::Counts => None,
         Weight::NotAccepted => Some("the policy does not accept its authority"),
         Weight::OutOfWindow => Some("the policy believes its authority about other times"),
+        Weight::NotIndependent => Some("the policy asks for independent authorities"),
         _ => Some("the policy does not name its authority"),
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
 use serde::Serialize;
-use vm_anchor::ots::MAGIC;
-use vm_anchor::rfc3161::{Check, HashAlgorithm, Response, Stamped, Token};
+use vm_anchor::ots::{MAGIC, Proof};
+use vm_anchor::rfc3161::{Check, Response, Stamped, Token};
 use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor, verify_evidence};
 use vm_core::digest::{Sha256Digest, StreamHasher};
 use vm_core::instant::Instant;
@@ -16,6 +16,9 @@ use crate::error::VaultError;
 
 /// Longest data read whole, in bytes, where a token is over another hash than SHA-256, which is computed piece by piece.
 const WHOLE_MAX: u64 = 1024 * 1024 * 1024;
+/// SHA-256 by its object identifier.
+const SHA256: &str = "2.16.840.1.101.3.4.2.1";
+
 /// What evidence says, and what holds of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Inspection {
@@ -54,17 +57,18 @@ pub fn inspect(
     match rail {
         Rail::Rfc3161 => inspect_token(evidence, data, policy, now),
         rail => {
-            let digest = data.map(hash).transpose()?;
-            let (report, anchor) = match digest {
+            let own = Proof::parse(evidence).ok().and_then(|proof| Sha256Digest::from_slice(proof.digest()).ok());
+            let imprint = own.map(|digest| format!("sha256:{digest}"));
+            // Without data, a proof is judged over the digest that it names, which says nothing about any file.
+            let (mut report, mut anchor) = match data.map(hash).transpose()?.or(own) {
                 Some(digest) => verify_evidence(rail, evidence, &digest, policy, now),
-                None => {
-                    let mut report = Report::new();
-                    report
-                        .find(Finding::new(Code::EvidenceUnreadable, "evidence").found("what it stamps was not given"));
-                    (report, None)
-                }
+                None => (Report::new(), None),
             };
-            Ok((told(Some(rail), None, None, anchor.as_ref()), report))
+            if data.is_none() {
+                anchor = None;
+                report.find(Finding::new(Code::EvidenceUnreadable, "evidence").found("what it stamps was not given"));
+            }
+            Ok((told(Some(rail), None, imprint, anchor.as_ref()), report))
         }
     }
 }
@@ -82,7 +86,7 @@ fn inspect_token(
     };
     let token = Token::parse(bare).ok();
     let claims = token.as_ref().map(Token::claims);
-    let is_sha256 = claims.is_none_or(|claims| claims.imprint_bytes().len() == HashAlgorithm::Sha256.digest_len());
+    let is_sha256 = claims.is_none_or(|claims| claims.imprint_algorithm().to_string() == SHA256);
     let whole = match data {
         Some(path) if !is_sha256 => Some(read(path)?),
         _ => None,

@@ -1,7 +1,8 @@
 //! The policy in force at a place of the log: the verifier's own, or one that the vault recorded and the verifier pins.
 //!
 //! A vault records its policies as they come into force. Its word alone binds no verifier: a recorded policy is used only
-//! where the trust file names its SHA-256, and then for the anchors that were recorded while it was in force.
+//! where the trust file names its SHA-256, and then for the anchors that were recorded while it was in force. The order in which the
+//! trust file names them is that of time: an older one that is recorded again, to let weaker anchors count, stays unused.
 
 use vm_anchor::TrustPolicy;
 use vm_core::digest::Sha256Digest;
@@ -32,11 +33,14 @@ impl Policies {
                 rows.push((logged.entry.seq, sha256, logged.row.text("path").map(str::to_owned)));
             })?;
         }
-        let mut recorded = Vec::with_capacity(rows.len());
+        let (mut recorded, mut left) = (Vec::with_capacity(rows.len()), pinned);
         for (seq, sha256, path) in rows {
-            let pinned = sha256.filter(|sha256| pinned.contains(sha256));
-            let policy = match (pinned, path) {
-                (Some(sha256), Some(path)) => load(reader, outside, sha256, &path, report)?,
+            let place = left.iter().position(|pinned| Some(*pinned) == sha256);
+            let policy = match (place, sha256, path) {
+                (Some(place), Some(sha256), Some(path)) => {
+                    left = left.get(place + 1..).unwrap_or_default();
+                    load(reader, outside, sha256, &path, report)?
+                }
                 _ => None,
             };
             recorded.push((seq, policy));

@@ -274,6 +274,6 @@ fn proofs_are_judged_outside_any_vault() {
     );
     let answer = ran(&copy, 1, &["anchor", "inspect", proof, "--data", proof]);
     assert_eq!(codes(&answer), ["anchor-invalid"]);
-    assert_eq!(codes(&ran(&copy, 3, &["anchor", "inspect", proof])), ["evidence-unreadable"]);
+    assert_eq!(codes(&ran(&copy, 3, &["anchor", "inspect", proof])), ["anchor-pending", "evidence-unreadable"]);
     assert_eq!(codes(&ran(&copy, 3, &["anchor", "inspect", bundle])), ["format-unknown"]);
 }

@@ -258,6 +258,8 @@ pub enum Weight {
     NotAccepted,
     /// The policy believes its authority about other times.
     OutOfWindow,
+    /// The policy asks for independent authorities.
+    NotIndependent,
 }
 
 impl TrustPolicy {
@@ -383,6 +385,7 @@ impl TrustPolicy {
             None => Weight::Unknown,
             Some(authority) if !authority.accept => Weight::NotAccepted,
             Some(authority) if !authority.is_believed_at(anchor.gen_time()) => Weight::OutOfWindow,
+            Some(_) if self.quorum.is_some() && !anchor.is_independent() => Weight::NotIndependent,
             Some(_) => Weight::Counts,
         }
     }

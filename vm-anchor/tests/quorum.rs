@@ -79,6 +79,8 @@ fn own_authorities_do_for_a_policy_without_a_quorum_alone() {
     assert_eq!(seconds(tally.not_after(&authorities.policy())), Some(5));
     let one = authorities.policy().with_quorum(1).unwrap();
     assert!(!tally.meets(&one));
+    assert_eq!(one.weigh(&authorities.anchor(0, 5)), Weight::NotIndependent);
+    assert_eq!(authorities.policy().weigh(&authorities.anchor(0, 5)), Weight::Counts);
     tally.count(&authorities.anchor(1, 50));
     assert_eq!(seconds(tally.not_after(&one)), Some(50));
     assert_eq!(seconds(tally.not_after(&authorities.policy())), Some(50), "who is independent goes first");

@@ -201,7 +201,7 @@ codes! {
         "Restore the file; its SHA-256 stands in the anchor's row."
     AnchorPending "anchor-pending" Undecided
         "An anchor has been asked for and is not complete."
-        "Complete it later with `vaultmesh anchor add`."
+        "Complete it later with `vaultmesh anchor upgrade`, a transaction with `anchor add --eth-tx`."
     QuorumUnmet "quorum-unmet" Undecided
         "Fewer distinct authorities vouch for a seal than the trust policy asks for."
         "Anchor the seal with further authorities, or complete those that are pending."

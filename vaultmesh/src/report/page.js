@@ -116,7 +116,7 @@
     ],
     'anchor-pending': [
       'An anchor has been asked for and is not complete.',
-      'Complete it later with vaultmesh anchor add.',
+      'Complete it later with vaultmesh anchor upgrade.',
     ],
     'nothing-checked': ['No check could be made.', 'Name something that can be checked.'],
     'anchor-not-independent': [
@@ -128,8 +128,8 @@
       'Nothing is wrong; anchor again while the algorithms are still strong.',
     ],
     'anchor-legacy': [
-      'An anchor binds its certificate with SHA-1 beside a strong signature.',
-      'Nothing is wrong; prefer an authority that uses ESSCertID version 2.',
+      'An anchor uses an algorithm beside its strong ones that is to be left.',
+      'Nothing is wrong; prefer an authority that has left it.',
     ],
   };
 

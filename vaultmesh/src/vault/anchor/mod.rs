@@ -133,25 +133,26 @@ impl Vault {
         persistence: Persistence,
     ) -> Result<Vec<Asked>, VaultError> {
         let target = self.target(seal_id)?;
-        let (mut paces, mut is_paced) = (Paces::load(self.dir()), false);
-        let (mut plans, mut sources) = (Vec::new(), Vec::new());
+        let mut paces = Paces::load(self.dir());
+        let (mut plans, mut sources, mut paced) = (Vec::new(), Vec::new(), Vec::new());
         for ask in asks {
-            let (name, pace, now) = (ask.name(), ask.pace(), self.now());
-            let ahead = paces.left(&name, pace, now);
-            if !pace.is_zero() {
-                paces.note(&name, now);
-                is_paced = true;
-            }
+            let (name, pace) = (ask.name(), ask.pace());
+            let ahead = paces.left(&name, pace, self.now());
             let (plan, source) = self.plan(&target, ask)?;
+            paced.push((!pace.is_zero()).then_some(name));
             plans.push(plan);
             sources.push((source, ahead));
-        }
-        if is_paced {
-            paces.save()?;
         }
         let mut seed = [0; 8];
         self.sources.entropy.fill(&mut seed);
         let answers = ask_all(&sources, persistence, u64::from_le_bytes(seed), &thread::sleep);
+        // One that was left alone was not asked, and is not left alone for longer by that.
+        let asked = paced.into_iter().zip(&answers).filter(|(_, answer)| answer.tries > 0);
+        let names: Vec<String> = asked.filter_map(|(name, _)| name).collect();
+        if !names.is_empty() {
+            names.iter().for_each(|name| paces.note(name, self.now()));
+            paces.save()?;
+        }
         plans.into_iter().zip(answers).map(|(plan, answer)| self.conclude(&target, plan, answer)).collect()
     }
 
@@ -159,10 +160,11 @@ impl Vault {
     fn conclude(&mut self, target: &Target, plan: Plan, answer: Answer) -> Result<Asked, VaultError> {
         let Answer { tries, given } = answer;
         let (outcome, after, reference, result) = match given {
-            Ok(bytes) => {
-                let result = self.settle(target, &bytes, &plan.expect);
-                (outcome_of(&result), None, None, result)
-            }
+            Ok(bytes) => match self.settle(target, &bytes, &plan.expect) {
+                // What keeps a row from being written says nothing of the authority.
+                Err(error) if !matches!(error, VaultError::AnchorRefused { .. }) => return Err(error),
+                result => (outcome_of(&result), None, None, result),
+            },
             Err(Unanswered { outcome, after, reference, error, .. }) => (outcome, after, reference, Err(*error)),
         };
         let Plan { rail, authority, is_asked, .. } = plan;
