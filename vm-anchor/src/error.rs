@@ -243,6 +243,49 @@ stable_codes!(EvidenceError {
     Self::TooLong { .. } => "anchor-record-too-long",
 });
 
+/// Evidence that could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoredError {
+    /// Not canonical JSON, or longer than is read.
+    #[error("not canonical JSON")]
+    Canonical {
+        /// What the reader found.
+        #[source]
+        source: vm_core::error::CanonicalError,
+    },
+    /// A format that this release does not know.
+    #[error("expected format {expected}, found {found}")]
+    FormatUnknown {
+        /// The format known.
+        expected: &'static str,
+        /// The format found, or `none`.
+        found: String,
+    },
+    /// A field that is missing, unknown, or of the wrong form.
+    #[error("a field is missing, unknown, or of the wrong form")]
+    Field {
+        /// What the reader found.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+stable_codes!(StoredError {
+    Self::Canonical { .. } => "evidence-not-canonical",
+    Self::FormatUnknown { .. } => "evidence-format-unknown",
+    Self::Field { .. } => "evidence-field",
+});
+
+impl StoredError {
+    /// The finding that it makes.
+    pub(crate) const fn finding(&self) -> vm_core::verdict::Code {
+        match self {
+            Self::FormatUnknown { .. } => vm_core::verdict::Code::FormatUnknown,
+            _ => vm_core::verdict::Code::AnchorInvalid,
+        }
+    }
+}
+
 /// A local authority that could not be made, read or used.
 #[cfg(feature = "authority")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

@@ -24,7 +24,7 @@ pub mod ots;
 pub mod policy;
 pub mod quorum;
 pub mod rfc3161;
-pub mod stored;
+mod stored;
 pub mod verify;
 
 pub use evidence::AnchorRecord;

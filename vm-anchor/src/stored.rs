@@ -2,58 +2,12 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use thiserror::Error;
 use vm_core::canonical;
-use vm_core::error::CanonicalError;
-use vm_core::verdict::Code;
 
-use crate::error::stable_codes;
+use crate::error::StoredError;
 
 /// Most characters of a foreign format that an error repeats.
 const SHOWN_MAX: usize = 64;
-
-/// Evidence that could not be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoredError {
-    /// Not canonical JSON, or longer than is read.
-    #[error("not canonical JSON")]
-    Canonical {
-        /// What the reader found.
-        #[source]
-        source: CanonicalError,
-    },
-    /// A format that this release does not know.
-    #[error("expected format {expected}, found {found}")]
-    FormatUnknown {
-        /// The format known.
-        expected: &'static str,
-        /// The format found, or `none`.
-        found: String,
-    },
-    /// A field that is missing, unknown, or of the wrong form.
-    #[error("a field is missing, unknown, or of the wrong form")]
-    Field {
-        /// What the reader found.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-stable_codes!(StoredError {
-    Self::Canonical { .. } => "evidence-not-canonical",
-    Self::FormatUnknown { .. } => "evidence-format-unknown",
-    Self::Field { .. } => "evidence-field",
-});
-
-impl StoredError {
-    /// The finding that it makes.
-    pub(crate) const fn finding(&self) -> Code {
-        match self {
-            Self::FormatUnknown { .. } => Code::FormatUnknown,
-            _ => Code::AnchorInvalid,
-        }
-    }
-}
 
 /// Reads at most `limit` bytes of this format.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], limit: usize, format: &'static str) -> Result<T, StoredError> {

@@ -3,8 +3,7 @@
 use thiserror::Error;
 
 use super::block_hash::BlockHash;
-use crate::error::stable_codes;
-use crate::stored::StoredError;
+use crate::error::{StoredError, stable_codes};
 
 /// Not the name of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

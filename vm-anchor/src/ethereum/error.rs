@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use crate::error::stable_codes;
-use crate::stored::StoredError;
+use crate::error::{StoredError, stable_codes};
 
 /// A hash or an address that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

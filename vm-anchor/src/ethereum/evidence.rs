@@ -11,7 +11,8 @@ use vm_core::digest::to_hex;
 
 use super::error::EthereumEvidenceError;
 use super::hash::{self, BlockHash};
-use crate::stored::{self, StoredError};
+use crate::error::StoredError;
+use crate::stored;
 
 /// Format of the evidence.
 pub const FORMAT: &str = "vm-anchor-ethereum-v0";
