@@ -195,7 +195,7 @@ impl TrustFile {
             require_revocation: self.require_revocation,
         };
         let bitcoin = self.bitcoin.iter().map(|chain| chain.load(self.base())).collect::<Result<_, _>>()?;
-        let policy = TrustPolicy::new(self.authorities.clone()).map(|policy| policy.with_tokens(rules));
+        let policy = TrustPolicy::new(self.authorities.clone()).and_then(|policy| policy.with_tokens(rules));
         let policy = policy.and_then(|policy| policy.with_bitcoin(bitcoin));
         #[cfg(feature = "ethereum")]
         let policy = policy.and_then(|policy| policy.with_ethereum(self.ethereum.clone()));

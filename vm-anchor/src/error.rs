@@ -148,8 +148,8 @@ pub enum PolicyError {
         /// The authority.
         name: String,
     },
-    /// Not one revocation list in PEM.
-    #[error("revocation list is not exactly one X509 CRL in PEM")]
+    /// Not one revocation list in PEM, or one that cannot be read.
+    #[error("revocation list is not exactly one X509 CRL that can be read")]
     Crl,
     /// The same chain under two entries.
     #[error("the chain of {name} is named twice")]
@@ -165,8 +165,8 @@ pub enum PolicyError {
         /// How many the policy names that are independent and accepted.
         possible: usize,
     },
-    /// More authorities than are read.
-    #[error("expected at most {limit} authorities, found {found}")]
+    /// More authorities, chains or lists than are read.
+    #[error("expected at most {limit} of a kind, found {found}")]
     TooMany {
         /// Most authorities.
         limit: usize,

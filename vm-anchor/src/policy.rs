@@ -14,7 +14,7 @@ use crate::bitcoin::BitcoinTrust;
 use crate::error::{Defect, PolicyError};
 #[cfg(feature = "ethereum")]
 use crate::ethereum::EthereumTrust;
-use crate::rfc3161::{Legacy, check_validity};
+use crate::rfc3161::{CRLS_MAX, Legacy, check_validity, reads_as_list};
 use crate::verify::{Rail, VerifiedAnchor};
 
 /// Longest name of an authority in bytes; it stands in findings and tables.
@@ -302,11 +302,19 @@ impl TrustPolicy {
         &self.authorities
     }
 
-    /// Judges tokens by these rules.
-    #[must_use]
-    pub fn with_tokens(mut self, rules: TokenRules) -> Self {
+    /// Judges tokens by these rules. A list that cannot be read would say nothing in silence, and is refused.
+    ///
+    /// # Errors
+    /// [`PolicyError::Crl`]; [`PolicyError::TooMany`] above [`CRLS_MAX`](crate::rfc3161::CRLS_MAX) lists.
+    pub fn with_tokens(mut self, rules: TokenRules) -> Result<Self, PolicyError> {
+        if rules.crls.len() > CRLS_MAX {
+            return Err(PolicyError::TooMany { limit: CRLS_MAX, found: rules.crls.len() });
+        }
+        if !rules.crls.iter().all(|list| reads_as_list(list)) {
+            return Err(PolicyError::Crl);
+        }
         self.tokens = rules;
-        self
+        Ok(self)
     }
 
     /// The rules by which tokens are judged.

@@ -6,6 +6,7 @@ mod common;
 
 use common::forge::{Forge, good};
 use common::{generalized, has_openssl, make_certificate, now};
+use vm_anchor::TokenRules;
 use vm_core::instant::Instant;
 use vm_core::verdict::Verdict::{self, Contradicted, Undecided, Verified};
 
@@ -77,6 +78,19 @@ fn judge(forge: &Forge, token: &[u8], lists: &[Vec<u8>], is_required: bool, late
     let policy: &'static _ = Box::leak(Box::new(policy));
     let (reasons, verdict, _) =
         forge.judge_with(token, policy, days(later), |check| check.crls(lists).require_revocation(is_required));
+    // A policy that has the lists comes to the same, and takes none that it could not read.
+    let rules = TokenRules { crls: lists.to_vec(), require_revocation: is_required, ..TokenRules::default() };
+    match policy.clone().with_tokens(rules) {
+        Ok(policy) => {
+            let policy: &'static _ = Box::leak(Box::new(policy));
+            let (same, outcome, _) = forge.judge_with(token, policy, days(later), |check| check);
+            assert_eq!((&same, outcome), (&reasons, verdict));
+        }
+        Err(error) => {
+            assert_eq!(error.code(), "policy-crl");
+            assert!(reasons.is_empty() || is_required, "a list that cannot be read says nothing");
+        }
+    }
     (reasons, verdict)
 }
 

@@ -31,6 +31,7 @@ pub use imprint::{HashAlgorithm, Imprint};
 pub use oid::Oid;
 pub use request::{NONCE_BYTES_MAX, REQUEST_BYTES_MAX, Request};
 pub use response::{PkiStatus, RESPONSE_BYTES_MAX, Response};
+pub(crate) use revocation::reads_as_list;
 pub use revocation::{CRL_BYTES_MAX, CRLS_MAX, Revocation};
 pub use token::{ATTRIBUTES_MAX, CERTIFICATES_MAX, DIGEST_ALGORITHMS_MAX, SIGNERS_MAX, TOKEN_BYTES_MAX, Token};
 pub use tst_info::{Accuracy, Serial, TstInfo};

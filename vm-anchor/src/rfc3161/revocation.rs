@@ -120,6 +120,11 @@ impl<'a> Revocation<'a> {
     }
 }
 
+/// Whether these bytes are a list that can be read.
+pub(crate) fn reads_as_list(bytes: &[u8]) -> bool {
+    bytes.len() <= CRL_BYTES_MAX && List::read(bytes).is_ok()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     Unknown,
