@@ -275,7 +275,7 @@ fn an_anchor_before_its_seal_is_backdated() {
 #[cfg(feature = "client")]
 mod http {
     use super::*;
-    use std::io::{Read as _, Write as _};
+    use std::io::Write as _;
     use std::net::TcpListener;
     use std::thread;
     use vm_anchor::authority::LocalAuthority;
@@ -286,17 +286,7 @@ mod http {
         let url = format!("http://{}/tsr", listener.local_addr().unwrap());
         let served = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-            let body = loop {
-                let count = stream.read(&mut piece).unwrap();
-                bytes.extend_from_slice(&piece[..count]);
-                let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-                let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
-                if bytes.len() >= end + 4 + length.trim().parse::<usize>().unwrap() {
-                    break bytes.split_off(end + 4);
-                }
-            };
+            let (_, body) = fixture::read_request(&mut stream);
             let reply = answer(&body);
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nConnection: close\r\n";
             stream.write_all(format!("{head}Content-Length: {}\r\n\r\n", reply.len()).as_bytes()).unwrap();

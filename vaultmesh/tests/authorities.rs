@@ -5,14 +5,13 @@
 mod fixture;
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fixture::{Copied, Scene, codes};
+use fixture::{Copied, Scene, codes, read_request};
 use serde_json::Value;
 use vaultmesh::anchors::Standing;
 use vaultmesh::ask::{Outcome, Persistence};
@@ -91,17 +90,7 @@ impl Loopback {
 }
 
 fn serve(mut stream: TcpStream, authority: &LocalAuthority, act: &Act) {
-    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-    let body = loop {
-        let count = stream.read(&mut piece).unwrap();
-        bytes.extend_from_slice(&piece[..count]);
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
-        if bytes.len() >= end + 4 + length.trim().parse::<usize>().unwrap() {
-            break bytes.split_off(end + 4);
-        }
-    };
+    let (_, body) = read_request(&mut stream);
     let (status, headers, reply) = match act {
         Act::HangUp => return,
         Act::Stamp(ahead) => {
@@ -301,50 +290,34 @@ fn a_policy_judges_the_anchors_of_its_time_where_the_verifier_pins_it() {
     assert!(found.contains(&Code::ArtifactAltered) && found.contains(&Code::EvidenceUnreadable), "{found:?}");
 }
 
-fn run(copy: &Copied<'_>, words: &[&str]) -> (Option<i32>, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_vaultmesh"))
-        .args(["--format", "json", "--vault"])
-        .arg(&copy.place.vault)
-        .arg("--keys")
-        .arg(&copy.place.keys)
-        .args(words)
-        .env_clear()
-        .output()
-        .unwrap();
-    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
-}
-
 #[test]
 fn the_command_names_what_came_of_each() {
     let scene = Scene::shared();
     let copy = scene.copy();
     let (good, away) = (Loopback::new("good", &[Act::Stamp(0)]), Loopback::new("away", &[Act::Decline(404, None)]));
     let seal = scene.seals[1].seal_id.to_string();
-    let (code, answer) = run(&copy, &["anchor", "add", &seal, "--tsa", &good.url, "--tsa", &away.url, "--local"]);
-    assert_eq!(code, Some(3), "{answer}");
+    let answer = copy.ran(3, &["anchor", "add", &seal, "--tsa", &good.url, "--tsa", &away.url, "--local"]);
     let outcomes: Vec<_> = answer["result"]["anchors"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["anchored", "refused", "anchored"]);
     assert!(answer["findings"].to_string().contains("anchor-failed"), "{answer}");
-    let (code, answer) = run(&copy, &["anchor", "add", &seal, "--tsa", &away.url, "--tsa", &away.url]);
-    assert_eq!(code, Some(4), "{answer}");
-    let (code, answer) = run(&copy, &["anchor", "add", &seal, "--tsa", &good.url]);
-    assert_eq!((code, &answer["result"]["anchors"][0]["outcome"]), (Some(0), &Value::from("anchored")));
+    copy.ran(4, &["anchor", "add", &seal, "--tsa", &away.url, "--tsa", &away.url]);
+    let answer = copy.ran(0, &["anchor", "add", &seal, "--tsa", &good.url]);
+    assert_eq!(answer["result"]["anchors"][0]["outcome"], "anchored");
     assert_eq!(attempts(&copy).len(), 3);
     // What it recorded can be judged outside the vault, by anyone.
     let file = copy.path(answer["result"]["anchors"][0]["path"].as_str().unwrap());
     let bundle = copy.path(scene.seals[1].path.as_str());
-    let inspect = |words: &[&str]| {
+    let inspect = |code: i32, words: &[&str]| {
         let (file, bundle) = (file.to_str().unwrap(), bundle.to_str().unwrap());
-        run(&copy, &[&["anchor", "inspect", file, "--data", bundle], words].concat())
+        copy.ran(code, &[&["anchor", "inspect", file, "--data", bundle], words].concat())
     };
-    let (code, answer) = inspect(&[]);
-    assert_eq!((code, &answer["result"]["holds"]), (Some(3), &Value::Bool(false)), "{answer}");
+    assert_eq!(inspect(3, &[])["result"]["holds"], false);
     let trust = copy.path("trust.toml");
     std::fs::write(&trust, TrustFile::new(None, vec![good.root.clone()]).to_text().unwrap()).unwrap();
-    let (code, answer) = inspect(&["--trust", trust.to_str().unwrap()]);
-    assert_eq!((code, &answer["result"]["authority"]), (Some(0), &Value::from("good")), "{answer}");
-    let (code, answer) = inspect(&["--trust", trust.to_str().unwrap(), "--at", "2020-01-01T00:00:00Z"]);
-    assert_eq!(code, Some(1), "a token of the future: {answer}");
+    let trust = ["--trust", trust.to_str().unwrap()];
+    assert_eq!(inspect(0, &trust)["result"]["authority"], "good");
+    // A token of the future.
+    inspect(1, &[trust[0], trust[1], "--at", "2020-01-01T00:00:00Z"]);
 }
 
 #[test]

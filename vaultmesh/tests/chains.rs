@@ -7,13 +7,12 @@ mod fixture;
 mod miner;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use fixture::{Copied, Scene};
+use fixture::{Copied, Scene, read_request, told};
 use miner::{Chain, double_sha256, proof, root, transaction};
 use serde_json::Value;
 use vm_core::digest::{Sha256Digest, to_hex};
@@ -41,19 +40,7 @@ impl Calendar {
     }
 
     fn serve(&self, mut stream: TcpStream) {
-        let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-        let (line, body) = loop {
-            let count = stream.read(&mut piece).unwrap();
-            bytes.extend_from_slice(&piece[..count]);
-            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length =
-                head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length:").map(str::to_owned));
-            let length = length.map_or(0, |length| length.trim().parse::<usize>().unwrap());
-            if bytes.len() >= end + 4 + length {
-                break (head.lines().next().unwrap().to_owned(), bytes.split_off(end + 4));
-            }
-        };
+        let (line, body) = read_request(&mut stream);
         let (status, answer) = match line.split(' ').collect::<Vec<_>>().as_slice() {
             ["POST", "/digest", _] => (200, self.promise(&body)),
             ["GET", path, _] => self.come_of(path.strip_prefix("/timestamp/").unwrap()),
@@ -95,26 +82,6 @@ impl Calendar {
     }
 }
 
-fn run(copy: &Copied<'_>, words: &[&str]) -> (Option<i32>, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_vaultmesh"))
-        .args(["--format", "json", "--vault"])
-        .arg(&copy.place.vault)
-        .arg("--keys")
-        .arg(&copy.place.keys)
-        .args(words)
-        .env_clear()
-        .output()
-        .unwrap();
-    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
-}
-
-#[track_caller]
-fn ran(copy: &Copied<'_>, code: i32, words: &[&str]) -> Value {
-    let (found, answer) = run(copy, words);
-    assert_eq!(found, Some(code), "{words:?}: {} {}", answer["findings"], answer["error"]);
-    answer
-}
-
 /// A trust file outside the vault that believes this chain by its last block, and nothing else.
 fn trust(copy: &Copied<'_>, chain: &Chain) -> String {
     let dir = copy.dir();
@@ -139,18 +106,13 @@ fn anchors(answer: &Value, seal: &str) -> Vec<[String; 2]> {
     seal["anchors"].as_array().unwrap().iter().map(|one| [word(one, "rail"), word(one, "state")]).collect()
 }
 
-fn codes(answer: &Value) -> Vec<String> {
-    let code = |finding: &Value| finding["code"].as_str().unwrap().to_owned();
-    answer["findings"].as_array().unwrap().iter().map(code).collect()
-}
-
 #[test]
 fn a_calendars_promise_is_completed_and_judged_by_headers() {
     let scene = Scene::shared();
     let copy = scene.copy();
     let seal = scene.seals[1].seal_id.to_string();
     let calendar = Calendar::new();
-    let added = ran(&copy, 0, &["anchor", "add", &seal, "--ots", &calendar.url, "--ots", &calendar.url]);
+    let added = copy.ran(0, &["anchor", "add", &seal, "--ots", &calendar.url, "--ots", &calendar.url]);
     let outcomes: Vec<_> = added["result"]["anchors"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["pending", "pending"]);
     let bundle = copy.path(scene.seals[1].path.as_str());
@@ -163,24 +125,24 @@ fn a_calendars_promise_is_completed_and_judged_by_headers() {
     let mut chain = Chain::new(TIME);
     chain.push_empty(3);
     let path = trust(&copy, &chain);
-    let answer = ran(&copy, 3, &["anchor", "verify", &seal, "--trust", &path]);
+    let answer = copy.ran(3, &["anchor", "verify", &seal, "--trust", &path]);
     assert_eq!(anchors(&answer, &seal)[1..], [["opentimestamps", "pending"], ["opentimestamps", "pending"]]);
-    assert!(codes(&answer).contains(&"anchor-pending".to_owned()), "{answer}");
+    assert!(told(&answer).contains(&"anchor-pending".to_owned()), "{answer}");
     // Nobody but who is named is asked.
-    let open = ran(&copy, 3, &["anchor", "upgrade", &seal]);
+    let open = copy.ran(3, &["anchor", "upgrade", &seal]);
     assert_eq!(open["result"]["proofs"][0]["foreign"], serde_json::json!([calendar.url]));
-    let open = ran(&copy, 3, &["anchor", "upgrade", &seal, "--ots", &calendar.url]);
+    let open = copy.ran(3, &["anchor", "upgrade", &seal, "--ots", &calendar.url]);
     assert_eq!(open["result"]["proofs"][1]["pending"], serde_json::json!([calendar.url]));
     let height = chain.push(calendar.root());
     *calendar.height.lock().unwrap() = Some(height);
     chain.push_empty(6);
     let path = trust(&copy, &chain);
-    let done = ran(&copy, 0, &["anchor", "upgrade", &seal, "--ots", &calendar.url, "--trust", &path]);
+    let done = copy.ran(0, &["anchor", "upgrade", &seal, "--ots", &calendar.url, "--trust", &path]);
     assert_eq!(done["result"]["proofs"].as_array().unwrap().len(), 2);
-    assert_eq!(ran(&copy, 0, &["anchor", "upgrade", &seal])["result"]["proofs"], serde_json::json!([]));
+    assert_eq!(copy.ran(0, &["anchor", "upgrade", &seal])["result"]["proofs"], serde_json::json!([]));
     // The block's time lies before the seal of this test: that is told, and it does not count.
-    let answer = ran(&copy, 1, &["anchor", "verify", &seal, "--trust", &path]);
-    assert!(codes(&answer).contains(&"anchor-backdated".to_owned()), "{answer}");
+    let answer = copy.ran(1, &["anchor", "verify", &seal, "--trust", &path]);
+    assert!(told(&answer).contains(&"anchor-backdated".to_owned()), "{answer}");
 }
 
 #[test]
@@ -192,8 +154,8 @@ fn promises_and_transactions_anchor_what_was_sealed_before_them() {
     let sealed_at: vm_core::instant::Instant = bundle["sealed_at"].as_str().unwrap().parse().unwrap();
     let sealed_at = sealed_at.as_seconds();
     let calendar = Calendar::new();
-    ran(&copy, 0, &["anchor", "add", &seal, "--ots", &calendar.url]);
-    let payload = ran(&copy, 0, &["anchor", "payload", &seal]);
+    copy.ran(0, &["anchor", "add", &seal, "--ots", &calendar.url]);
+    let payload = copy.ran(0, &["anchor", "payload", &seal]);
     let script = vm_core::digest::from_hex(payload["result"]["script"].as_str().unwrap()).unwrap();
     let tx = transaction(&[&[0x51], &script], true);
     let id = double_sha256(&transaction(&[&[0x51], &script], false));
@@ -213,11 +175,11 @@ fn promises_and_transactions_anchor_what_was_sealed_before_them() {
     let (tx, proof) = (file("tx.hex", &tx), file("proof.hex", &proof(header, &leaves, &[1])));
     let packed = copy.dir().join("seal.btc").to_str().unwrap().to_owned();
     let height = carried.to_string();
-    ran(&copy, 0, &["anchor", "pack", "--height", &height, "--transaction", &tx, "--proof", &proof, "-o", &packed]);
-    let added = ran(&copy, 0, &["anchor", "add", &seal, "--btc", &packed, "--trust", &path]);
+    copy.ran(0, &["anchor", "pack", "--height", &height, "--transaction", &tx, "--proof", &proof, "-o", &packed]);
+    let added = copy.ran(0, &["anchor", "add", &seal, "--btc", &packed, "--trust", &path]);
     assert_eq!(added["result"]["anchors"][0]["authority"], "regtest", "{added}");
-    ran(&copy, 0, &["anchor", "upgrade", &seal, "--ots", &calendar.url, "--trust", &path]);
-    let answer = ran(&copy, 0, &["anchor", "verify", &seal, "--trust", &path]);
+    copy.ran(0, &["anchor", "upgrade", &seal, "--ots", &calendar.url, "--trust", &path]);
+    let answer = copy.ran(0, &["anchor", "verify", &seal, "--trust", &path]);
     // The local authority is not named, and not needed; the first proof was completed by another.
     let states = anchors(&answer, &seal);
     let expected = [
@@ -234,27 +196,27 @@ fn promises_and_transactions_anchor_what_was_sealed_before_them() {
     // Two roads to one chain are one authority.
     let text = fs::read_to_string(&path).unwrap().replace("quorum = 1", "quorum = 2");
     fs::write(&path, text).unwrap();
-    assert_eq!(ran(&copy, 2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "policy-quorum");
+    assert_eq!(copy.ran(2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "policy-quorum");
     // In an export each is judged by its name, and a verifier without headers decides nothing.
     let path = trust(&copy, &chain);
     let export = copy.dir().join("seal.vmb").to_str().unwrap().to_owned();
-    ran(&copy, 0, &["export", &seal, "--output", &export]);
+    copy.ran(0, &["export", &seal, "--output", &export]);
     // Scrolls are no part of it, which leaves the answer undecided by that alone.
-    let answer = ran(&copy, 3, &["verify-bundle", &export, "--trust", &path]);
+    let answer = copy.ran(3, &["verify-bundle", &export, "--trust", &path]);
     assert_eq!(anchors(&answer, &seal), expected);
-    assert_eq!(codes(&answer), ["evidence-unreadable"; 2]);
+    assert_eq!(told(&answer), ["evidence-unreadable"; 2]);
     let key = scene.key.to_string();
-    let answer = ran(&copy, 3, &["verify-bundle", &export, "--key", &key]);
-    assert!(codes(&answer).contains(&"no-trust-root".to_owned()), "{answer}");
+    let answer = copy.ran(3, &["verify-bundle", &export, "--key", &key]);
+    assert!(told(&answer).contains(&"no-trust-root".to_owned()), "{answer}");
     // Headers of another chain are refused with the trust file.
     let mut other = Chain::new(TIME);
     other.push_empty(23);
     fs::write(copy.dir().join("headers"), other.bytes()).unwrap();
-    assert_eq!(ran(&copy, 2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "bitcoin-trust-pinned");
+    assert_eq!(copy.ran(2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "bitcoin-trust-pinned");
     fs::write(copy.dir().join("headers"), &other.bytes()[1..]).unwrap();
-    assert_eq!(ran(&copy, 2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "headers-length");
+    assert_eq!(copy.ran(2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "headers-length");
     fs::remove_file(copy.dir().join("headers")).unwrap();
-    assert_eq!(ran(&copy, 2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "trust-file");
+    assert_eq!(copy.ran(2, &["anchor", "verify", &seal, "--trust", &path])["error"]["code"], "trust-file");
 }
 
 #[test]
@@ -263,17 +225,17 @@ fn proofs_are_judged_outside_any_vault() {
     let copy = scene.copy();
     let seal = scene.seals[1].seal_id.to_string();
     let calendar = Calendar::new();
-    let added = ran(&copy, 0, &["anchor", "add", &seal, "--ots", &calendar.url]);
+    let added = copy.ran(0, &["anchor", "add", &seal, "--ots", &calendar.url]);
     let proof = copy.path(added["result"]["anchors"][0]["path"].as_str().unwrap());
     let (proof, bundle) = (proof.to_str().unwrap(), copy.path(scene.seals[1].path.as_str()));
     let bundle = bundle.to_str().unwrap();
-    let answer = ran(&copy, 3, &["anchor", "inspect", proof, "--data", bundle]);
+    let answer = copy.ran(3, &["anchor", "inspect", proof, "--data", bundle]);
     assert_eq!(
-        (codes(&answer), &answer["result"]["rail"]),
+        (told(&answer), &answer["result"]["rail"]),
         (vec!["anchor-pending".to_owned()], &"opentimestamps".into())
     );
-    let answer = ran(&copy, 1, &["anchor", "inspect", proof, "--data", proof]);
-    assert_eq!(codes(&answer), ["anchor-invalid"]);
-    assert_eq!(codes(&ran(&copy, 3, &["anchor", "inspect", proof])), ["anchor-pending", "evidence-unreadable"]);
-    assert_eq!(codes(&ran(&copy, 3, &["anchor", "inspect", bundle])), ["format-unknown"]);
+    let answer = copy.ran(1, &["anchor", "inspect", proof, "--data", proof]);
+    assert_eq!(told(&answer), ["anchor-invalid"]);
+    assert_eq!(told(&copy.ran(3, &["anchor", "inspect", proof])), ["anchor-pending", "evidence-unreadable"]);
+    assert_eq!(told(&copy.ran(3, &["anchor", "inspect", bundle])), ["format-unknown"]);
 }

@@ -7,32 +7,17 @@ mod evm;
 mod fixture;
 
 use std::fs;
-use std::process::Command;
 
 use evm::{Chain, has_node};
-use fixture::{Copied, Scene};
+use fixture::{Copied, Scene, told};
 use serde_json::{Value, json};
 
+/// As [`Copied::ran`]; nothing may repeat the node's address.
 #[track_caller]
 fn ran(copy: &Copied<'_>, code: i32, words: &[&str]) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_vaultmesh"))
-        .args(["--format", "json", "--vault"])
-        .arg(&copy.place.vault)
-        .arg("--keys")
-        .arg(&copy.place.keys)
-        .args(words)
-        .env_clear()
-        .output()
-        .unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {} {}", answer["findings"], answer["error"]);
+    let answer = copy.ran(code, words);
     assert!(!answer.to_string().contains("secret-key"), "the node's address was repeated: {answer}");
     answer
-}
-
-fn codes(answer: &Value) -> Vec<String> {
-    let code = |finding: &Value| finding["code"].as_str().unwrap().to_owned();
-    answer["findings"].as_array().unwrap().iter().map(code).collect()
 }
 
 /// A trust file that pins the block of this number, as the node tells it, and nothing else.
@@ -77,13 +62,13 @@ fn a_seal_is_anchored_by_a_transaction_and_judged_without_the_node() {
     // Whose policy names no chain has a sound proof of an unknown block.
     let key = scene.key.to_string();
     let answer = ran(&copy, 3, &["anchor", "verify", &seal, "--key", &key]);
-    assert!(codes(&answer).contains(&"no-trust-root".to_owned()), "{answer}");
+    assert!(told(&answer).contains(&"no-trust-root".to_owned()), "{answer}");
     let bundle = copy.path(scene.seals[1].path.as_str());
     let (file, bundle) = (file.to_str().unwrap(), bundle.to_str().unwrap());
     let answer = ran(&copy, 0, &["anchor", "inspect", file, "--data", bundle, "--trust", &path]);
     assert_eq!(answer["result"]["rail"], "ethereum");
     assert_eq!(
-        codes(&ran(&copy, 1, &["anchor", "inspect", file, "--data", file, "--trust", &path])),
+        told(&ran(&copy, 1, &["anchor", "inspect", file, "--data", file, "--trust", &path])),
         ["anchor-invalid"]
     );
 }
@@ -129,5 +114,5 @@ fn a_block_that_was_reorganised_away_is_refused_by_name() {
     let path = trust(&copy, &chain.url, 1);
     let answer = ran(&copy, 1, &["anchor", "verify", &seal, "--trust", &path]);
     let reasons = answer["findings"].to_string();
-    assert!(codes(&answer).contains(&"anchor-invalid".to_owned()) && reasons.contains("reorg"), "{reasons}");
+    assert!(told(&answer).contains(&"anchor-invalid".to_owned()) && reasons.contains("reorg"), "{reasons}");
 }

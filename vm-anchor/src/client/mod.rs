@@ -43,7 +43,7 @@ pub fn fetch(url: &str, request: &Request, timeout: Duration) -> Result<Vec<u8>,
 }
 
 /// What sends one request: no redirect is followed, no proxy is taken from the environment.
-fn agent(timeout: Duration) -> Agent {
+pub(crate) fn agent(timeout: Duration) -> Agent {
     Agent::config_builder()
         .timeout_global(Some(timeout))
         .max_redirects(0)

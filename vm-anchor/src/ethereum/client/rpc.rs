@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::error::NodeError;
+use crate::client::agent;
 
 /// Most bytes of an answer that holds a block or its receipts: the largest blocks of today's main chain come to a few
 /// MiB of JSON, the bound of EIP-7934 to 20 MiB.
@@ -56,15 +57,7 @@ struct Fault {
 impl Rpc {
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, NodeError> {
         check_url(url)?;
-        let agent = Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .proxy(None)
-            .build()
-            .into();
-        Ok(Self { agent, url: url.to_owned() })
+        Ok(Self { agent: agent(timeout), url: url.to_owned() })
     }
 
     /// Calls a method whose answer is a block or its receipts.
