@@ -41,12 +41,6 @@ impl Tally {
         self.latest.keys().map(String::as_str)
     }
 
-    /// Whether as many vouch as the policy asks for.
-    #[must_use]
-    pub fn meets(&self, policy: &TrustPolicy) -> bool {
-        self.not_after(policy).is_some()
-    }
-
     /// What was stamped existed at this time at the latest, by as many authorities as the policy asks for; none where fewer
     /// vouch.
     #[must_use]

@@ -103,7 +103,7 @@ fn a_block_is_believed_by_a_pinned_one() {
         judge_root(&[trust], height, MerkleRoot::from_bytes(root), now()).map_err(|defect| defect.code())
     };
     let attested = judge(trust(&chain, 15), height, committed).unwrap();
-    assert_eq!((attested.height(), attested.confirmations()), (height, 10));
+    assert_eq!((attested.chain(), attested.height(), attested.confirmations()), ("regtest", height, 10));
     assert_eq!(attested.time().as_seconds(), i64::from(TIME + 600 * 5));
     assert_eq!(judge(trust(&chain, 15), height, [8; 32]), Err("merkle-root-mismatch"));
     assert_eq!(judge(trust(&chain, 15), 16, committed), Err("block-not-reached"));
@@ -233,6 +233,14 @@ fn each_defect_has_its_word() {
     let mut cut = carrying(&script, 2, 1);
     cut.transaction.pop();
     cut.refuses(&cut.evidence(), "transaction-malformed");
+    cut.transaction.extend([0, 0]);
+    cut.refuses(&cut.evidence(), "transaction-malformed");
+    // Two outputs and no input.
+    let whole = transaction(&[&[0x51], &script], false);
+    let orphan = [&whole[..4], &[0], &whole[4 + 1 + 36 + 1 + 4..]].concat();
+    let id = double_sha256(&orphan);
+    let orphan = Block::with(orphan, id, 2, 1);
+    orphan.refuses(&orphan.evidence(), "transaction-malformed");
     let text = String::from_utf8(good.evidence()).unwrap();
     let judged = |text: String| {
         let (report, attested) = good.judge(text.as_bytes());

@@ -64,7 +64,7 @@ fn tokens_of_one_authority_count_once() {
     for at in [30, 10, 20] {
         tally.count(&authorities.anchor(0, at));
     }
-    assert_eq!((tally.authorities().collect::<Vec<_>>(), tally.meets(&policy)), (vec!["a"], false));
+    assert_eq!((tally.authorities().collect::<Vec<_>>(), tally.not_after(&policy)), (vec!["a"], None));
     tally.count(&authorities.anchor(1, 40));
     assert_eq!(seconds(tally.not_after(&policy)), Some(40));
     let any = authorities.policy();
@@ -78,7 +78,7 @@ fn own_authorities_do_for_a_policy_without_a_quorum_alone() {
     tally.count(&authorities.anchor(0, 5));
     assert_eq!(seconds(tally.not_after(&authorities.policy())), Some(5));
     let one = authorities.policy().with_quorum(1).unwrap();
-    assert!(!tally.meets(&one));
+    assert_eq!(tally.not_after(&one), None);
     assert_eq!(one.weigh(&authorities.anchor(0, 5)), Weight::NotIndependent);
     assert_eq!(authorities.policy().weigh(&authorities.anchor(0, 5)), Weight::Counts);
     tally.count(&authorities.anchor(1, 50));
