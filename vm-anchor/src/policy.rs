@@ -305,7 +305,7 @@ impl TrustPolicy {
     /// Judges tokens by these rules. A list that cannot be read would say nothing in silence, and is refused.
     ///
     /// # Errors
-    /// [`PolicyError::Crl`]; [`PolicyError::TooMany`] above [`CRLS_MAX`](crate::rfc3161::CRLS_MAX) lists.
+    /// [`PolicyError::Crl`]; [`PolicyError::TooMany`] above [`CRLS_MAX`] lists.
     pub fn with_tokens(mut self, rules: TokenRules) -> Result<Self, PolicyError> {
         if rules.crls.len() > CRLS_MAX {
             return Err(PolicyError::TooMany { limit: CRLS_MAX, found: rules.crls.len() });
