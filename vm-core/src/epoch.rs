@@ -4,8 +4,9 @@ use core::fmt;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::error::IdError;
+use crate::error::{IdError, RecordError};
 
 /// System mode. Every rune, token and proposal names the epochs it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -34,6 +35,52 @@ impl Epoch {
     }
 }
 
+/// Content of a row that changes the epoch; it is about the intent that changes it.
+///
+/// ```text
+/// {"format":"vm-epoch-change-v0","from":"nigredo","to":"albedo"}
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EpochChange {
+    /// The epoch until then.
+    pub from: Epoch,
+    /// The epoch from then on.
+    pub to: Epoch,
+}
+
+impl EpochChange {
+    /// Format string of a change.
+    pub const FORMAT: &'static str = "vm-epoch-change-v0";
+
+    /// The content as JSON.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        json!({ "format": Self::FORMAT, "from": self.from, "to": self.to })
+    }
+
+    /// Reads the content of a row.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownFormat`] or [`RecordError::Shape`].
+    pub fn from_value(value: &Value) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Content {
+            #[serde(rename = "format")]
+            _format: String,
+            from: Epoch,
+            to: Epoch,
+        }
+        match value.get("format").and_then(Value::as_str) {
+            Some(Self::FORMAT) => {}
+            Some(other) => return Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
+            None => return Err(RecordError::Shape),
+        }
+        let Content { from, to, .. } = Content::deserialize(value).map_err(|_| RecordError::Shape)?;
+        if from == to { Err(RecordError::Shape) } else { Ok(Self { from, to }) }
+    }
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -45,5 +92,23 @@ impl FromStr for Epoch {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         Self::ALL.into_iter().find(|epoch| epoch.as_str() == text).ok_or(IdError::NotEpoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_reads_back_and_goes_somewhere() {
+        let change = EpochChange { from: Epoch::Nigredo, to: Epoch::Albedo };
+        assert_eq!(EpochChange::from_value(&change.to_value()), Ok(change));
+        let still = EpochChange { from: Epoch::Rubedo, to: Epoch::Rubedo };
+        assert_eq!(EpochChange::from_value(&still.to_value()), Err(RecordError::Shape));
+        let mut surplus = change.to_value();
+        surplus["at"] = json!(1);
+        assert_eq!(EpochChange::from_value(&surplus), Err(RecordError::Shape));
+        let later = json!({ "format": "vm-epoch-change-v1", "from": "nigredo", "to": "albedo" });
+        assert!(matches!(EpochChange::from_value(&later), Err(RecordError::UnknownFormat { .. })));
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canonical;
+use crate::capability::Action;
 use crate::digest::Sha256Digest;
 use crate::error::RecordError;
 use crate::key::PublicKey;
@@ -54,6 +55,51 @@ system_kinds! {
     AnchorAttempt "vm-anchor-attempt"
     /// A trust policy that came into force.
     TrustPolicy "vm-trust-policy"
+    /// A capability token that no longer holds, and with it all that descend from it.
+    Revocation "vm-revocation"
+    /// Who may approve proposals, and how many must.
+    GatePolicy "vm-gate-policy"
+    /// A decision, opened before it is made.
+    HorizonOpened "vm-horizon-opened"
+    /// The one outcome of a decision.
+    HorizonClosed "vm-horizon-closed"
+    /// A change that is proposed.
+    Proposal "vm-dee-proposal"
+    /// What a proposed change would have done to recorded traces.
+    Replay "vm-dee-replay"
+    /// An enrolled identity's word for a proposal.
+    Approval "vm-dee-approval"
+    /// The execution of an approved proposal, before it begins.
+    Intent "vm-dee-intent"
+    /// What became of an execution, or that a proposal was withheld.
+    Outcome "vm-dee-outcome"
+    /// The epoch from here on.
+    EpochChange "vm-epoch-change"
+}
+
+impl SystemKind {
+    /// The act whose permit a row of the gate needs; none for kinds of other operations.
+    #[must_use]
+    pub const fn gate_action(self) -> Option<Action> {
+        match self {
+            Self::Revocation
+            | Self::GatePolicy
+            | Self::HorizonOpened
+            | Self::HorizonClosed
+            | Self::Proposal
+            | Self::Replay
+            | Self::Approval => Some(Action::Record),
+            Self::Intent | Self::Outcome => Some(Action::Execute),
+            Self::EpochChange => Some(Action::ChangeEpoch),
+            _ => None,
+        }
+    }
+
+    /// Format of a row of the gate, which stands in its JSON: the kind and the version.
+    #[must_use]
+    pub fn gate_format(self) -> Option<String> {
+        self.gate_action().map(|_| format!("{}-v0", self.as_str()))
+    }
 }
 
 /// Kind of a proof artifact: `[a-z0-9_.-]{1,64}`.
