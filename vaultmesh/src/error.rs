@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
+use vm_core::digest::CapabilityHash;
 use vm_core::error::{CanonicalError, CapabilityError, IdError, InstantError, KeyError, RecordError};
 
 /// Exit code of wrong usage or malformed input; nothing was written.
@@ -176,6 +177,21 @@ pub enum VaultError {
     /// A record that cannot be made.
     #[error("record cannot be made")]
     Record(#[source] RecordError),
+    /// Not a name that somebody who holds a token may have.
+    #[error("not a holder's name")]
+    HolderName,
+    /// A holder of this name is kept already.
+    #[error("there is a holder {name}")]
+    HolderExists {
+        /// The name.
+        name: String,
+    },
+    /// No key at hand may revoke the token.
+    #[error("no key at hand issued capability {capability}, or one it descends from")]
+    NoIssuer {
+        /// The token.
+        capability: CapabilityHash,
+    },
     /// A capability that does not permit it.
     #[error("not permitted")]
     Capability(#[source] CapabilityError),

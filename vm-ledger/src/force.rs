@@ -48,6 +48,10 @@ impl Force {
         &self.state
     }
 
+    pub(crate) fn into_state(self) -> InForce {
+        self.state
+    }
+
     pub(crate) fn is_announced(&self, format: &str) -> bool {
         self.announced.contains(format)
     }

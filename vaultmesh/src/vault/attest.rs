@@ -53,7 +53,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal; [`VaultError::ProofFile`]
     /// where the log does not lead to the root that its own checkpoint signs, or has one entry alone.
-    pub fn receipt(&self, row: RowId) -> Result<Receipted, VaultError> {
+    pub fn receipt(&mut self, row: RowId) -> Result<Receipted, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
         let proof = Reader::open(&self.place)?.prove_tlog(row, true)?;
         let entry = proof.extra().map(<[u8]>::to_vec).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Vault {
     /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal;
     /// [`VaultError::EvidenceDiffers`] where the file is not the one recorded; [`VaultError::Attest`] where its own
     /// statement does not hold.
-    pub fn attest_seal(&self, seal_id: SealId, form: AttestForm) -> Result<Attested, VaultError> {
+    pub fn attest_seal(&mut self, seal_id: SealId, form: AttestForm) -> Result<Attested, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
         let reader = Reader::open(&self.place)?;
         let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;

@@ -65,9 +65,10 @@ impl Vault {
 impl Vault {
     /// Records the operator's token, under itself: it descends from the root key in the genesis.
     fn record_operator(&mut self, trace: TraceId) -> Result<(), VaultError> {
-        let mut header = || RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
-        let headers = [header(), header()];
-        let (permit, now, chain) = (self.permit()?, self.now(), self.holder.chain().clone());
+        let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
+        let headers = [RowHeader::mint(clock, entropy, trace), RowHeader::mint(clock, entropy, trace)];
+        let (now, chain) = (self.now(), self.holder.chain().clone());
+        let permit = self.permit()?;
         self.ledger.record_capability(&permit, headers, &chain, now)?;
         Ok(())
     }
