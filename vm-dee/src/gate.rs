@@ -187,10 +187,14 @@ impl Gate {
         Some(match open.intent {
             Some(intent) => Stage::Authorised { intent },
             None if open.voided => Stage::Voided,
-            None if self.count_all(open, now).is_ok() => Stage::Approved,
+            None if self.is_approved(open, now) => Stage::Approved,
             None if open.replay.is_some() => Stage::Replayed,
             None => Stage::Proposed,
         })
+    }
+
+    fn is_approved(&self, open: &Open, now: Instant) -> bool {
+        self.check_executable(open, now).is_ok() && self.count_all(open, now).is_ok()
     }
 
     /// Proposals that are open, by row id.

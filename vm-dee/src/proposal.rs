@@ -36,11 +36,6 @@ impl ProposalHash {
     pub const fn digest(self) -> Sha256Digest {
         self.0
     }
-
-    #[cfg(test)]
-    pub(crate) const fn from_digest(digest: Sha256Digest) -> Self {
-        Self(digest)
-    }
 }
 
 impl fmt::Display for ProposalHash {

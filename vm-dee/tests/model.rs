@@ -281,16 +281,16 @@ impl Model for Life {
             state.gate.stage(proposal_row(one), at(0)) == Some(vm_dee::Stage::Ended(end))
         }
         vec![
-            Property::always("no ungated execution", |_, state| state.runs.iter().all(|run| run.1)),
-            Property::always("no second execution", |_, state| {
+            Property::always("no ungated execution", |_, state: &State| state.runs.iter().all(|run| run.1)),
+            Property::always("no second execution", |_, state: &State| {
                 (0..2).all(|one| state.runs.iter().filter(|run| run.0 == one).count() <= 1)
             }),
-            Property::always("none in another epoch", |_, state| {
+            Property::always("none in another epoch", |_, state: &State| {
                 state.runs.iter().all(|run| run.2 == Epoch::Nigredo)
             }),
-            Property::sometimes("something is executed", |_, state| state.runs.len() == 2),
-            Property::sometimes("the epoch changes", |_, state| state.gate.epoch() == Epoch::Albedo),
-            Property::sometimes("an execution is lost", |_, state| ended(state, 0, vm_dee::End::Unknown)),
+            Property::sometimes("something is executed", |_, state: &State| state.runs.len() == 2),
+            Property::sometimes("the epoch changes", |_, state: &State| state.gate.epoch() == Epoch::Albedo),
+            Property::sometimes("an execution is lost", |_, state: &State| ended(state, 0, vm_dee::End::Unknown)),
         ]
     }
 
