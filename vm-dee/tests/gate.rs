@@ -341,8 +341,7 @@ fn an_epoch_change_needs_the_strictest_gate_and_names_its_intent() {
     assert_eq!(needed.roles, [name("security")].into());
     let soon = |approval: &mut vm_dee::Approval| approval.expires = at(100);
     assert_eq!(code(feed.approve(&change, 10)), "gate-lasts-too-long");
-    let mut rows: Vec<RowId> =
-        [12, 13, 14].map(|approver| feed.approve_as(&change, approver, soon).unwrap()).into();
+    let mut rows: Vec<RowId> = [12, 13, 14].map(|approver| feed.approve_as(&change, approver, soon).unwrap()).into();
     assert_eq!(code(feed.intend(&change, &rows)), "gate-role");
     assert_eq!(code(feed.change_epoch(Epoch::Nigredo, Epoch::Albedo, change.content().row)), "gate-epoch-change");
     rows.push(feed.approve_as(&change, 10, soon).unwrap());

@@ -45,7 +45,15 @@ impl State {
     /// All that later steps depend on. Places of rows are left out: they only rise, and the model replays nothing.
     fn key(&self) -> impl Hash + PartialEq + '_ {
         let stages = [0, 1].map(|one| format!("{:?}", self.gate.stage(proposal_row(one), at(0))));
-        (self.gate.epoch(), &self.says, stages, self.removed, self.late, self.crashed, (self.held, self.ran, self.changed, &self.runs))
+        (
+            self.gate.epoch(),
+            &self.says,
+            stages,
+            self.removed,
+            self.late,
+            self.crashed,
+            (self.held, self.ran, self.changed, &self.runs),
+        )
     }
 }
 
@@ -248,7 +256,8 @@ impl Model for Life {
                 if !std::mem::take(&mut state.ran[one]) {
                     return None;
                 }
-                let (end, row) = (if one == 1 && !state.changed { "failed" } else { "succeeded" }, row_id(3_000 + one as u64));
+                let (end, row) =
+                    (if one == 1 && !state.changed { "failed" } else { "succeeded" }, row_id(3_000 + one as u64));
                 let draft = outcome_draft(end, self.proposals[one].1, Some(intent_row(one)), header(row, at(0)));
                 let outcome = Outcome::of_row(&stored(&draft, 1).1).unwrap();
                 Self::feed(&mut state, row, Some(intent_row(one)), &Event::Outcome(outcome)).ok()?;
@@ -269,7 +278,8 @@ impl Model for Life {
                     state.held[one] = Some(true);
                 } else {
                     let outcome: Outcome = open.unknown();
-                    Self::feed(&mut state, row_id(2_000 + one as u64), Some(intent_row(one)), &Event::Outcome(outcome)).ok()?;
+                    Self::feed(&mut state, row_id(2_000 + one as u64), Some(intent_row(one)), &Event::Outcome(outcome))
+                        .ok()?;
                 }
             }
         }

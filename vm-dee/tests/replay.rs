@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Feed, PROPOSER, at, identities, key, name, proposal, row_id, rules};
+use common::{Feed, PROPOSER, at, identities, key, proposal, row_id, rules};
 use vm_core::capability::{Holder, act};
 use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::epoch::Epoch;
@@ -55,7 +55,8 @@ impl World {
         let trace = TraceId::mint(&self.clock, &mut self.entropy);
         let header = RowHeader::mint(&self.clock, &mut self.entropy, trace);
         let keep = vec![Pattern::new("/tool")];
-        let policy = Policy::new(vec![Rule { table: Table::ToolInvocations, name: None, keep, shape: vec![] }]).unwrap();
+        let policy =
+            Policy::new(vec![Rule { table: Table::ToolInvocations, name: None, keep, shape: vec![] }]).unwrap();
         let mut redactor =
             Redactor::new(&policy, &KnownSecrets, &mut self.entropy, Table::ToolInvocations, tool, header.id);
         let call = ToolInvocation {
@@ -140,8 +141,8 @@ fn a_row_that_is_missing_or_altered_ends_the_replay() {
     assert!(matches!(refused, ReplayError::Unreadable { seq } if seq == altered.seq));
 }
 
-/// A gate that wants replays, and a proposal in it, with a plan over the rows of `world`.
-fn gated(world: &World, benign_blocked_max: u64) -> (Feed, Signed<Proposal>) {
+/// A gate that wants replays, and a proposal in it, with a plan over four rows.
+fn gated(benign_blocked_max: u64) -> (Feed, Signed<Proposal>) {
     let mut feed = Feed::empty();
     let mut strict = rules();
     strict.iter_mut().for_each(|rule| rule.replay = true);
@@ -150,10 +151,8 @@ fn gated(world: &World, benign_blocked_max: u64) -> (Feed, Signed<Proposal>) {
     let bare = feed.propose_as(change.clone(), |proposal| proposal.replay = None);
     assert_eq!(bare.unwrap_err().code(), "gate-no-replay-plan");
     let late = feed.propose_as(change, |proposal| {
-        proposal.ledger = common::ledger();
         proposal.replay = Some(ReplayPlan { from: 0, to: 4, benign_blocked_max });
     });
-    let _ = world;
     (feed, late.unwrap())
 }
 
@@ -166,7 +165,7 @@ fn record(feed: &mut Feed, found: &Replay) -> Result<(), Violation> {
 fn the_gate_wants_the_planned_replay_once_and_before_approvals() {
     // Places 0 and 1 are the genesis and the operator's token.
     let world = World::new(&["ls", "cp"]);
-    let (mut feed, proposal) = gated(&world, 1);
+    let (mut feed, proposal) = gated(1);
     // The gate's own log must be as long as the plan.
     feed.propose(common::threshold()).unwrap();
     feed.propose(common::threshold()).unwrap();
@@ -186,7 +185,7 @@ fn the_gate_wants_the_planned_replay_once_and_before_approvals() {
 #[test]
 fn a_change_that_blocks_more_than_planned_is_never_authorised() {
     let world = World::new(&["ls", "cp"]);
-    let (mut feed, proposal) = gated(&world, 0);
+    let (mut feed, proposal) = gated(0);
     feed.propose(common::threshold()).unwrap();
     feed.propose(common::threshold()).unwrap();
     record(&mut feed, &run(&world, &proposal).unwrap()).unwrap();
@@ -194,5 +193,4 @@ fn a_change_that_blocks_more_than_planned_is_never_authorised() {
     assert_eq!(refused, Violation::Regressed { found: 1, limit: 0 });
     assert_eq!(feed.intend(&proposal, &[]).unwrap_err().code(), "gate-regressed");
     feed.end("withheld", &proposal, None).unwrap();
-    let _ = name("x");
 }

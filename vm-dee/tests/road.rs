@@ -5,7 +5,7 @@ mod common;
 
 use std::cell::Cell;
 
-use common::{ROOT, approval, at, epoch_change_draft, identities, key, name, policy, proposal, rules, threshold};
+use common::{ROOT, approval, at, epoch_change_draft, identities, key, policy, proposal, rules, threshold};
 use vm_anchor::VerifiedAnchor;
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::Request;
@@ -52,7 +52,8 @@ impl World {
         let gate = Gate::new(ledger.id(), &genesis);
         let trace = TraceId::mint(&clock, &mut entropy);
         let files = MemoryFiles::new();
-        let mut world = Self { ledger, files, operator, gate, lines: vec![b"{\"a\":1}".to_vec()], clock, entropy, trace };
+        let mut world =
+            Self { ledger, files, operator, gate, lines: vec![b"{\"a\":1}".to_vec()], clock, entropy, trace };
         let id = world.ledger.id();
         world.sign(ROOT, |row| {
             let mut content = policy(row, 1, identities(), rules());
@@ -204,10 +205,7 @@ impl World {
         proof.verify(appended.leaf, &self.ledger.key().unwrap()).unwrap()
     }
 
-    fn authorize<A: vm_dee::road::Executing>(
-        &mut self,
-        prepared: Prepared,
-    ) -> Result<Authorized<A>, Box<Refused<A>>> {
+    fn authorize<A: vm_dee::road::Executing>(&mut self, prepared: Prepared) -> Result<Authorized<A>, Box<Refused<A>>> {
         let appended = self.record(&prepared.draft().clone()).unwrap();
         let (proof, permit, under) = (self.durable(&appended), self.permit::<A>(), self.capability());
         prepared.authorize(permit, under, &proof, &self.gate, at(0))
@@ -305,10 +303,6 @@ fn two_on_the_road_with_one_proposal_execute_once() {
 fn an_intent_that_is_not_durable_authorises_nothing() {
     let mut world = World::new();
     let prepared = world.prepared(threshold());
-    let other = world.propose(threshold());
-    let seq = world.gate.next() - 1;
-    let leaf = world.ledger.tree().prove_inclusion(LeafIndex::new(seq), world.ledger.tree_size()).unwrap();
-    let _ = (other, leaf);
     let draft = prepared.draft().clone();
     let appended = world.record(&draft).unwrap();
     let proof = world.durable(&appended);
@@ -436,8 +430,8 @@ fn a_seal_that_is_older_narrower_or_of_another_ledger_is_refused() {
     let seal = world.seal_over(own);
     let mut other = World::new();
     other.entropy = CountingEntropy::new(4);
-    let (ledger, _) = MemoryLedger::found(&key(ROOT), key(2), key(3), &other.clock, &mut other.entropy).unwrap();
-    other.ledger = ledger;
+    (other.ledger, other.operator) =
+        MemoryLedger::found(&key(ROOT), key(2), key(3), &other.clock, &mut other.entropy).unwrap();
     let foreign = other.seal();
     let approved = again(&world);
     assert_eq!(world.prepare(approved, line, &foreign, None).unwrap_err(), RoadError::OtherSeal);
@@ -490,5 +484,4 @@ fn a_command_is_known_by_its_hash() {
     feed(Change::Epoch { from: Epoch::Nigredo, to: Epoch::Rubedo }, Some(Epoch::Rubedo));
     let command = CommandLine { program: "deploy".to_owned(), args: vec!["api".to_owned()] };
     feed(Change::Command { command: command.digest().unwrap() }, None);
-    let _ = name("deploy");
 }

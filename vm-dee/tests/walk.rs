@@ -39,8 +39,13 @@ impl Dice {
 }
 
 /// The people: name, keys, whether human. `eve` proposes with her second key.
-const PEOPLE: [(&str, &[u8], bool); 5] =
-    [("ada", &[10, 11], true), ("bob", &[12], false), ("cat", &[13], true), ("dan", &[14], false), ("eve", &[PROPOSER, 51], true)];
+const PEOPLE: [(&str, &[u8], bool); 5] = [
+    ("ada", &[10, 11], true),
+    ("bob", &[12], false),
+    ("cat", &[13], true),
+    ("dan", &[14], false),
+    ("eve", &[PROPOSER, 51], true),
+];
 
 fn owner(seed: u8) -> Option<usize> {
     PEOPLE.iter().position(|person| person.1.contains(&seed))
@@ -160,39 +165,39 @@ impl Walk {
     }
 
     fn pick(&mut self) -> Option<Signed<Proposal>> {
-        if self.proposals.is_empty() {
-            return None;
-        }
-        let at = self.dice.below(self.proposals.len());
-        self.proposals.get(at).cloned()
+        // Mostly one that is open: what has ended is refused all the same.
+        let is_open = |one: &&Signed<Proposal>| self.twin.lives[&one.content().row].ended.is_none();
+        let open: Vec<&Signed<Proposal>> = self.proposals.iter().filter(is_open).collect();
+        let all: Vec<&Signed<Proposal>> = self.proposals.iter().collect();
+        let from = if open.is_empty() || self.dice.once_in(10) { all } else { open };
+        let at = if from.is_empty() { return None } else { self.dice.below(from.len()) };
+        from.get(at).map(|one| (*one).clone())
     }
 
     fn step(&mut self) {
-        match self.dice.below(20) {
-            0..=2 => self.propose(),
-            3..=8 => self.approve(),
-            9..=11 => self.authorise(),
-            12..=14 => self.finish(),
-            15 => self.close(),
-            16 => self.change_epoch(),
-            17 => self.crash(),
-            18 => {
-                self.feed.now += [1, 100, LASTS / 2][self.dice.below(3)];
-            }
+        match self.dice.below(32) {
+            0..=3 => self.propose(),
+            4..=15 => self.approve(),
+            16..=20 => self.authorise(),
+            21..=23 => self.finish(),
+            24 => self.close(),
+            25..=28 => self.change_epoch(),
+            29 => self.crash(),
+            30 => self.feed.now += [1, 100, LASTS / 2][self.dice.below(3)],
             _ => self.revoke(),
         }
     }
 
     fn propose(&mut self) {
-        if self.twin.lives.values().filter(|life| life.ended.is_none()).count() >= 4 {
+        if self.twin.lives.values().filter(|life| life.ended.is_none()).count() >= 3 {
             return;
         }
         let epoch = self.twin.epoch;
         let to = Epoch::ALL[self.dice.below(3)];
-        let is_change = self.dice.once_in(3) && to != epoch;
+        let is_change = self.dice.once_in(2) && to != epoch;
         let change = if is_change { Change::Epoch { from: epoch, to } } else { threshold() };
         let claimed = if self.dice.once_in(8) { Epoch::ALL[self.dice.below(3)] } else { epoch };
-        let expires = self.feed.now + [0, 50, 2 * LASTS][self.dice.below(3)];
+        let expires = self.feed.now + [0, 50, 2 * LASTS, 9 * LASTS][self.dice.below(4)];
         let expected = claimed == epoch && expires > self.feed.now;
         let found = self.feed.propose_as(change, |proposal| {
             proposal.epoch = claimed;
@@ -218,11 +223,11 @@ impl Walk {
     fn approve(&mut self) {
         let Some(proposal) = self.pick() else { return };
         let now = self.feed.now;
-        let seed = [10, 11, 12, 13, 14, PROPOSER, 51, 60][self.dice.below(8)];
+        let seed = [10, 11, 12, 13, 14, 10, 13, PROPOSER, 51, 60][self.dice.below(10)];
         let is_changed = self.dice.once_in(10);
         let claimed = if self.dice.once_in(10) { Epoch::ALL[self.dice.below(3)] } else { self.twin.epoch };
         let life = &self.twin.lives[&proposal.content().row];
-        let lasts = [LASTS, 60, LASTS + 1][self.dice.below(3)];
+        let lasts = [LASTS, LASTS, LASTS, 60, LASTS + 1][self.dice.below(5)];
         let person = owner(seed);
         let of_person = life.approvals.iter().filter(|approval| owner(approval.0) == person).count();
         let expected = Twin::is_open(life, now)
@@ -334,9 +339,8 @@ impl Walk {
         if to == from {
             return;
         }
-        let busy = self.twin.lives.iter().any(|(other, life)| {
-            *other != row && life.intent.is_some() && life.ended.is_none()
-        });
+        let busy =
+            self.twin.lives.iter().any(|(other, life)| *other != row && life.intent.is_some() && life.ended.is_none());
         let expected = authorised(&life) && !life.changed && life.changes_epoch == Some((from, to)) && !busy;
         let found = self.feed.change_epoch(from, to, life.intent.unwrap_or(row));
         if found.is_ok() {
@@ -370,14 +374,10 @@ impl Walk {
 
     fn revoke(&mut self) {
         let mask = self.dice.next();
-        let people = (0..PEOPLE.len()).filter(|one| self.dice_keeps(mask, *one)).collect();
+        // Three of four stay, so that something can still be approved.
+        let people = (0..PEOPLE.len()).filter(|one| (mask >> (2 * one)) & 3 != 0).collect();
         self.enrol(people);
         self.judge::<()>("revoke", true, &Ok(()));
-    }
-
-    /// Three of four stay, so that something can still be approved.
-    fn dice_keeps(&self, mask: u64, one: usize) -> bool {
-        (mask >> (2 * one)) & 3 != 0
     }
 }
 
@@ -407,7 +407,7 @@ fn random_walks_of_the_gate_agree_with_the_model() {
     for ((step, accepted), count) in &tally {
         println!("{} {step}: {count}", if *accepted { "accepted" } else { "refused " });
     }
-    // Measured at seed 0x5eed: see docs/epochs.md. Half of that, so that another seed passes too.
+    // Well below what is measured, so that another seed passes too.
     assert!(operations >= 15 * walks, "{operations} operations in {walks} walks");
     let wanted = walks.min(100) * 5;
     assert!(states.len() as u64 >= wanted, "{} states", states.len());

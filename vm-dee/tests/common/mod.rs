@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests may panic")]
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
@@ -30,8 +31,11 @@ pub(crate) const PROPOSER: u8 = 50;
 /// Longest life of an approval, in seconds.
 pub(crate) const LASTS: i64 = 1_000;
 
+/// The key of a seed; all are made once.
 pub(crate) fn key(seed: u8) -> SigningIdentity {
-    SigningIdentity::from_seed(&[seed; 32])
+    static KEYS: OnceLock<Vec<SigningIdentity>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| (0..=u8::MAX).map(|seed| SigningIdentity::from_seed(&[seed; 32])).collect());
+    keys[usize::from(seed)].clone()
 }
 
 pub(crate) fn ledger() -> LedgerId {
@@ -287,8 +291,7 @@ impl Feed {
         edit: impl FnOnce(&mut Intent),
     ) -> Result<RowId, Violation> {
         let head = self.header();
-        let mut content =
-            intent(proposal.reference()?, self.gate.epoch(), approvals.to_vec(), self.gate.next());
+        let mut content = intent(proposal.reference()?, self.gate.epoch(), approvals.to_vec(), self.gate.next());
         edit(&mut content);
         self.feed(&intent_draft(&content, head))
     }
