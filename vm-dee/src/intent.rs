@@ -1,11 +1,13 @@
 //! Intents: the row that authorises an execution, before it begins. `docs/spec/dee-intent.md` is the format.
 
 use serde::{Deserialize, Serialize};
+use vm_anchor::VerifiedAnchor;
 use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::epoch::Epoch;
 use vm_core::id::{EngineName, LedgerId, RowId, SealId};
 use vm_core::record::{StoredRow, SystemKind};
 use vm_seal::scroll::line_leaf;
+use vm_seal::verify::VerifiedSeal;
 
 use crate::content::{Content, at_most, read, rises, to_bytes};
 use crate::error::ContentError;
@@ -81,6 +83,17 @@ impl Intent {
     /// [`ContentError`] names the first fault.
     pub fn of_row(row: &StoredRow) -> Result<Self, ContentError> {
         read(row)
+    }
+
+    /// Whether it rests on this seal and, where it names an anchor, on this one: what an auditor asks who has verified
+    /// both. An intent that names no anchor rests on none.
+    #[must_use]
+    pub fn rests_on(&self, seal: &VerifiedSeal, anchor: Option<&VerifiedAnchor>) -> bool {
+        let bundle = seal.bundle();
+        let named = SealRef { id: bundle.seal_id(), file: seal.file_hash(), as_of: bundle.as_of().as_u64() };
+        let stamps = anchor.is_none_or(|anchor| anchor.stamped() == seal.file_hash());
+        let is_named = self.anchor == anchor.map(VerifiedAnchor::identity);
+        bundle.ledger() == self.ledger && self.seal == named && stamps && is_named
     }
 }
 

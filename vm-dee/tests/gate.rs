@@ -57,7 +57,7 @@ fn an_audit_comes_to_the_writers_state() {
     let (proposal, approvals) = approved(&mut feed);
     let intent = feed.intend(&proposal, &approvals).unwrap();
     feed.end("unknown", &proposal, Some(intent)).unwrap();
-    feed.to_epoch(Epoch::Rubedo);
+    feed.go_to_epoch(Epoch::Rubedo);
     let mut audit = gate();
     for (entry, row) in &feed.accepted {
         audit.apply(entry, row).unwrap();
@@ -177,13 +177,13 @@ fn an_approval_in_anothers_name_is_refused() {
 fn an_epoch_change_voids_what_is_approved_but_not_authorised() {
     let mut feed = Feed::new();
     let (proposal, approvals) = approved(&mut feed);
-    feed.to_epoch(Epoch::Albedo);
+    feed.go_to_epoch(Epoch::Albedo);
     let row = proposal.content().row;
     assert_eq!(feed.gate.stage(row, at(0)), Some(Stage::Voided));
     assert_eq!(code(feed.intend(&proposal, &approvals)), "gate-voided");
     assert_eq!(code(feed.approve(&proposal, 13)), "gate-voided");
     // Nor does it come back with its epoch.
-    feed.to_epoch(Epoch::Nigredo);
+    feed.go_to_epoch(Epoch::Nigredo);
     assert_eq!(code(feed.intend(&proposal, &approvals)), "gate-voided");
     assert_eq!(code(feed.gate.approved(&proposal, at(0))), "gate-voided");
     feed.end("expired", &proposal, None).unwrap();
@@ -380,7 +380,7 @@ fn each_epoch_allows_what_its_table_says() {
     let command = || Change::Command { command: Sha256Digest::of(b"command") };
     let mut feed = Feed::new();
     assert_eq!(code(feed.propose(command())), "gate-not-allowed");
-    feed.to_epoch(Epoch::Rubedo);
+    feed.go_to_epoch(Epoch::Rubedo);
     assert!(feed.propose(command()).is_ok());
     let other = feed.propose_as(threshold(), |proposal| proposal.epoch = Epoch::Nigredo);
     assert_eq!(code(other), "gate-epoch");

@@ -1,5 +1,5 @@
 //! Replays against recorded calls, and what the gate makes of them.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests may panic; counts are small")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! The road from approval to execution over a ledger in memory, and what is refused on it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests may panic; counts are small")]
 
 mod common;
 
@@ -404,7 +404,13 @@ fn promotion_without_a_verified_anchor_of_this_seal_is_blocked() {
     let refused = world.prepare(approved, line, &seal, Some(&other)).unwrap_err();
     assert_eq!(refused, RoadError::OtherAnchor);
     let approved = world.gate.approved(&proposal, at(0)).unwrap();
-    assert!(world.prepare(approved, line, &seal, Some(&anchor(seal.file_hash()))).is_ok());
+    let own = anchor(seal.file_hash());
+    let prepared = world.prepare(approved, line, &seal, Some(&own)).unwrap();
+    // What an auditor asks of the row, with seal and anchor verified anew.
+    assert!(prepared.intent().rests_on(&seal, Some(&own)));
+    assert!(!prepared.intent().rests_on(&seal, None) && !prepared.intent().rests_on(&seal, Some(&other)));
+    let later = world.seal();
+    assert!(!prepared.intent().rests_on(&later, Some(&own)));
 }
 
 #[test]

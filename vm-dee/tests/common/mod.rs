@@ -312,7 +312,7 @@ impl Feed {
     }
 
     /// The whole road of a change of epoch.
-    pub(crate) fn to_epoch(&mut self, to: Epoch) {
+    pub(crate) fn go_to_epoch(&mut self, to: Epoch) {
         let from = self.gate.epoch();
         let change = self.propose(Change::Epoch { from, to }).unwrap();
         let approvals = [self.approve(&change, 10).unwrap(), self.approve(&change, 12).unwrap()];
