@@ -1,9 +1,6 @@
 //! A permit to record does not execute.
-use vm_core::capability::{Permit, act::Record};
-use vm_dee::Authorized;
+use vm_core::capability::act::Record;
 
-fn road(_: Permit<Record>) -> Option<Authorized<Record>> {
-    None
-}
+fn road(_: vm_dee::Authorized<Record>) {}
 
 fn main() {}
