@@ -125,27 +125,31 @@ def read_hashes(value):
     need(isinstance(value, list) and all(map(TYPES["hash"], value)), "malformed hashes")
     return [bytes.fromhex(text) for text in value]
 
-def range_root(begin, size, leaves, left=(), right=()):
-    """The root that the leaf hashes from the place begin on lead to, with the subtrees left and right of them."""
-    before, inside, after, end = iter(left), iter(leaves), iter(right), begin + len(leaves)
+def root_above(nodes, begin, size, before, after):
+    """The root over leaves from the place begin on in a tree of that size; before and after are the hashes beside them.
+
+    They are taken level by level, the lowest first.
+    """
+    end = begin + len(nodes)
     need(end <= size and (begin < end or size == 0), "no such run")
-    def subtree(low, high):
-        if high <= begin or low >= end or high - low == 1:
-            found = next(before if high <= begin else after if low >= end else inside, None)
-            need(found, "too few hashes")
-            return found
-        middle = low + (1 << (high - low - 1).bit_length() - 1)  # the largest power of two below the number of leaves
-        return sha256(b"\1", subtree(low, middle), subtree(middle, high))
-    root = subtree(0, size) if size else sha256()
+    while size > 1:
+        low, high = begin - begin % 2, min(end + end % 2, size)  # whole pairs; a last node without a sibling just rises
+        nodes = [*itertools.islice(before, begin - low), *nodes, *itertools.islice(after, high - end)]
+        need(len(nodes) == high - low, "too few hashes")
+        pairs = itertools.zip_longest(nodes[::2], nodes[1::2])
+        nodes = [sha256(b"\1", left, right) if right else left for left, right in pairs]
+        begin, end, size = low // 2, (high + 1) // 2, (size + 1) // 2
     need(next(before, None) is None and next(after, None) is None, "too many hashes")
-    return root
+    return nodes[0] if nodes else sha256()
+
+def range_root(begin, size, leaves, left=(), right=()):
+    """Left to right, the subtrees left of a run grow smaller, and those right of it larger."""
+    return root_above(leaves, begin, size, iter(left[::-1]), iter(right))
 
 def inclusion_root(leaf, index, size, path):
-    """As a run of one leaf: a path has its siblings from the leaf upwards, whichever side they stand on."""
-    edge = (index ^ size - 1).bit_length()  # from this level on the node is the last one, and its siblings stand left
-    is_right = [level < edge and not index >> level & 1 for level in range(len(path))]
-    left, right = (list(itertools.compress(path, side)) for side in ([not right for right in is_right], is_right))
-    return range_root(index, size, [leaf], left[::-1], right)
+    """A path names the siblings from the leaf upwards, whichever side they stand on."""
+    siblings = iter(path)
+    return root_above([leaf], index, size, siblings, siblings)
 
 # Keys and signed notes (trust.md, checkpoint.md)
 
