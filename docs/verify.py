@@ -37,24 +37,22 @@ class Open(Exception):
 # What reading malformed input raises, here and in the standard library.
 FAULTS = ValueError, OverflowError, RuntimeError, IndexError, EOFError, struct.error, zipfile.BadZipFile
 
-def need(condition, why):
+def need(condition, why, code=None):
+    """Else what is read is malformed; with a code it could not be checked."""
     if not condition:
-        raise ValueError(why)
+        raise Open(code, why) if code else ValueError(why)
 
 class Report(list):
-    def find(self, code, subject, found):
-        severity = "contradicted" if code in CONTRADICTED else "undecided"
-        self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
+    def find(self, code, subject, found, unless=False):
+        if not unless:
+            severity = "contradicted" if code in CONTRADICTED else "undecided"
+            self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
 
-    def expect(self, condition, code, subject, found):
-        if not condition:
-            self.find(code, subject, found)
-
-    def attempt(self, code, subject, action, *args):
-        """What the action returns; None and a finding where it fails."""
+    def attempt(self, code, subject, action, *args, faults=FAULTS):
+        """What the action returns; None and a finding where it fails, but for faults that are not among these."""
         try:
             return action(*args)
-        except FAULTS as fault:
+        except faults as fault:
             self.find(code, subject, fault)
         except Open as gap:
             self.find(gap.args[0], subject, gap.args[1])
@@ -85,9 +83,8 @@ def read_json(data, limit, words, format=None):
     need(len(data) <= limit, "longer than its format allows")
     value = json.loads(data.decode())
     need(written(value).encode() == data and isinstance(value, dict), "no object in canonical JSON")
-    if format and value.get("format") != format:
-        need(isinstance(value.get("format"), str), "no format")
-        raise Open("format-unknown", value["format"])
+    named = value.get("format")
+    need(format in (None, named), named or "no format", isinstance(named, str) and "format-unknown")
     return shape(value, words)
 
 def shape(value, words):
@@ -182,8 +179,7 @@ def small_order(point):
 def check_signature(key, signature, text):
     files = {"key": bytes.fromhex("302a300506032b6570032100") + key, "signature": signature, "text": text.encode()}
     said = openssl(files, "pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile signature")
-    if b"Verified Successfully" not in said.stdout and b"Verification Failure" not in said.stdout:
-        raise Open("evidence-unreadable", "openssl checks no Ed25519: %s" % said.stderr[:200])
+    need(b"Signature Verif" in said.stdout, "openssl checks no Ed25519: %s" % said.stderr[:200], "evidence-unreadable")
     need(said.returncode == 0 and not small_order(signature[:32]), "a signature that does not hold")
 
 def read_note(note, key, most=100):
@@ -213,8 +209,7 @@ class Row:
     def __init__(self, data, place=2 ** 64 - 1):
         value = read_json(data, 33619968, "format row schema:count table:text", "vm-row-v0")
         self.leaf, self.place, self.table, self.columns = sha256(b"\0", data), place, value["table"], value["row"]
-        if value["schema"] not in SCHEMAS:
-            raise Open("format-unknown", "schema %d" % value["schema"])
+        need(value["schema"] in SCHEMAS, "schema %d" % value["schema"], "format-unknown")
         need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
         shape(self.columns, COMMON + COLUMNS[self.table])
 
@@ -303,11 +298,11 @@ def check_range(part, order, run, low, high, matches):
 
 def completeness(data, key, rows=None):
     """Checkpoint and query, and the cards of all rows that match; rows are those at hand."""
+    need(key, "a proof holds no key: give --key", "no-trust-key")
     proof = read_json(data, 2**24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
     order, asked = read_query(proof["query"])
     tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
-    if proof["entries"] is None and rows is None:
-        raise Open("evidence-unreadable", "neither entries nor rows")
+    need(proof["entries"] is not None or rows is not None, "neither entries nor rows", "evidence-unreadable")
     leaf_type = "leaf113" if order == "term" else "leaf81"
     need(all(map(TYPES[leaf_type], proof["entries"] or [])), "malformed entries")
     given = proof["entries"] and [bytes.fromhex(text) for text in proof["entries"]]
@@ -392,17 +387,15 @@ def check_coverage(data, seal, tables, rows, proven):
     need(written(told).encode() == data, "another coverage")
 
 def check_anchor(token, seal, roots, is_token):
-    if not is_token:
-        raise Open("no-trust-root", "a rail that is not read here")
-    if token[1:2] == b"\x80":
-        raise Open("format-unknown", "a token in BER")
+    need(is_token, "a rail that is not read here", "no-trust-root")
+    need(token[1:2] != b"\x80", "a token in BER", "format-unknown")
     begin = 2 + token[1] % 128 if token[1] > 127 else 2
     need(token[0] == 0x30 and begin + int.from_bytes(token[2:begin], "big") == len(token) <= 262144, "no token")
     files = {"token": token, "seal": seal, "roots": roots or b""}
     # By whatever certificate the token holds; whether that one is trusted comes last.
     said = openssl(files, "cms -verify -noverify -binary -inform DER -in token")
-    if re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr):
-        raise Open("evidence-unreadable", said.stderr[-300:])
+    is_open = re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr)
+    need(not is_open, said.stderr[-300:], "evidence-unreadable")
     need(said.returncode == 0, "a signature that does not hold")
     imprints = (hashlib.new(name, seal).digest() for name in ("sha256", "sha384", "sha512"))
     need(any(imprint in said.stdout for imprint in imprints), "the imprint of another file")
@@ -410,8 +403,8 @@ def check_anchor(token, seal, roots, is_token):
     at = calendar.timegm(time.strptime(re.search(rb"\x18.(\d{14})", said.stdout)[1].decode(), "%Y%m%d%H%M%S"))
     need(at < time.time() + 300, "a time to come")
     said = roots and openssl(files, "ts -verify -data seal -in token -token_in -CAfile roots -attime %d" % at)
-    if not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr):
-        raise Open("no-trust-root", "no path to a root that --ca names")
+    is_open = not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr)
+    need(not is_open, "no path to a root that --ca names", "no-trust-root")
     need(said.returncode == 0, said.stderr[-300:])
     return True
 
@@ -443,7 +436,7 @@ def read_rows(entries, seal, signer, head, report):
     (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
     lines, proofs = (entries[name].split(b"\n") for name in ("rows.jsonl", "proofs.jsonl"))
     need(lines.pop() == proofs.pop() == b"", "a line that is cut")
-    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs))
+    report.find("root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs), unless=len(lines) == len(proofs))
     for number, line in enumerate(lines):
         subject = "row %d of rows.jsonl" % number
         proven = head and number < len(proofs)
@@ -451,15 +444,15 @@ def read_rows(entries, seal, signer, head, report):
         row = report.attempt("row-altered", subject, Row, line, *([] if place is None else [place]))
         if row is None:
             continue
-        report.expect(row.columns["id"] not in seen, "row-inserted", subject, "exported twice")
+        report.find("row-inserted", subject, "exported twice", unless=row.columns["id"] not in seen)
         seen.add(row.columns["id"])
         selected = row.table in seal["selection"]["kinds"] and row.leaves(order, asked)
-        report.expect(selected, "row-altered", subject, "outside the selection")
+        report.find("row-altered", subject, "outside the selection", unless=selected)
         rows += [row] if selected else []
         if row.place == 0:
             named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
-            report.expect(named == signer[0], "genesis-invalid", subject, "the genesis of another ledger")
-            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis of another key")
+            report.find("genesis-invalid", subject, "another ledger's genesis", unless=named == signer[0])
+            report.find("seal-altered", subject, "another key's genesis", unless=key in str(row.columns["meta_json"]))
     report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
     return rows
 
@@ -476,26 +469,27 @@ def check_export(data, key, roots, report):
     signer, blind = read_key(seal["signer"]), not entries.keys() & {"rows.jsonl", "proofs.jsonl"}
     need((seal["seal_id"], seal["signer"], signer[0]) ==
          (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
-    report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
-    report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
-    report.expect(seal["schema_version"] in SCHEMAS, "format-unknown", path, "schema %d" % seal["schema_version"])
+    report.find("no-trust-key", path, "the key is the export's own: give --key", unless=key)
+    report.find("seal-altered", path, "signed by another key than --key", unless=key in (None, signer))
+    report.find("format-unknown", path, "schema %d" % seal["schema_version"], unless=seal["schema_version"] in SCHEMAS)
     report.attempt("seal-altered", path, check_statement, seal, signer)
     head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
-    report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
+    report.find("seal-altered", path, "a checkpoint of another size", unless=not head or head[0] == seal["as_of"])
     for scroll in seal["scrolls"]:
         report.find("evidence-unreadable", "scroll " + scroll["engine"], "no export of a seal holds scrolls")
     rows = None if blind else read_rows(entries, seal, signer, head, report)
-    report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
-    report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
+    report.find("evidence-unreadable", path, "neither rows nor cards of them", unless=not blind or proof in entries)
+    proven = proof in entries
+    report.find("completeness-unproven", path, "nothing proves that no other row belongs to it", unless=proven)
     cards = None
     if proof in entries:
         cards = report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
     anchors = [name for name in sorted(entries) if name.startswith("anchors/%s/" % seal["seal_id"])]
-    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots,
-                           name.endswith(".tst")) for name in anchors]
-    if any(held):  # No other is needed.
-        report[:] = [one for one in report if one["code"] != "no-trust-root" or one["subject"] not in anchors]
-    report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
+    # Each is tried; where one holds no other is needed.
+    held = any([report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots,
+                               name.endswith(".tst")) for name in anchors])
+    report[:] = [one for one in report if not held or one["code"] != "no-trust-root" or one["subject"] not in anchors]
+    report.find("seal-unanchored", path, "no anchor that counts", unless=held)
     for name in sorted(entries.keys() - {*FIRST, "SHA256SUMS", path, proof, *anchors}):
         report.find("format-unknown", name, "no entry of a seal's export")
     if "coverage.json" not in entries:
@@ -506,8 +500,6 @@ def check_export(data, key, roots, report):
         report.attempt("coverage-altered", "coverage.json", check_coverage, told, seal, tables, rows, proof in entries)
 
 def check_proof(data, key, roots, report):
-    if key is None:
-        return report.find("no-trust-key", "proof", "a proof holds no key: give --key")
     report.attempt("incomplete", "proof", completeness, data, key)
 
 def main():
@@ -520,9 +512,7 @@ def main():
     try:
         data, roots = (name and pathlib.Path(name).read_bytes() for name in (options.bundle, options.ca))
         check = check_proof if data.startswith(b"{") else check_export
-        check(data, options.key, roots, report)
-    except Open as gap:
-        report.find(gap.args[0], options.bundle, gap.args[1])
+        report.attempt(None, options.bundle, check, data, options.key, roots, report, faults=())
     except Exception as fault:  # or Python would exit with 1, which says contradicted
         print("verify.py: malformed: %r" % fault, file=sys.stderr)
         return 2
