@@ -179,11 +179,10 @@ def unbase64(text):
 def read_key(text):
     """Name, key hash and public key."""
     need(matching(r"vaultmesh/[0-9a-f]{64}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")(text), "malformed key")
-    name, key_hash, key = text.split("+", 2)
-    key = unbase64(key)
-    fits = key[0] == 1 and sha256(name.encode(), b"\n", key)[:4].hex() == key_hash
-    need(fits and not small_order(key[1:]), "malformed key")
-    return name, bytes.fromhex(key_hash), key[1:]
+    name, key_id, key = text.split("+", 2)
+    key_id, key = bytes.fromhex(key_id), unbase64(key)
+    need(key[0] == 1 and key_id == sha256(name.encode(), b"\n", key)[:4] and not small_order(key[1:]), "malformed key")
+    return name, key_id, key[1:]
 
 def small_order(point):
     """The strict rules allow no such point; openssl does."""
@@ -199,10 +198,9 @@ def check_signature(key, signature, text):
 def read_note(note, key, most=100):
     """The lines of a note's text, once the key's signature holds."""
     text, gap, lines = note.rpartition("\n\n")
-    need(len(note.encode()) <= 65536 and gap and lines.endswith("\n") and lines.count("\n") <= most, "malformed note")
-    lines = lines[:-1].split("\n")
-    need(all(map(matching(r"— [^\s+]+ [A-Za-z0-9+/=]{8,}"), lines)), "malformed signature line")
-    signatures = [(line.split(" ")[1], unbase64(line.split(" ")[2])) for line in lines]
+    need(len(note.encode()) <= 65536 and gap, "malformed note")
+    need(matching(r"(— [^\s+]+ [A-Za-z0-9+/=]{8,}\n){1,%d}" % most)(lines), "malformed signature lines")
+    signatures = [(name, unbase64(signature)) for name, signature in re.findall("— (.*) (.*)\n", lines)]
     own = [signature[4:] for name, signature in signatures if (name, signature[:4]) == key[:2]]
     need(own, "no signature of the key")
     for signature in own:
@@ -411,16 +409,14 @@ def read_zip(data):
         return {name: archive.read(name) for name in names}
 
 def packed(entries):
-    """The one archive that holds these entries."""
+    """The one archive that holds these entries: those of FIRST, the others by name, the sums."""
     files, directory = bytearray(), bytearray()
-    between = sorted(entries.keys() - {*FIRST, "SHA256SUMS"})
-    for name in [name for name in FIRST if name in entries] + between + ["SHA256SUMS"]:
+    for name in sorted(entries, key=lambda name: ((FIRST + [name]).index(name), name == "SHA256SUMS", name)):
         data, extra = entries[name], name.encode() + struct.pack("<HHQQ", 1, 16, *[len(entries[name])] * 2)
         common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
         directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
         files += b"PK\3\4" + common + extra + data
-    end = struct.pack("<IHHIIH", 0, len(entries), len(entries), len(directory), len(files), 0)
-    return files + directory + b"PK\5\6" + end
+    return files + directory + b"PK\5\6" + struct.pack("<IHHIIH", 0, *[len(entries)] * 2, len(directory), len(files), 0)
 
 def read_rows(entries, seal, signer, head, report):
     """The rows that the seal selects."""
