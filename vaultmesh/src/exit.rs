@@ -211,7 +211,7 @@ impl VaultError {
             Self::Capability(_) => "Use a capability that grants it.",
             Self::HolderName => "Use 1 to 64 characters from a-z, 0-9 and hyphen.",
             Self::HolderExists { .. } => "Choose another name; `vaultmesh tokens` lists what was granted.",
-            Self::NoIssuer { .. } => "Open the vault as the token's issuer with --as, or where the root key is.",
+            Self::NoIssuer { .. } => "Open the vault as the token's issuer with --holder, or where the root key is.",
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,

@@ -53,20 +53,20 @@ impl World {
 fn a_holder_does_what_the_token_allows_and_no_more() {
     let world = World::new();
     let night = world.granted(&["night", "--action", "record", "--resource", "/tool_invocations", "--days", "1"]);
-    let by_night = world.ran(0, &["--as", "night", "record", "tool", "grep"]);
+    let by_night = world.ran(0, &["--holder", "night", "record", "tool", "grep"]);
     let row = by_night["result"]["id"].as_str().unwrap();
     let shown = world.ran(0, &["show", row]);
     assert!(shown.to_string().contains(&night), "the row names the token: {shown}");
-    let refused = |words: &[&str]| world.refused(&[&["--as", "night"], words].concat());
+    let refused = |words: &[&str]| world.refused(&[&["--holder", "night"], words].concat());
     assert_eq!(refused(&["record", "artifact", "note", "--meta", "{}"]), "capability-resource-not-granted");
     assert_eq!(refused(&["seal", "create"]), "capability-action");
     assert_eq!(refused(&["grant", "more", "--profile", "operator"]), "capability-escapes");
     assert_eq!(world.refused(&["grant", "night", "--profile", "guardian"]), "holder-exists");
-    assert_eq!(world.refused(&["--as", "nobody", "record", "tool", "grep"]), "key-missing");
+    assert_eq!(world.refused(&["--holder", "nobody", "record", "tool", "grep"]), "key-missing");
     // The operator may not give what the operator has not; the root may.
     assert_eq!(world.refused(&["grant", "chief", "--profile", "sovereign"]), "capability-escapes");
     world.granted(&["chief", "--profile", "sovereign", "--from-root"]);
-    world.ran(0, &["--as", "chief", "record", "tool", "grep"]);
+    world.ran(0, &["--holder", "chief", "record", "tool", "grep"]);
     world.is_sound();
 }
 
@@ -74,14 +74,14 @@ fn a_holder_does_what_the_token_allows_and_no_more() {
 fn uses_are_counted_across_processes() {
     let world = World::new();
     let twice = world.granted(&["twice", "--action", "record", "--uses", "2"]);
-    world.ran(0, &["--as", "twice", "record", "tool", "one"]);
+    world.ran(0, &["--holder", "twice", "record", "tool", "one"]);
     assert_eq!(world.state(&twice), "good");
-    world.ran(0, &["--as", "twice", "record", "tool", "two"]);
+    world.ran(0, &["--holder", "twice", "record", "tool", "two"]);
     assert_eq!(world.state(&twice), "used up");
-    assert_eq!(world.refused(&["--as", "twice", "record", "tool", "three"]), "capability-use-number");
+    assert_eq!(world.refused(&["--holder", "twice", "record", "tool", "three"]), "capability-use-number");
     let slow = world.granted(&["slow", "--action", "record", "--uses", "9", "--every", "3600"]);
-    world.ran(0, &["--as", "slow", "record", "tool", "one"]);
-    assert_eq!(world.refused(&["--as", "slow", "record", "tool", "two"]), "capability-too-soon");
+    world.ran(0, &["--holder", "slow", "record", "tool", "one"]);
+    assert_eq!(world.refused(&["--holder", "slow", "record", "tool", "two"]), "capability-too-soon");
     assert_eq!(world.state(&slow), "good");
     world.is_sound();
 }
@@ -90,15 +90,16 @@ fn uses_are_counted_across_processes() {
 fn what_is_revoked_stays_revoked_with_all_below_it() {
     let world = World::new();
     let parent = world.granted(&["parent", "--action", "record"]);
-    let child = world.ran(0, &["--as", "parent", "grant", "child", "--action", "record", "--resource", "/mcp_calls"]);
+    let child =
+        world.ran(0, &["--holder", "parent", "grant", "child", "--action", "record", "--resource", "/mcp_calls"]);
     let child = child["result"]["capability"].as_str().unwrap();
     // Whoever holds a token may not revoke the one it comes from.
     assert_eq!(world.refused(&["revoke", &"0".repeat(64)]), "capability-unissued");
-    world.ran(0, &["--as", "parent", "record", "tool", "before"]);
+    world.ran(0, &["--holder", "parent", "record", "tool", "before"]);
     world.ran(0, &["revoke", &parent, "--reason", "privilege_withdrawn"]);
     assert_eq!((world.state(&parent), world.state(child)), ("revoked".into(), "revoked".into()));
     for name in ["parent", "child"] {
-        assert_eq!(world.refused(&["--as", name, "record", "tool", "after"]), "capability-revoked");
+        assert_eq!(world.refused(&["--holder", name, "record", "tool", "after"]), "capability-revoked");
     }
     assert_eq!(world.refused(&["revoke", &parent]), "capability-revoked");
     world.is_sound();
@@ -114,7 +115,7 @@ fn profiles_of_the_configuration_are_profiles() {
         "format = \"vm-config-v0\"\n[profiles.deployer]\nactions = [\"record\"]\nresource = \"/proof_artifacts\"\n";
     std::fs::write(world.0.path().join("vault/config.toml"), text).unwrap();
     world.granted(&["robot", "--profile", "deployer"]);
-    let refused = world.refused(&["--as", "robot", "record", "tool", "grep"]);
+    let refused = world.refused(&["--holder", "robot", "record", "tool", "grep"]);
     assert_eq!(refused, "capability-resource-not-granted");
     let unknown = world.ran(2, &["grant", "x", "--profile", "wizard"]);
     assert!(unknown["error"]["message"].as_str().unwrap().contains("deployer"), "{unknown}");

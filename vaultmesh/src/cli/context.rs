@@ -39,7 +39,7 @@ pub(super) struct Global {
     #[arg(value_parser = clap::value_parser!(u64).range(..=LOCK_TIMEOUT_MAX))]
     lock_timeout: Option<u64>,
     /// Write with the token of this holder, granted with `grant` [default: the operator's]
-    #[arg(id = "as", long = "as", global = true, value_name = "NAME", help_heading = "Global options")]
+    #[arg(id = "token_holder", long = "holder", global = true, value_name = "NAME", help_heading = "Global options")]
     holder: Option<HolderName>,
 }
 
