@@ -5,9 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::capability::{
-    Action, Chain, Engines, Grant, PermitUse, Resource, Revocation, RevocationReason,
-};
+use vm_core::capability::{Action, Chain, Engines, Grant, PermitUse, Resource, Revocation, RevocationReason};
 use vm_core::digest::{CapabilityHash, LeafHash, RootHash, Sha256Digest};
 use vm_core::epoch::{Epoch, EpochChange};
 use vm_core::id::{LedgerId, RowId};
