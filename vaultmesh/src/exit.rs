@@ -2,7 +2,6 @@
 
 use std::io;
 
-use vm_core::error::CapabilityError;
 use vm_core::verdict::Code;
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
@@ -52,10 +51,7 @@ impl VaultError {
             Self::Time(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Record(error) => error.code(),
-            Self::Capability(error) => error.code(),
-            Self::HolderName => "holder-name",
-            Self::HolderExists { .. } => "holder-exists",
-            Self::NoIssuer { .. } => "capability-no-issuer",
+            Self::Token(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -143,10 +139,7 @@ impl VaultError {
             | Self::Time(_)
             | Self::Key(_)
             | Self::Record(_)
-            | Self::Capability(_)
-            | Self::HolderName
-            | Self::HolderExists { .. }
-            | Self::NoIssuer { .. }
+            | Self::Token(_)
             | Self::Shadow(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -205,13 +198,7 @@ impl VaultError {
             Self::Time(_) => "Write the time as 2026-01-02T03:04:05Z.",
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
-            Self::Capability(CapabilityError::Escapes { .. }) => {
-                "Grant no more than the token that it is narrowed from, or issue it with --from-root."
-            }
-            Self::Capability(_) => "Use a capability that grants it.",
-            Self::HolderName => "Use 1 to 64 characters from a-z, 0-9 and hyphen.",
-            Self::HolderExists { .. } => "Choose another name; `vaultmesh tokens` lists what was granted.",
-            Self::NoIssuer { .. } => "Open the vault as the token's issuer with --holder, or where the root key is.",
+            Self::Token(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,

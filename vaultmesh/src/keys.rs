@@ -21,7 +21,7 @@ use vm_ledger::files::make_private_folders;
 use vm_ledger::openings::OpeningsKey;
 use zeroize::Zeroizing;
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 
 /// Name of the file that holds the operator's chain of capabilities.
 const CHAIN_FILE: &str = "operator.capability.json";
@@ -50,12 +50,12 @@ impl HolderName {
 }
 
 impl std::str::FromStr for HolderName {
-    type Err = VaultError;
+    type Err = TokenError;
 
-    fn from_str(text: &str) -> Result<Self, VaultError> {
+    fn from_str(text: &str) -> Result<Self, TokenError> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let fits = (1..=HOLDER_NAME_MAX).contains(&text.len()) && text.bytes().all(allowed);
-        if fits { Ok(Self(text.to_owned())) } else { Err(VaultError::HolderName) }
+        if fits { Ok(Self(text.to_owned())) } else { Err(TokenError::HolderName) }
     }
 }
 
@@ -284,9 +284,9 @@ impl KeyStore {
     /// Writes the operator's chain of capabilities.
     ///
     /// # Errors
-    /// [`VaultError::KeyFile`] or [`VaultError::Capability`].
+    /// [`VaultError::KeyFile`] or [`TokenError`].
     pub fn save_chain(&self, chain: &Chain) -> Result<(), VaultError> {
-        self.write(CHAIN_FILE, &chain.to_bytes().map_err(VaultError::Capability)?)
+        self.write(CHAIN_FILE, &chain.to_bytes().map_err(TokenError::Refused)?)
     }
 
     /// Whether a holder of this name is kept.
@@ -314,27 +314,27 @@ impl KeyStore {
             ));
             self.write(&name.key_file(), text.as_bytes())?;
         }
-        self.write(&name.chain_file(), &chain.to_bytes().map_err(VaultError::Capability)?)?;
+        self.write(&name.chain_file(), &chain.to_bytes().map_err(TokenError::Refused)?)?;
         Ok(self.dir.join(name.chain_file()))
     }
 
     /// The holder of this name: its chain and its key.
     ///
     /// # Errors
-    /// [`VaultError::KeyMissing`], [`VaultError::KeyMalformed`] or [`VaultError::Capability`].
+    /// [`VaultError::KeyMissing`], [`VaultError::KeyMalformed`] or [`TokenError`].
     pub fn holder(&self, name: &HolderName) -> Result<Holder, VaultError> {
-        let chain = Chain::parse(&self.read(&name.chain_file())?).map_err(VaultError::Capability)?;
+        let chain = Chain::parse(&self.read(&name.chain_file())?).map_err(TokenError::Refused)?;
         let identity = SigningIdentity::from_seed(&*self.seed_in(&name.key_file(), HOLDER)?);
-        Holder::new(chain, identity).map_err(VaultError::Capability)
+        Ok(Holder::new(chain, identity).map_err(TokenError::Refused)?)
     }
 
     /// The operator: its chain and its key.
     ///
     /// # Errors
-    /// As [`KeyStore::identity`], or [`VaultError::Capability`].
+    /// As [`KeyStore::identity`], or [`TokenError`].
     pub fn operator(&self) -> Result<Holder, VaultError> {
-        let chain = Chain::parse(&self.read(CHAIN_FILE)?).map_err(VaultError::Capability)?;
-        Holder::new(chain, self.identity(Role::Operator)?).map_err(VaultError::Capability)
+        let chain = Chain::parse(&self.read(CHAIN_FILE)?).map_err(TokenError::Refused)?;
+        Ok(Holder::new(chain, self.identity(Role::Operator)?).map_err(TokenError::Refused)?)
     }
 }
 

@@ -27,7 +27,7 @@ use vm_core::source::{Clock, Entropy};
 use vm_core::view::EvidenceView as _;
 use vm_ledger::{Access, Ledger, Patience};
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 use crate::keys::{HolderName, KeyStore, Role};
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
@@ -262,5 +262,5 @@ fn permit<A: Act>(ledger: &mut Ledger, holder: &Holder, now: Instant) -> Result<
         let authority = Authority { ledger: id, root, epoch: in_force.epoch(), now, revoked: &revoked };
         authority.permit(holder.chain(), &invocation)
     };
-    asked().map_err(VaultError::Capability)
+    Ok(asked().map_err(TokenError::Refused)?)
 }

@@ -12,7 +12,7 @@ use vm_core::instant::Instant;
 use vm_core::key::{PublicKey, SigningIdentity};
 use zeroize::Zeroizing;
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 use crate::keys::{HolderName, Role};
 use crate::vault::{Recorded, Vault};
 
@@ -62,12 +62,12 @@ impl Vault {
     /// recorded and whose key was lost in a crash would be of no use.
     ///
     /// # Errors
-    /// [`VaultError::Capability`] where it grants more than the token it is narrowed from; [`VaultError::HolderExists`];
+    /// [`TokenError`] where it grants more than the token it is narrowed from; [`TokenError::HolderExists`];
     /// whatever keeps files or row from being written.
     pub fn grant(&mut self, request: GrantRequest) -> Result<Granted, VaultError> {
         let name = &request.holder;
         if self.keys.has_holder(name) {
-            return Err(VaultError::HolderExists { name: name.to_string() });
+            return Err(TokenError::HolderExists { name: name.to_string() }.into());
         }
         let seed = request.key.is_none().then(|| {
             let mut seed = Zeroizing::new([0; 32]);
@@ -75,9 +75,9 @@ impl Vault {
             seed
         });
         let made = seed.as_ref().map(|seed| SigningIdentity::from_seed(seed).public());
-        let holder = request.key.or(made).ok_or(VaultError::Capability(CapabilityError::Shape))?;
+        let holder = request.key.or(made).ok_or(TokenError::Refused(CapabilityError::Shape))?;
         let now = self.now();
-        let last = self.holder.chain().last().map_err(VaultError::Capability)?;
+        let last = self.holder.chain().last().map_err(TokenError::Refused)?;
         let parent = Some(last.grant().clone()).filter(|_| !request.from_root);
         let of_parent = parent.as_ref();
         let lasts = now.saturating_add_micros(LASTS_MICROS);
@@ -98,8 +98,8 @@ impl Vault {
             true => Chain::root(&self.keys.identity(Role::Root)?, grant),
             false => self.holder.narrow(grant),
         };
-        let chain = chain.map_err(VaultError::Capability)?;
-        let capability = chain.last().and_then(|token| token.hash()).map_err(VaultError::Capability)?;
+        let chain = chain.map_err(TokenError::Refused)?;
+        let capability = chain.last().and_then(|token| token.hash()).map_err(TokenError::Refused)?;
         let path = self.keys.save_holder(name, seed.as_deref(), &chain)?;
         let headers = self.headers();
         let (permit, now) = (self.permit::<act::Record>()?, self.now());
@@ -111,20 +111,20 @@ impl Vault {
     /// key at hand that issued it or one it descends from: the opener's, then the root's.
     ///
     /// # Errors
-    /// [`VaultError::Ledger`] where the token is not issued, or was revoked before; [`VaultError::NoIssuer`] where no key at
+    /// [`VaultError::Ledger`] where the token is not issued, or was revoked before; [`TokenError::NoIssuer`] where no key at
     /// hand may revoke it.
     pub fn revoke(&mut self, capability: CapabilityHash, reason: RevocationReason) -> Result<Recorded, VaultError> {
         let issuers = self.ledger.refresh()?.issuers(&capability).to_vec();
         if issuers.is_empty() {
-            return Err(VaultError::Capability(CapabilityError::Unissued { capability }));
+            return Err(TokenError::Refused(CapabilityError::Unissued { capability }).into());
         }
         let is_issuer = |identity: &SigningIdentity| issuers.contains(&identity.public());
         let identity = match Some(self.holder.identity().clone()).filter(is_issuer) {
             Some(own) => own,
-            None => self.keys.identity(Role::Root).ok().filter(is_issuer).ok_or(VaultError::NoIssuer { capability })?,
+            None => self.keys.identity(Role::Root).ok().filter(is_issuer).ok_or(TokenError::NoIssuer { capability })?,
         };
         let revocation = Revocation::sign(&identity, self.ledger.id(), capability, reason);
-        let revocation = revocation.map_err(VaultError::Capability)?;
+        let revocation = revocation.map_err(TokenError::Refused)?;
         let headers = self.headers();
         let (permit, now) = (self.permit::<act::Record>()?, self.now());
         let appended = self.ledger.record_revocation(&permit, headers, &revocation, now)?;
