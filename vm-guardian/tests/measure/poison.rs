@@ -1,0 +1,96 @@
+//! Poisoned signals: of a hundred enrolled identities, some lie.
+
+use vm_core::id::TraceId;
+use vm_core::instant::Instant;
+use vm_guardian::detect::poisoning::{Ingest, Judgement, Outcome};
+use vm_guardian::{Enrolments, Signal, Thresholds};
+
+use super::Dice;
+use crate::world::START;
+
+/// Identities of a scenario.
+pub(crate) const IDENTITIES: usize = 100;
+/// Signals of each.
+const SIGNALS: usize = 2;
+
+/// What liars do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Attack {
+    /// All say 1.
+    Shout,
+    /// All say a little more than half.
+    Whisper,
+    /// All say 1, twenty times as often as the honest, and each through fifty actors that are not enrolled as well.
+    Flood,
+}
+
+pub(crate) const ATTACKS: [Attack; 3] = [Attack::Shout, Attack::Whisper, Attack::Flood];
+
+/// The answer where `liars` of the identities are poisoned and the honest ones speak around `honest`.
+pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresholds: &Thresholds) -> Judgement {
+    let mut dice = Dice::new(1, run);
+    let mut enrolments = Enrolments::new();
+    for at in 0..IDENTITIES {
+        enrolments.enrol(format!("{at}"), format!("{at}"));
+    }
+    let (mut ingest, mut tick) = (Ingest::new(thresholds), 0);
+    let mut say = |actor: &str, value: f64| {
+        tick += 1;
+        let at = Instant::from_micros(START + tick).unwrap();
+        let signal = Signal::new(actor, "support", "x", value.clamp(0.0, 1.0), at, TraceId::from_bytes([1; 16])).unwrap();
+        ingest.take(&signal.identified(&enrolments));
+    };
+    for _ in 0..SIGNALS {
+        for identity in 0..IDENTITIES {
+            let actor = identity.to_string();
+            if identity >= liars {
+                say(&actor, dice.normal(honest, 0.1));
+                continue;
+            }
+            // Liars pull to the other side of what the honest say.
+            let up = honest < 0.5;
+            match attack {
+                Attack::Shout => say(&actor, if up { 1.0 } else { 0.0 }),
+                Attack::Whisper => say(&actor, if up { 0.55 } else { 0.45 }),
+                Attack::Flood => {
+                    for _ in 0..20 {
+                        say(&actor, if up { 1.0 } else { 0.0 });
+                    }
+                    for sybil in 0..50 {
+                        say(&format!("{actor}-{sybil}"), if up { 1.0 } else { 0.0 });
+                    }
+                }
+            }
+        }
+    }
+    ingest.judge(thresholds).remove(0)
+}
+
+/// Rates over seeded runs at one share of liars.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Poisoned {
+    pub(crate) liars: usize,
+    /// The guardian said that something was wrong.
+    pub(crate) detected: f64,
+    /// A promotion that the honest oppose was supported.
+    pub(crate) flipped: f64,
+    /// The same by the mean of all signals.
+    pub(crate) naive: f64,
+    /// A promotion that the honest support was not.
+    pub(crate) held_up: f64,
+}
+
+pub(crate) fn at(liars: usize, attack: Attack, runs: u64) -> Poisoned {
+    let thresholds = Thresholds::default();
+    let against: Vec<Judgement> = (0..runs).map(|run| judge(liars, 0.2, attack, run, &thresholds)).collect();
+    let behind = (0..runs).map(|run| judge(liars, 0.8, attack, run, &thresholds));
+    let rate = |hits: usize| hits as f64 / runs as f64;
+    let count = |test: &dyn Fn(&Judgement) -> bool| rate(against.iter().filter(|judged| test(judged)).count());
+    Poisoned {
+        liars,
+        detected: count(&|judged| !judged.faults(&thresholds).is_empty()),
+        flipped: count(&|judged| judged.outcome == Outcome::Supported),
+        naive: count(&|judged| judged.naive >= thresholds.support),
+        held_up: rate(behind.filter(|judged| judged.outcome != Outcome::Supported).count()),
+    }
+}
