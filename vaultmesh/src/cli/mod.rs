@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 mod export;
 mod fields;
+mod guard;
 mod head;
 mod import;
 mod init;
@@ -84,6 +85,7 @@ enum Command {
     Seal(seal::Seal),
     Anchor(anchor::Anchor),
     Verify(verify::Verify),
+    Guard(guard::Guard),
     Trust(trust::Trust),
     Head(head::Head),
     Prove(prove::Prove),
@@ -118,6 +120,7 @@ impl Command {
             Self::Seal(command) => command.run(context),
             Self::Anchor(command) => command.run(context),
             Self::Verify(command) => command.run(context),
+            Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
             Self::Prove(command) => command.run(context),
