@@ -12,17 +12,15 @@ mod world;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use measure::poison::{ATTACKS, Attack, IDENTITIES, Poisoned, at};
+use measure::poison::{ATTACKS, Attack, IDENTITIES, Poisoned, at, shares};
+use measure::rest::FALSE_ALARM_RUNS;
 use measure::{Rate, plot, rest};
 use vm_guardian::Thresholds;
 
 /// Runs at each share of liars, and of each other scenario.
-const RUNS: u64 = 20;
-
-/// Shares of liars in the plot: every percent to 49, then up to all, to show where it ends.
-fn shares() -> impl Iterator<Item = usize> {
-    (0..50).chain((50..=80).step_by(2))
-}
+const RUNS: u64 = 10;
+/// Runs without liars: they are cheap, and their rate is small.
+const POISON_FALSE_ALARM_RUNS: u64 = 200;
 
 fn percent(rate: f64) -> String {
     format!("{:.0} %", rate * 100.0)
@@ -83,10 +81,10 @@ fn poison_table(page: &mut String, attack: Attack, measured: &[Poisoned]) {
         match attack {
             Attack::Shout => "Shout: liars say the opposite as loud as can be",
             Attack::Whisper => "Whisper: liars stay close to one half",
-            Attack::Flood => "Flood: liars shout, twenty times as often, and through fifty actors more that are not enrolled",
+            Attack::Flood => "Flood: liars shout, twenty times as often, and through ten actors more each that are not enrolled",
         }
     );
-    for row in measured.iter().filter(|row| row.liars < 2 || row.liars % 5 == 0 || row.liars == 49 || row.liars > 60) {
+    for row in measured.iter().filter(|row| row.liars < 2 || row.liars % 5 == 0 || [33, 34, 49].contains(&row.liars) || row.liars > 60) {
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} | {} |",
@@ -104,15 +102,15 @@ fn the_page_is_what_the_scenarios_give() {
     let mut page = format!(
         "# Guardians, measured\n\nThis page and its plot are what seeded scenarios give, {RUNS} runs each; \
          `VAULTMESH_WRITE_DOCS=1 cargo test -p vm-guardian --test measured` writes them again. The first row of each table \
-         is a ledger in order: what is said there is a false alarm. {RUNS} runs without one leave room for a rate of up to \
-         14 % (rule of three, 95 %).\n\n\
-         ## Poisoned signals\n\nA hundred enrolled identities say how much they support a promotion, twice each. The honest speak \
+         is in order, and runs more often ({POISON_FALSE_ALARM_RUNS} times for signals, {FALSE_ALARM_RUNS} times for ledgers): what is said there is a false \
+         alarm. None in {FALSE_ALARM_RUNS} leaves room for a rate of 7.5 % (rule of three, 95 %).\n\n\
+         ## Poisoned signals\n\nA hundred enrolled identities say how much they support a promotion. The honest speak \
          around 0.2 and so against it (normal, deviation 0.1). Liars know that and pull to the other side. The stated bound: \
          while the honest agree, no share of liars up to 1 - `dissent`, two thirds, carries a promotion; more than a third can \
          hold one up, and the guardian says so.\n\n![Rates over the share of liars](guardians.svg)\n"
     );
     let measured: Vec<(Attack, Vec<Poisoned>)> =
-        ATTACKS.iter().map(|attack| (*attack, shares().map(|liars| at(liars, *attack, RUNS)).collect())).collect();
+        ATTACKS.iter().map(|attack| (*attack, shares(*attack).into_iter().map(|liars| at(liars, *attack, if liars == 0 { POISON_FALSE_ALARM_RUNS } else { RUNS })).collect())).collect();
     for (attack, measured) in &measured {
         poison_table(&mut page, *attack, measured);
         for row in measured {
@@ -138,7 +136,7 @@ fn the_page_is_what_the_scenarios_give() {
     let others = [
         ("Tampering", "Rows are altered, removed or made up in a ledger of 40; the verification has the key and a head.", rest::tampering(RUNS)),
         ("Anchors", "Ten seals, some without an anchor.", rest::anchor(RUNS)),
-        ("Overblocking", "Five hundred benign calls in their order, refused at a rate that rises evenly from 5 % by so many points.", rest::overblocking(RUNS)),
+        ("Overblocking", "Three hundred benign calls in their order, refused at a rate that rises evenly from 5 % by so many points.", rest::overblocking(RUNS)),
         ("Clock", "Forty rows up to a second apart; once the clock goes back. The threshold is ten seconds, less the time until the next row.", rest::clock(RUNS)),
         ("Traces", "A hundred calls, some with their outcome in another trace.", rest::trace(RUNS)),
     ];

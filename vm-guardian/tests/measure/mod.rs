@@ -15,7 +15,7 @@ pub(crate) struct Dice(CountingEntropy);
 
 impl Dice {
     pub(crate) fn new(scenario: u64, run: u64) -> Self {
-        Self(CountingEntropy::new(scenario << 32 | run))
+        Self(CountingEntropy::new((scenario << 32) | run))
     }
 
     /// Between 0 and 1, neither of them.

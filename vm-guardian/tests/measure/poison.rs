@@ -10,8 +10,6 @@ use crate::world::START;
 
 /// Identities of a scenario.
 pub(crate) const IDENTITIES: usize = 100;
-/// Signals of each.
-const SIGNALS: usize = 2;
 
 /// What liars do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,7 +18,7 @@ pub(crate) enum Attack {
     Shout,
     /// All say a little more than half.
     Whisper,
-    /// All say 1, twenty times as often as the honest, and each through fifty actors that are not enrolled as well.
+    /// All say 1, twenty times as often as the honest, and each through ten actors that are not enrolled as well.
     Flood,
 }
 
@@ -40,30 +38,30 @@ pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresho
         let signal = Signal::new(actor, "support", "x", value.clamp(0.0, 1.0), at, TraceId::from_bytes([1; 16])).unwrap();
         ingest.take(&signal.identified(&enrolments));
     };
-    for _ in 0..SIGNALS {
-        for identity in 0..IDENTITIES {
-            let actor = identity.to_string();
-            if identity >= liars {
-                say(&actor, dice.normal(honest, 0.1));
-                continue;
-            }
-            // Liars pull to the other side of what the honest say.
-            let up = honest < 0.5;
-            match attack {
-                Attack::Shout => say(&actor, if up { 1.0 } else { 0.0 }),
-                Attack::Whisper => say(&actor, if up { 0.55 } else { 0.45 }),
-                Attack::Flood => {
-                    for _ in 0..20 {
-                        say(&actor, if up { 1.0 } else { 0.0 });
-                    }
-                    for sybil in 0..50 {
-                        say(&format!("{actor}-{sybil}"), if up { 1.0 } else { 0.0 });
-                    }
-                }
+    // Liars pull to the other side of what the honest say.
+    let up = honest < 0.5;
+    let (loud, low) = if up { (1.0, 0.55) } else { (0.0, 0.45) };
+    for identity in 0..IDENTITIES {
+        let actor = identity.to_string();
+        match attack {
+            _ if identity >= liars => say(&actor, dice.normal(honest, 0.1)),
+            Attack::Shout => say(&actor, loud),
+            Attack::Whisper => say(&actor, low),
+            Attack::Flood => {
+                (0..20).for_each(|_| say(&actor, loud));
+                (0..10).for_each(|sybil| say(&format!("{actor}-{sybil}"), loud));
             }
         }
     }
     ingest.judge(thresholds).remove(0)
+}
+
+/// Shares of liars that are measured, in percent: each to 49, then to where it ends. A flood costs more and is sampled.
+pub(crate) fn shares(attack: Attack) -> Vec<usize> {
+    match attack {
+        Attack::Flood => (0..=80).step_by(5).chain([1, 33, 34, 49, 66, 67]).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+        Attack::Shout | Attack::Whisper => (0..50).chain((50..=80).step_by(5)).chain([66, 67]).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+    }
 }
 
 /// Rates over seeded runs at one share of liars.

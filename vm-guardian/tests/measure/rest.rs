@@ -3,18 +3,30 @@
 use vm_core::id::TraceId;
 use vm_core::instant::Instant;
 use vm_core::record::{Cell as RowCell, Phase, Status};
-use vm_core::verdict::Verdict;
+use vm_core::verdict::{Report, Verdict};
 use vm_guardian::detect::{AnchorGuardian, ClockGuardian, OverblockingGuardian, TamperingGuardian, TraceGuardian};
-use vm_guardian::{Guardian, Signal};
+use vm_guardian::{Budget, Guardian, Signal};
 use vm_seal::memory::hazmat;
 
 use super::{Dice, Rate};
 use crate::world::{START, World};
 
-fn rates(guardian: &dyn Guardian, severities: &[u32], unit: &str, runs: u64, build: &dyn Fn(u32, u64) -> World) -> Vec<Rate> {
+fn rates(
+    guardian: &dyn Guardian,
+    severities: &[u32],
+    unit: &str,
+    runs: u64,
+    build: &dyn Fn(u32, u64) -> World,
+) -> Vec<Rate> {
+    // Only the first two need the verification, which costs more than the rest.
+    let verified = ["tampering", "anchor"].contains(&guardian.name());
+    let spoke = |world: &World| {
+        let report = if verified { world.report() } else { Report::new() };
+        world.observe_with(guardian, &report, Budget::default()).verdict() != Verdict::Verified
+    };
     let rate = |severity: &u32| {
-        let spoke = |run: &u64| build(*severity, *run).observe(guardian).verdict() != Verdict::Verified;
-        let hits = (0..runs).filter(spoke).count();
+        let runs = if *severity == 0 { FALSE_ALARM_RUNS } else { runs };
+        let hits = (0..runs).filter(|run| spoke(&build(*severity, *run))).count();
         Rate { severity: format!("{severity} {unit}"), x: f64::from(*severity), rate: hits as f64 / runs as f64 }
     };
     severities.iter().map(rate).collect()
@@ -27,6 +39,10 @@ fn calls(world: &mut World, count: u32) -> Vec<vm_core::record::Appended> {
     };
     (0..count).map(|_| call(world)).collect()
 }
+
+/// Runs of ledgers in order, in which whatever is said is a false alarm: none of forty leave room for a rate of 7.5 % (rule of
+/// three, 95 %).
+pub(crate) const FALSE_ALARM_RUNS: u64 = 40;
 
 /// Of 40 rows, some are altered, removed or made up.
 pub(crate) fn tampering(runs: u64) -> Vec<Rate> {
@@ -68,7 +84,7 @@ pub(crate) fn anchor(runs: u64) -> Vec<Rate> {
     })
 }
 
-/// Five hundred benign calls, refused at a rate that rises from 5 % by some percent.
+/// Three hundred benign calls, refused at a rate that rises from 5 % by some percent.
 pub(crate) fn overblocking(runs: u64) -> Vec<Rate> {
     rates(&OverblockingGuardian, &[0, 5, 10, 15, 20, 30, 40], "points", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(4, run));
@@ -76,8 +92,8 @@ pub(crate) fn overblocking(runs: u64) -> Vec<Rate> {
         let trace = world.trace();
         let now = Instant::from_micros(START).unwrap();
         world.signal(&Signal::new("person", "label", "work", 0.0, now, trace).unwrap().labelled(true));
-        for at in 0..500 {
-            let refused = 0.05 + f64::from(severity) / 100.0 * f64::from(at) / 500.0;
+        for at in 0..300 {
+            let refused = 0.05 + f64::from(severity) / 100.0 * f64::from(at) / 300.0;
             let status = if dice.uniform() < refused { Status::Blocked } else { Status::Ok };
             world.tool(trace, Phase::Complete, Some(status), None);
         }
