@@ -17,7 +17,8 @@ use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
 use vm_core::verdict::Code;
 use vm_core::view::{RowState, Visit};
 use vm_guardian::{
-    Budget, ChangeKind, Context, Enrolments, Given, GuardError, Guardian, Observations, Observed, Proposal, Thresholds, run,
+    Budget, ChangeKind, Context, Enrolments, Given, GuardError, Guardian, Observations, Observed, Proposal, Thresholds,
+    run,
 };
 use vm_seal::audit::{Trust, audit};
 use vm_seal::memory::{MemoryFiles, MemoryLedger};

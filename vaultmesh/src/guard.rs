@@ -28,8 +28,8 @@ pub fn load_enrolments(path: &Path) -> Result<Enrolments, VaultError> {
     if u64::try_from(read).unwrap_or(u64::MAX) > ENROLMENTS_MAX {
         return Err(refuse(format!("a file of enrolments has at most {ENROLMENTS_MAX} bytes")));
     }
-    let actors: BTreeMap<String, String> =
-        toml::from_str(&text).map_err(|_| refuse("enrolments are lines of the form \"actor\" = \"identity\"".to_owned()))?;
+    let actors: BTreeMap<String, String> = toml::from_str(&text)
+        .map_err(|_| refuse("enrolments are lines of the form \"actor\" = \"identity\"".to_owned()))?;
     let mut enrolments = Enrolments::new();
     actors.into_iter().for_each(|(actor, identity)| enrolments.enrol(actor, identity));
     Ok(enrolments)
@@ -67,5 +67,8 @@ pub fn guard(
         thresholds: &guarding.thresholds,
         now,
     };
-    guardians.iter().map(|guardian| run(*guardian, &given, guarding.budget, clock).map_err(VaultError::Guardian)).collect()
+    guardians
+        .iter()
+        .map(|guardian| run(*guardian, &given, guarding.budget, clock).map_err(VaultError::Guardian))
+        .collect()
 }

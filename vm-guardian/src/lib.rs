@@ -34,7 +34,7 @@ pub use enrolment::Enrolments;
 pub use error::GuardError;
 pub use guardian::Guardian;
 pub use observation::{Event, Observations, Withheld};
-pub use proposal::{ChangeKind, EvidenceRef, Proposal};
+pub use proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
 pub use run::{Observed, run};
 pub use signal::Signal;
 pub use threshold::Thresholds;

@@ -97,7 +97,8 @@ pub fn group_rates(hits: &[bool], groups: usize, least: usize) -> Option<Vec<f64
         return None;
     }
     let rate = |part: &[bool]| count(part.iter().filter(|hit| **hit).count()) / count(part.len());
-    let bounds = (0..groups).map(|group| (group * size, if group + 1 == groups { hits.len() } else { (group + 1) * size }));
+    let bounds =
+        (0..groups).map(|group| (group * size, if group + 1 == groups { hits.len() } else { (group + 1) * size }));
     bounds.map(|(from, to)| hits.get(from..to).map(rate)).collect()
 }
 

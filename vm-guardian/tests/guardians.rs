@@ -73,7 +73,10 @@ fn tampering_is_an_incident_with_proposals_and_blocks_all() {
     assert_eq!(seen.blocks.len(), 1);
     assert!(seen.blocks[0].scope == BlockScope::All);
     assert!(seen.proposals[0].evidence.iter().any(|evidence| evidence.row == row.row_id));
-    assert_eq!(observed.artifacts().iter().map(Artifact::kind).collect::<Vec<_>>(), ["guardian_report", "guardian_incident"]);
+    assert_eq!(
+        observed.artifacts().iter().map(Artifact::kind).collect::<Vec<_>>(),
+        ["guardian_report", "guardian_incident"]
+    );
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn benign_work(world: &mut World, shares: &[usize], labelled_by: &str) {
             world.tool(trace, Phase::Complete, Some(status), None);
             let at = world.clock.0.get();
             let at = Instant::from_micros(at).unwrap();
-            world.signal(&Signal::new(labelled_by, "label", "work", 0.0, at, trace).unwrap().labelled(true));
+            world.signal(&Signal::label(labelled_by, true, at, trace).unwrap());
         }
     }
 }

@@ -20,7 +20,7 @@ use vm_guardian::Thresholds;
 /// Runs at each share of liars, and of each other scenario.
 const RUNS: u64 = 10;
 /// Runs without liars: they are cheap, and their rate is small.
-const POISON_FALSE_ALARM_RUNS: u64 = 200;
+const POISON_FALSE_ALARM_RUNS: u64 = 100;
 
 fn percent(rate: f64) -> String {
     format!("{:.0} %", rate * 100.0)
@@ -71,7 +71,10 @@ fn write(name: &str, content: &str) {
         std::fs::write(&path, content).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == content, "docs/{name} is stale; run VAULTMESH_WRITE_DOCS=1 cargo test -p vm-guardian --test measured");
+    assert!(
+        found == content,
+        "docs/{name} is stale; run VAULTMESH_WRITE_DOCS=1 cargo test -p vm-guardian --test measured"
+    );
 }
 
 fn poison_table(page: &mut String, attack: Attack, measured: &[Poisoned]) {
@@ -81,10 +84,14 @@ fn poison_table(page: &mut String, attack: Attack, measured: &[Poisoned]) {
         match attack {
             Attack::Shout => "Shout: liars say the opposite as loud as can be",
             Attack::Whisper => "Whisper: liars stay close to one half",
-            Attack::Flood => "Flood: liars shout, twenty times as often, and through ten actors more each that are not enrolled",
+            Attack::Flood =>
+                "Flood: liars shout, twenty times as often, and through ten actors more each that are not enrolled",
         }
     );
-    for row in measured.iter().filter(|row| row.liars < 2 || row.liars % 5 == 0 || [33, 34, 49].contains(&row.liars) || row.liars > 60) {
+    for row in measured
+        .iter()
+        .filter(|row| row.liars < 2 || row.liars % 5 == 0 || [33, 34, 49].contains(&row.liars) || row.liars > 60)
+    {
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} | {} |",
@@ -109,8 +116,18 @@ fn the_page_is_what_the_scenarios_give() {
          while the honest agree, no share of liars up to 1 - `dissent`, two thirds, carries a promotion; more than a third can \
          hold one up, and the guardian says so.\n\n![Rates over the share of liars](guardians.svg)\n"
     );
-    let measured: Vec<(Attack, Vec<Poisoned>)> =
-        ATTACKS.iter().map(|attack| (*attack, shares(*attack).into_iter().map(|liars| at(liars, *attack, if liars == 0 { POISON_FALSE_ALARM_RUNS } else { RUNS })).collect())).collect();
+    let measured: Vec<(Attack, Vec<Poisoned>)> = ATTACKS
+        .iter()
+        .map(|attack| {
+            (
+                *attack,
+                shares(*attack)
+                    .into_iter()
+                    .map(|liars| at(liars, *attack, if liars == 0 { POISON_FALSE_ALARM_RUNS } else { RUNS }))
+                    .collect(),
+            )
+        })
+        .collect();
     for (attack, measured) in &measured {
         poison_table(&mut page, *attack, measured);
         for row in measured {
@@ -134,10 +151,22 @@ fn the_page_is_what_the_scenarios_give() {
     write("guardians.svg", &plot::svg("Poisoned signals: rates over the share of liars", 80.0, 66.67, &lines));
     page += "\n## The other guardians\n";
     let others = [
-        ("Tampering", "Rows are altered, removed or made up in a ledger of 40; the verification has the key and a head.", rest::tampering(RUNS)),
+        (
+            "Tampering",
+            "Rows are altered, removed or made up in a ledger of 40; the verification has the key and a head.",
+            rest::tampering(RUNS),
+        ),
         ("Anchors", "Ten seals, some without an anchor.", rest::anchor(RUNS)),
-        ("Overblocking", "Three hundred benign calls in their order, refused at a rate that rises evenly from 5 % by so many points.", rest::overblocking(RUNS)),
-        ("Clock", "Forty rows up to a second apart; once the clock goes back. The threshold is ten seconds, less the time until the next row.", rest::clock(RUNS)),
+        (
+            "Overblocking",
+            "Three hundred benign calls in their order, refused at a rate that rises evenly from 5 % by so many points.",
+            rest::overblocking(RUNS),
+        ),
+        (
+            "Clock",
+            "Forty rows up to a second apart; once the clock goes back. The threshold is ten seconds, less the time until the next row.",
+            rest::clock(RUNS),
+        ),
         ("Traces", "A hundred calls, some with their outcome in another trace.", rest::trace(RUNS)),
     ];
     for (title, scenario, rates) in &others {

@@ -30,7 +30,8 @@ impl Vault {
         let mut drafts = Vec::new();
         for artifact in observed.artifacts() {
             let header = self.guard_header(trace_id);
-            let draft = artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(VaultError::Guardian)?;
+            let draft =
+                artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(VaultError::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &artifact.fingerprint().to_hex()));
         }
         let observer = self.keys.identity(Role::Operator)?;

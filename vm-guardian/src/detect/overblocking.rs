@@ -83,7 +83,11 @@ impl Guardian for OverblockingGuardian {
         })?;
         let benign: Vec<Option<EvidenceRef>> = work.benign_calls().collect();
         if whole {
-            seen.checked(format!("overblocking: {} calls known benign, {} alerts judged", benign.len(), work.alerts.len()));
+            seen.checked(format!(
+                "overblocking: {} calls known benign, {} alerts judged",
+                benign.len(),
+                work.alerts.len()
+            ));
         }
         let refusals = work.calls.iter().filter(|(_, refused)| refused.is_some()).count();
         let refusals = u64::try_from(refusals).unwrap_or(u64::MAX);
@@ -126,7 +130,8 @@ fn respond(wrong: &Report, evidence: Vec<EvidenceRef>, seen: &mut Observations) 
         title: "roll the policy back to the one before the rise".to_owned(),
         change: ChangeKind::RollbackPolicy,
         evidence,
-        effect: "refusals of benign work fall to what they were; a replay shows it before anything is relaxed".to_owned(),
+        effect: "refusals of benign work fall to what they were; a replay shows it before anything is relaxed"
+            .to_owned(),
     });
     seen.events.push(Event { kind: "guardian.drift".to_owned(), name: "refusal-trend".to_owned() });
 }

@@ -89,7 +89,11 @@ impl Judgement {
             faults.push(format!("{} of {} identities are outliers", self.outliers.len(), self.identities));
         }
         if !self.loud.is_empty() {
-            faults.push(format!("{} identities said more than {} signals", self.loud.len(), thresholds.per_identity_cap));
+            faults.push(format!(
+                "{} identities said more than {} signals",
+                self.loud.len(),
+                thresholds.per_identity_cap
+            ));
         }
         if self.replays > 0 {
             faults.push(format!("{} signals are repeated", self.replays));
@@ -235,9 +239,8 @@ impl Subject {
             return false;
         }
         let medians: Vec<f64> = self.counted.chunks_exact(size).filter_map(stats::median).collect();
-        stats::trend(&medians).is_some_and(|trend| {
-            trend.p_rising < thresholds.trend_level && trend.rise >= thresholds.support_drift
-        })
+        stats::trend(&medians)
+            .is_some_and(|trend| trend.p_rising < thresholds.trend_level && trend.rise >= thresholds.support_drift)
     }
 }
 

@@ -86,7 +86,7 @@ impl Signal {
     ///
     /// # Errors
     /// [`FormatError::Member`] where a text is empty or too long, the kind is not of `a-z`, `0-9`, dot, hyphen and
-    /// underscore, the value is not finite, or support is outside 0 to 1.
+    /// underscore, the value is not finite, support is outside 0 to 1, or a label says nothing ([`Signal::label`] makes those).
     pub fn new(
         actor: &str,
         kind: &str,
@@ -95,8 +95,24 @@ impl Signal {
         at: Instant,
         trace: TraceId,
     ) -> Result<Self, FormatError> {
+        let signal = Self::build(actor, kind, subject, value, at, trace);
+        signal.check()?;
+        Ok(signal)
+    }
+
+    /// A label by `actor`: whether all work in `trace` was benign.
+    ///
+    /// # Errors
+    /// As [`Signal::new`].
+    pub fn label(actor: &str, benign: bool, at: Instant, trace: TraceId) -> Result<Self, FormatError> {
+        let signal = Self::build(actor, LABEL, "trace", 0.0, at, trace).labelled(benign);
+        signal.check()?;
+        Ok(signal)
+    }
+
+    fn build(actor: &str, kind: &str, subject: &str, value: f64, at: Instant, trace: TraceId) -> Self {
         let key = SignalKey::of(&["signal", actor, kind, subject, &at.to_string(), &trace.to_string()]);
-        let signal = Self {
+        Self {
             actor: actor.to_owned(),
             kind: kind.to_owned(),
             subject: subject.to_owned(),
@@ -108,9 +124,7 @@ impl Signal {
             key,
             identity: None,
             source: None,
-        };
-        signal.check()?;
-        Ok(signal)
+        }
     }
 
     /// The signal with a label: whether the work it is about was benign, as somebody judged afterwards.

@@ -107,8 +107,7 @@ fn signal(line: Line) -> Result<Option<Signal>, LineError> {
     let stamp = line.time.ok_or(LineError::Time)?;
     let at = time(&stamp)?;
     let process = &event.process;
-    let parts =
-        ["tetragon", name, &line.node_name, &process.exec_id, &stamp, &event.function_name, &event.policy_name];
+    let parts = ["tetragon", name, &line.node_name, &process.exec_id, &stamp, &event.function_name, &event.policy_name];
     let variables = process.environment_variables.iter().filter(|variable| variable.key == "TRACEPARENT");
     let carried = variables.filter_map(|variable| TraceId::from_traceparent(&variable.value)).next();
     let trace = carried.unwrap_or_else(|| derived_trace(&["tetragon", &line.node_name, &process.exec_id]));
@@ -125,8 +124,7 @@ mod tests {
 
     const EXEC: &str = r#"{"process_exec":{"process":{"exec_id":"bm9kZS1hOjE6MQ==","pid":4711,"uid":0,"cwd":"/","binary":"/usr/bin/id","arguments":"-u","flags":"execve rootcwd clone","start_time":"2026-09-21T14:13:20.000000001Z","auid":4294967295,"parent_exec_id":"bm9kZS1hOjA6MA==","refcnt":1,"tid":4711},"parent":{"exec_id":"bm9kZS1hOjA6MA==","pid":1,"binary":"/bin/sh"}},"node_name":"node-a","time":"2026-09-21T14:13:20.000000001Z"}"#;
     const KPROBE: &str = r#"{"process_kprobe":{"process":{"exec_id":"bm9kZS1hOjE6MQ==","pid":4711,"binary":"/usr/bin/cat"},"parent":{},"function_name":"security_file_permission","args":[{"file_arg":{"path":"/etc/app.key"}},{"int_arg":4}],"return":{"int_arg":0},"action":"KPROBE_ACTION_SIGKILL","policy_name":"guarded-files","return_action":"KPROBE_ACTION_POST"},"node_name":"node-a","time":"2026-09-21T14:13:21.5Z"}"#;
-    const LIMIT: &str =
-        r#"{"rate_limit_info":{"number_of_dropped_process_events":"3"},"node_name":"node-a","time":"2026-09-21T14:13:22Z"}"#;
+    const LIMIT: &str = r#"{"rate_limit_info":{"number_of_dropped_process_events":"3"},"node_name":"node-a","time":"2026-09-21T14:13:22Z"}"#;
 
     #[test]
     fn events_become_signals() {
@@ -143,7 +141,8 @@ mod tests {
     #[test]
     fn a_trace_is_taken_from_the_environment() {
         let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let variables = format!(r#""environment_variables":[{{"key":"A"}},{{"key":"TRACEPARENT","value":"{header}"}}],"pid""#);
+        let variables =
+            format!(r#""environment_variables":[{{"key":"A"}},{{"key":"TRACEPARENT","value":"{header}"}}],"pid""#);
         let log = read(EXEC.replacen("\"pid\"", &variables, 1).as_bytes()).unwrap();
         assert_eq!(log.signals[0].trace().to_string(), "4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
     }
@@ -152,7 +151,8 @@ mod tests {
     fn duplicates_and_faults_are_named() {
         let log = read(format!("{EXEC}\n{EXEC}\n").as_bytes()).unwrap();
         assert_eq!((log.signals.len(), log.duplicates), (1, 1));
-        let both = EXEC.replace("{\"process_exec\"", "{\"process_exit\":{\"process\":{\"exec_id\":\"x\"}},\"process_exec\"");
+        let both =
+            EXEC.replace("{\"process_exec\"", "{\"process_exit\":{\"process\":{\"exec_id\":\"x\"}},\"process_exec\"");
         let mixed = EXEC.replace("{\"process_exec\"", "{\"test\":{},\"process_exec\"");
         for (line, code) in [
             (both, "line-ambiguous"),

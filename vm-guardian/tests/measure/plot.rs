@@ -24,13 +24,24 @@ pub(crate) fn svg(title: &str, to: f64, bound: f64, lines: &[Line<'_>]) -> Strin
     }
     let mut share = 0.0;
     while share <= to {
-        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share} %</text>", x(share), TOP + HEIGHT + 18.0);
+        let _ = writeln!(
+            out,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share} %</text>",
+            x(share),
+            TOP + HEIGHT + 18.0
+        );
         share += 10.0;
     }
-    let _ = writeln!(out, "<path d=\"M{:.1} {TOP}V{:.1}\" stroke=\"#888\" stroke-dasharray=\"4\"/>", x(bound), TOP + HEIGHT);
+    let _ = writeln!(
+        out,
+        "<path d=\"M{:.1} {TOP}V{:.1}\" stroke=\"#888\" stroke-dasharray=\"4\"/>",
+        x(bound),
+        TOP + HEIGHT
+    );
     let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">bound</text>", x(bound) + 4.0, TOP + 12.0);
     for (at, (name, colour, points)) in lines.iter().enumerate() {
-        let path: Vec<String> = points.iter().map(|(share, rate)| format!("{:.1},{:.1}", x(*share), y(*rate))).collect();
+        let path: Vec<String> =
+            points.iter().map(|(share, rate)| format!("{:.1},{:.1}", x(*share), y(*rate))).collect();
         let _ = writeln!(
             out,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",

@@ -35,7 +35,8 @@ pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresho
     let mut say = |actor: &str, value: f64| {
         tick += 1;
         let at = Instant::from_micros(START + tick).unwrap();
-        let signal = Signal::new(actor, "support", "x", value.clamp(0.0, 1.0), at, TraceId::from_bytes([1; 16])).unwrap();
+        let signal =
+            Signal::new(actor, "support", "x", value.clamp(0.0, 1.0), at, TraceId::from_bytes([1; 16])).unwrap();
         ingest.take(&signal.identified(&enrolments));
     };
     // Liars pull to the other side of what the honest say.
@@ -59,8 +60,8 @@ pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresho
 /// Shares of liars that are measured, in percent: each to 49, then to where it ends. A flood costs more and is sampled.
 pub(crate) fn shares(attack: Attack) -> Vec<usize> {
     match attack {
-        Attack::Flood => (0..=80).step_by(5).chain([1, 33, 34, 49, 66, 67]).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
-        Attack::Shout | Attack::Whisper => (0..50).chain((50..=80).step_by(5)).chain([66, 67]).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+        Attack::Flood => vec![0, 1, 5, 10, 20, 30, 33, 34, 40, 49, 60, 66, 67, 80],
+        Attack::Shout | Attack::Whisper => (0..50).chain([50, 55, 60, 65, 66, 67, 70, 75, 80]).collect(),
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn overblocking(runs: u64) -> Vec<Rate> {
         world.enrolments.enrol("person", "person");
         let trace = world.trace();
         let now = Instant::from_micros(START).unwrap();
-        world.signal(&Signal::new("person", "label", "work", 0.0, now, trace).unwrap().labelled(true));
+        world.signal(&Signal::label("person", true, now, trace).unwrap());
         for at in 0..300 {
             let refused = 0.05 + f64::from(severity) / 100.0 * f64::from(at) / 300.0;
             let status = if dice.uniform() < refused { Status::Blocked } else { Status::Ok };

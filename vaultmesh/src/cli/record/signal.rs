@@ -74,10 +74,13 @@ impl Signal {
             (None, Some(path)) => tetragon::read(&read(path)?),
             (None, None) => return Err(CliError::Usage { what: "name a log with --falco or --tetragon".to_owned() }),
         };
-        let SignalLog { signals, duplicates, passed_over, faults, faults_dropped } = log.map_err(VaultError::SignalLog)?;
+        let SignalLog { signals, duplicates, passed_over, faults, faults_dropped } =
+            log.map_err(VaultError::SignalLog)?;
         if signals.is_empty() && !faults.is_empty() {
             let code = faults.first().map_or("", |fault| fault.error.code());
-            return Err(CliError::Usage { what: format!("no line of it is an event of that sensor; the first: {code}") });
+            return Err(CliError::Usage {
+                what: format!("no line of it is an event of that sensor; the first: {code}"),
+            });
         }
         let recorded = context.open()?.record_signals(&signals)?;
         Ok(Output::done(Signals {
