@@ -45,8 +45,8 @@ fn calls(world: &mut World, count: u32) -> Vec<vm_core::record::Appended> {
 pub(crate) const FALSE_ALARM_RUNS: u64 = 40;
 
 /// Of 40 rows, some are altered, removed or made up.
-pub(crate) fn tampering(runs: u64) -> Vec<Rate> {
-    rates(&TamperingGuardian, &[0, 1, 2, 4], "rows of 40", runs, &|severity, run| {
+pub(crate) fn tampering(severities: &[u32], runs: u64) -> Vec<Rate> {
+    rates(&TamperingGuardian, severities, "rows of 40", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(2, run));
         let rows = calls(&mut world, 40);
         let first = (dice.uniform() * 36.0) as usize;
@@ -69,8 +69,8 @@ pub(crate) fn tampering(runs: u64) -> Vec<Rate> {
 }
 
 /// Of ten seals, some have no anchor.
-pub(crate) fn anchor(runs: u64) -> Vec<Rate> {
-    rates(&AnchorGuardian, &[0, 1, 3, 10], "seals of 10", runs, &|severity, run| {
+pub(crate) fn anchor(severities: &[u32], runs: u64) -> Vec<Rate> {
+    rates(&AnchorGuardian, severities, "seals of 10", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(3, run));
         let first = (dice.uniform() * 10.0) as u32;
         for at in 0..10 {
@@ -85,8 +85,8 @@ pub(crate) fn anchor(runs: u64) -> Vec<Rate> {
 }
 
 /// Three hundred benign calls, refused at a rate that rises from 5 % by some percent.
-pub(crate) fn overblocking(runs: u64) -> Vec<Rate> {
-    rates(&OverblockingGuardian, &[0, 5, 10, 15, 20, 30, 40], "points", runs, &|severity, run| {
+pub(crate) fn overblocking(severities: &[u32], runs: u64) -> Vec<Rate> {
+    rates(&OverblockingGuardian, severities, "points", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(4, run));
         world.enrolments.enrol("person", "person");
         let trace = world.trace();
@@ -102,8 +102,8 @@ pub(crate) fn overblocking(runs: u64) -> Vec<Rate> {
 }
 
 /// A clock that jitters by up to a second and goes back once by some seconds.
-pub(crate) fn clock(runs: u64) -> Vec<Rate> {
-    rates(&ClockGuardian, &[0, 1, 5, 10, 12, 15, 30, 60], "s back", runs, &|severity, run| {
+pub(crate) fn clock(severities: &[u32], runs: u64) -> Vec<Rate> {
+    rates(&ClockGuardian, severities, "s back", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(5, run));
         let at = 10 + (dice.uniform() * 20.0) as u32;
         for row in 0..40 {
@@ -117,8 +117,8 @@ pub(crate) fn clock(runs: u64) -> Vec<Rate> {
 }
 
 /// Of a hundred calls, some have their outcome in another trace.
-pub(crate) fn trace(runs: u64) -> Vec<Rate> {
-    rates(&TraceGuardian, &[0, 1, 5, 20], "links of 100", runs, &|severity, run| {
+pub(crate) fn trace(severities: &[u32], runs: u64) -> Vec<Rate> {
+    rates(&TraceGuardian, severities, "links of 100", runs, &|severity, run| {
         let (mut world, mut dice) = (World::new(run), Dice::new(6, run));
         let first = (dice.uniform() * 80.0) as u32;
         for at in 0..100 {
