@@ -82,7 +82,8 @@ fn tampering_is_an_incident_with_proposals_and_blocks_all() {
 #[test]
 fn nothing_verified_is_no_pass() {
     let world = in_order(3);
-    for guardian in [&TamperingGuardian as &dyn Guardian, &AnchorGuardian] {
+    let both: [&dyn Guardian; 2] = [&TamperingGuardian, &AnchorGuardian];
+    for guardian in both {
         let observed = world.observe_with(guardian, &Report::new(), Budget::default());
         assert_eq!(observed.verdict(), Verdict::Undecided);
         assert!(codes(&observed).contains(&Code::NothingChecked));
@@ -195,6 +196,27 @@ fn a_signal_that_is_replayed_counts_once() {
     let observed = world.observe(&PoisoningGuardian);
     let found = observed.observations().report.findings()[0].found_value().unwrap().to_owned();
     assert_eq!(found, "2 signals are repeated");
+}
+
+#[test]
+fn a_slow_drift_is_quarantined_and_the_order_of_speakers_is_none() {
+    let mut world = in_order(24);
+    enrol(&mut world, 8, 0);
+    for round in 0..16 {
+        for at in 0..8 {
+            world.support(&format!("actor-{at}"), "drift", 0.1 + 0.04 * f64::from(round));
+        }
+    }
+    for at in 0..8 {
+        for _ in 0..16 {
+            world.support(&format!("actor-{at}"), "order", 0.5 + 0.05 * f64::from(at));
+        }
+    }
+    let observed = world.observe(&PoisoningGuardian);
+    let subjects: Vec<_> =
+        observed.observations().report.findings().iter().map(|it| (it.subject(), it.found_value())).collect();
+    assert_eq!(subjects, [("support drift", Some("support drifts"))]);
+    assert_eq!(observed.observations().withheld.len(), 1);
 }
 
 #[test]

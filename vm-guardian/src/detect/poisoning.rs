@@ -128,8 +128,8 @@ struct Subject {
     unenrolled: u64,
     replays: u64,
     voices: BTreeMap<String, Voice>,
-    /// What counts, in the order it came.
-    counted: Vec<f64>,
+    /// What counts and whose it is, in the order it came.
+    counted: Vec<(String, f64)>,
 }
 
 /// Signals as they come in. Memory: a hash a signal, and at most the cap of values for each identity and subject.
@@ -168,7 +168,7 @@ impl Ingest {
         voice.first = voice.first.or(signal.source());
         if voice.values.len() < self.cap {
             voice.values.push(signal.value());
-            subject.counted.push(signal.value());
+            subject.counted.push((identity.to_owned(), signal.value()));
         } else {
             voice.beyond += 1;
         }
@@ -232,13 +232,21 @@ impl Subject {
         }
     }
 
-    /// Whether medians over groups, in the order of the log, rise by what matters.
+    /// Whether identities move upwards together: medians over groups, in the order of the log, of how far each signal lies from
+    /// its own identity's median. So it makes no difference who speaks first.
     fn drifts(&self, thresholds: &Thresholds) -> bool {
         let size = self.counted.len().checked_div(thresholds.trend_groups).unwrap_or(0);
         if size < thresholds.trend_group_min.max(1) {
             return false;
         }
-        let medians: Vec<f64> = self.counted.chunks_exact(size).filter_map(stats::median).collect();
+        let own: BTreeMap<&str, f64> = self
+            .voices
+            .iter()
+            .filter_map(|(identity, voice)| Some((identity.as_str(), stats::median(&voice.values)?)))
+            .collect();
+        let moved = |(identity, value): &(String, f64)| value - own.get(identity.as_str()).copied().unwrap_or(*value);
+        let moves: Vec<f64> = self.counted.iter().map(moved).collect();
+        let medians: Vec<f64> = moves.chunks_exact(size).filter_map(stats::median).collect();
         stats::trend(&medians)
             .is_some_and(|trend| trend.p_rising < thresholds.trend_level && trend.rise >= thresholds.support_drift)
     }
