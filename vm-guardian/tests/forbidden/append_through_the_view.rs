@@ -11,7 +11,7 @@ impl Guardian for Writer {
     }
 
     fn observe(&self, context: &Context<'_>) -> Result<Observations, GuardError> {
-        let journal: &mut dyn Journal = context.view();
+        let journal: &dyn Journal = context.view();
         let _ = journal;
         Ok(Observations::new())
     }

@@ -3,7 +3,7 @@
 use vm_guardian::{Context, Given};
 
 fn forge<'a>(given: Given<'a>) -> Context<'a> {
-    Context { given, metered: todo!() }
+    Context { given }
 }
 
 fn main() {}
