@@ -181,7 +181,8 @@ fn write_page() {
          ## Poisoned signals\n\nA hundred enrolled identities say how much they support a promotion. The honest speak \
          around 0.2 and so against it (normal, deviation 0.1). Liars know that and pull to the other side. The stated bound: \
          while the honest agree, no share of liars up to 1 - `dissent`, two thirds, carries a promotion; more than a third can \
-         hold one up, and the guardian says so.\n\n![Rates over the share of liars](guardians.svg)\n"
+         hold one up, and the guardian says so. Below a third, liars who whisper are seldom seen and carry nothing; close to \
+         a third the noise of one honest identity can hold a promotion up.\n\n![Rates over the share of liars](guardians.svg)\n"
     );
     let measured: Vec<(Attack, Vec<Poisoned>)> = ATTACKS
         .iter()
