@@ -184,6 +184,12 @@ pub enum VaultError {
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),
+    /// A guardian, or what it answered, that cannot be run or recorded.
+    #[error("guardian")]
+    Guardian(#[source] vm_guardian::GuardError),
+    /// A log of a sensor that is refused whole.
+    #[error("log of signals")]
+    SignalLog(#[source] vm_guardian::error::LogError),
     /// `config.toml` is refused.
     #[error("configuration is refused")]
     Config(#[from] ConfigError),

@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 mod export;
 mod fields;
+mod guard;
 mod head;
 mod import;
 mod init;
@@ -88,6 +89,7 @@ enum Command {
     Revoke(token::Revoke),
     Tokens(token::Tokens),
     Verify(verify::Verify),
+    Guard(guard::Guard),
     Trust(trust::Trust),
     Head(head::Head),
     Prove(prove::Prove),
@@ -125,6 +127,7 @@ impl Command {
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
             Self::Verify(command) => command.run(context),
+            Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
             Self::Prove(command) => command.run(context),

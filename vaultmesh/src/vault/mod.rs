@@ -3,6 +3,7 @@
 mod anchor;
 mod attest;
 mod drafter;
+mod guard;
 mod init;
 mod input;
 mod jsonl;
