@@ -1,6 +1,7 @@
 //! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
 
 mod chain;
+mod guard;
 mod token;
 
 use std::io;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
+pub use guard::GuardFault;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 
@@ -184,12 +186,9 @@ pub enum VaultError {
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),
-    /// A guardian, or what it answered, that cannot be run or recorded.
-    #[error("guardian")]
-    Guardian(#[source] vm_guardian::GuardError),
-    /// A log of a sensor that is refused whole.
-    #[error("log of signals")]
-    SignalLog(#[source] vm_guardian::error::LogError),
+    /// What a guardian answered, or was to be told.
+    #[error(transparent)]
+    Guard(#[from] GuardFault),
     /// `config.toml` is refused.
     #[error("configuration is refused")]
     Config(#[from] ConfigError),

@@ -53,8 +53,7 @@ impl VaultError {
             Self::Record(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::Shadow(error) => error.code(),
-            Self::Guardian(error) => error.code(),
-            Self::SignalLog(error) => error.code(),
+            Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
             Self::Files(fault) => match fault {
@@ -143,8 +142,7 @@ impl VaultError {
             | Self::Record(_)
             | Self::Token(_)
             | Self::Shadow(_)
-            | Self::Guardian(_)
-            | Self::SignalLog(_)
+            | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
             | Self::Openings(_)
@@ -203,8 +201,7 @@ impl VaultError {
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Token(error) => error.remedy(),
-            Self::Guardian(_) => "Correct the guardian; nothing of what it answered was recorded.",
-            Self::SignalLog(_) => "Split the log and record it in parts.",
+            Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,

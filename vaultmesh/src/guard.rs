@@ -7,7 +7,7 @@ use vm_core::instant::Instant;
 use vm_core::source::Clock;
 use vm_guardian::{Budget, Enrolments, Given, Guardian, Observed, Thresholds, run};
 
-use crate::error::VaultError;
+use crate::error::{GuardFault, VaultError};
 use crate::read::Reader;
 use crate::verify::{Outside, verify_vault};
 
@@ -69,6 +69,8 @@ pub fn guard(
     };
     guardians
         .iter()
-        .map(|guardian| run(*guardian, &given, guarding.budget, clock).map_err(VaultError::Guardian))
+        .map(|guardian| {
+            run(*guardian, &given, guarding.budget, clock).map_err(|error| GuardFault::Guardian(error).into())
+        })
         .collect()
 }

@@ -16,7 +16,7 @@ use vm_core::source::Entropy;
 use vm_core::verdict::Report;
 
 use crate::block::PromotionBlock;
-use crate::budget::Spent;
+use crate::error::Spent;
 use crate::error::{FormatError, GuardError};
 use crate::proposal::EvidenceRef;
 

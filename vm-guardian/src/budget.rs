@@ -4,11 +4,12 @@ use core::cell::Cell;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use vm_core::instant::Instant;
 use vm_core::source::Clock;
 use vm_core::verdict::FINDINGS_MAX;
 use vm_core::view::ViewError;
+
+use crate::error::Spent;
 
 /// Rows between two looks at the clock: at a million rows a second that is every 64 microseconds.
 const ROWS_A_LOOK: u64 = 64;
@@ -52,17 +53,6 @@ impl fmt::Display for Resource {
             Self::Findings => "findings",
         })
     }
-}
-
-/// The part of a budget that was spent first. State and reason of the finding `budget-spent`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Error)]
-#[error("budget-spent: {limit} {resource}")]
-#[serde(deny_unknown_fields)]
-pub struct Spent {
-    /// Of what.
-    pub resource: Resource,
-    /// How much there was.
-    pub limit: u64,
 }
 
 /// Counts what a run uses.

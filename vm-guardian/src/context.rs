@@ -11,8 +11,9 @@ use vm_core::view::{
     EvidenceView, FileFault, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, VaultFiles, ViewError, Visit,
 };
 
-use crate::budget::{Meter, Spent};
+use crate::budget::Meter;
 use crate::enrolment::Enrolments;
+use crate::error::Spent;
 use crate::threshold::Thresholds;
 
 /// What the caller of a guardian hands in.

@@ -1,9 +1,12 @@
 //! Errors, each variant with a stable code.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vm_core::error::{CanonicalError, RecordError};
 use vm_core::view::ViewError;
 use vm_shadow::error::ObserveError;
+
+use crate::budget::Resource;
 
 /// A guardian that could not look, or an observation that cannot be made.
 #[derive(Debug, Error)]
@@ -168,4 +171,15 @@ impl LogError {
             Self::TooManyLines { .. } => "log-too-many-lines",
         }
     }
+}
+
+/// The part of a budget that was spent first. State and reason of the finding `budget-spent`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Error)]
+#[error("budget-spent: {limit} {resource}")]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
+    /// Of what.
+    pub resource: Resource,
+    /// How much there was.
+    pub limit: u64,
 }

@@ -28,7 +28,7 @@ mod walk;
 
 pub use artifact::{Artifact, FailureMode, Incident};
 pub use block::{BlockScope, PromotionBlock};
-pub use budget::{Budget, Resource, Spent};
+pub use budget::{Budget, Resource};
 pub use context::{Context, Given};
 pub use enrolment::Enrolments;
 pub use error::GuardError;

@@ -11,9 +11,9 @@ use vm_core::verdict::{Code, Finding, Report, Severity, Verdict};
 
 use crate::artifact::{Artifact, Note};
 use crate::block::{BlockScope, PromotionBlock};
-use crate::budget::{Budget, Meter, Resource, Spent};
+use crate::budget::{Budget, Meter, Resource};
 use crate::context::{Context, Given};
-use crate::error::GuardError;
+use crate::error::{GuardError, Spent};
 use crate::guardian::Guardian;
 use crate::observation::{Event, Observations};
 

@@ -6,7 +6,7 @@ use vm_core::verdict::Verdict;
 use vm_guardian::{GuardError, Observed, Signal};
 use vm_shadow::observe;
 
-use crate::error::VaultError;
+use crate::error::{GuardFault, VaultError};
 use crate::keys::Role;
 use crate::vault::{Common, Recorded, Vault};
 
@@ -31,7 +31,7 @@ impl Vault {
         for artifact in observed.artifacts() {
             let header = self.guard_header(trace_id);
             let draft =
-                artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(VaultError::Guardian)?;
+                artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &artifact.fingerprint().to_hex()));
         }
         let observer = self.keys.identity(Role::Operator)?;
@@ -71,7 +71,7 @@ impl Vault {
     fn draft_signal(&mut self, signal: &Signal) -> Result<RowDraft, VaultError> {
         let header = self.guard_header(signal.trace());
         let draft: Result<RowDraft, GuardError> = signal.draft(header, &KnownSecrets, &mut *self.sources.entropy);
-        let draft = draft.map_err(VaultError::Guardian)?;
+        let draft = draft.map_err(GuardFault::Guardian)?;
         Ok(self.once(draft, vm_guardian::signal::SIGNAL_KIND, &signal.key().digest().to_hex()))
     }
 

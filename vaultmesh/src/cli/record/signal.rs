@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use vaultmesh::error::VaultError;
+use vaultmesh::error::{GuardFault, VaultError};
 use vm_guardian::signal::{BYTES_MAX, SignalLog, falco, tetragon};
 
 use crate::cli::context::Context;
@@ -75,7 +75,7 @@ impl Signal {
             (None, None) => return Err(CliError::Usage { what: "name a log with --falco or --tetragon".to_owned() }),
         };
         let SignalLog { signals, duplicates, passed_over, faults, faults_dropped } =
-            log.map_err(VaultError::SignalLog)?;
+            log.map_err(GuardFault::Log).map_err(VaultError::Guard)?;
         if signals.is_empty() && !faults.is_empty() {
             let code = faults.first().map_or("", |fault| fault.error.code());
             return Err(CliError::Usage {
