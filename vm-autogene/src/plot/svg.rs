@@ -47,7 +47,7 @@ fn draw(picture: &Picture<'_>, out: &mut String) -> Result<(), Box<dyn core::err
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_labels(5)
-        .x_label_formatter(&|at| instant(at).chars().take("2026-01-02T03:04".len()).collect())
+        .x_label_formatter(&|at: &i64| instant(at).chars().take("2026-01-02T03:04".len()).collect())
         .draw()?;
     if let Some((forecast, begin)) = picture.forecast {
         for interval in forecast.intervals.iter().rev() {

@@ -39,12 +39,16 @@ pub fn text(series: &Series, forecast: Option<&Forecast>, width: usize, height: 
             .map(|column| {
                 let at = |value: Option<f64>| value.map(row_of) == Some(line);
                 let inside = column.band.is_some_and(|(low, high)| row_of(low) <= line && line <= row_of(high));
-                match () {
-                    () if at(column.observed) => '*',
-                    () if at(column.expected) => 'o',
-                    () if inside => ':',
-                    () if at(limit) => '-',
-                    () => ' ',
+                if at(column.observed) {
+                    '*'
+                } else if at(column.expected) {
+                    'o'
+                } else if inside {
+                    ':'
+                } else if at(limit) {
+                    '-'
+                } else {
+                    ' '
                 }
             })
             .collect();
