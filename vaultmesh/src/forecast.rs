@@ -173,10 +173,12 @@ fn leave<A: Artifact>(outbox: &Path, artifact: &A) -> Result<Left, ForecastFault
 /// # Errors
 /// [`ForecastFault::Inside`].
 pub fn check_outside(vault: &Path, path: &Path) -> Result<(), ForecastFault> {
-    let real = |path: &Path| path.ancestors().find_map(|above| {
-        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        above.canonicalize().ok()
-    });
+    let real = |path: &Path| {
+        path.ancestors().find_map(|above| {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            above.canonicalize().ok()
+        })
+    };
     match (real(vault), real(path)) {
         (Some(vault), Some(path)) if !path.starts_with(&vault) => Ok(()),
         _ => Err(ForecastFault::Inside { path: path.to_owned() }),

@@ -80,7 +80,10 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
 #[test]
 fn people_get_a_picture() {
     let home = home();
-    let out = home.run(&["forecast", "ledger-rows", "--horizon", "8", "--season", "4", "--until", "2026-03-03T00:00:00Z"]).expect(0).out;
+    let out = home
+        .run(&["forecast", "ledger-rows", "--horizon", "8", "--season", "4", "--until", "2026-03-03T00:00:00Z"])
+        .expect(0)
+        .out;
     assert!(out.contains("ledger-rows (rows), step 1h; mstl-ets for 8 bins"), "{out}");
     assert!(out.contains('*') && out.contains('o') && out.contains("sha256"), "{out}");
 }

@@ -39,7 +39,7 @@ pub struct Drift {
 pub fn find(series: &Series) -> Result<Vec<Drift>, ForecastError> {
     let (values, offset) = series.changes()?;
     let mut begins = vec![0];
-    begins.extend(changes(&values));
+    begins.extend(lasting(&values, &changes(&values)));
     let means: Vec<f64> = begins
         .iter()
         .zip(begins.iter().skip(1).chain([&values.len()]))
@@ -59,6 +59,21 @@ fn changes(values: &[f64]) -> Vec<usize> {
     }
     let price = PRICE * variance * real_len(values.len()).ln();
     partition(values, price)
+}
+
+/// Those of `begins` at which the median changes too, by more than one deviation: a stretch that one bin lifts is no drift.
+fn lasting(values: &[f64], begins: &[usize]) -> Vec<usize> {
+    let least = variance(values).sqrt();
+    let mut kept: Vec<usize> = Vec::new();
+    for (begin, end) in begins.iter().zip(begins.iter().skip(1).chain([&values.len()])) {
+        let from = kept.last().copied().unwrap_or_default();
+        let median_of = |from: usize, to: usize| values.get(from..to).and_then(median);
+        let step = median_of(from, *begin).zip(median_of(*begin, *end)).map_or(0.0, |(before, after)| after - before);
+        if step.abs() > least {
+            kept.push(*begin);
+        }
+    }
+    kept
 }
 
 /// Variance of what is no change: robust where most neighbours differ, plain where they do not.
@@ -160,6 +175,19 @@ mod tests {
             assert!(changes(&jump).iter().any(|at| at.abs_diff(60) <= 2), "{:?}", changes(&jump));
         }
         assert!(alarms <= 20, "{alarms} of 200 quiet series");
+    }
+
+    #[test]
+    fn a_burst_is_no_drift() {
+        let mut seed = 11;
+        for at in [15, 27, 29] {
+            let mut values: Vec<f64> = (0..30).map(|_| noise(&mut seed)).collect();
+            values[at] += 30.0;
+            let begins = changes(&values);
+            assert!(!begins.is_empty() && lasting(&values, &begins).is_empty(), "{at}: {begins:?}");
+        }
+        let step: Vec<f64> = (0..30).map(|at| noise(&mut seed) + if at < 18 { 0.0 } else { 6.0 }).collect();
+        assert_eq!(lasting(&step, &changes(&step)), [18]);
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub enum SeriesError {
         limit: u32,
     },
     /// No measure of that name.
-    #[error("unknown series {found:?}: tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes, count/TABLE or count/TABLE/KIND")]
+    #[error(
+        "unknown series {found:?}: tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes, count/TABLE or count/TABLE/KIND"
+    )]
     UnknownMeasure {
         /// The first 64 characters of what was given.
         found: String,

@@ -86,9 +86,9 @@ impl EvidenceView for Rows {
     ) -> Result<(), ViewError> {
         let fits = |entry: &LogEntry, row: &StoredRow| {
             let inside = match &filter.scope {
-                RowScope::Window { since, until } => row.ts().is_ok_and(|ts| {
-                    since.is_none_or(|since| since <= ts) && until.is_none_or(|until| ts < until)
-                }),
+                RowScope::Window { since, until } => row
+                    .ts()
+                    .is_ok_and(|ts| since.is_none_or(|since| since <= ts) && until.is_none_or(|until| ts < until)),
                 RowScope::Traces(traces) => row.trace_id().is_ok_and(|trace| traces.contains(&trace)),
             };
             inside && entry.seq < filter.as_of && filter.tables.contains(&entry.table)

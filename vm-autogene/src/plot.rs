@@ -70,7 +70,8 @@ impl<'a> Picture<'a> {
     fn title(&self) -> String {
         let series = self.series;
         let unit = series.measure().unit();
-        let model = self.forecast.map(|(forecast, _)| format!("; {} for {} bins", forecast.model.name, forecast.horizon));
+        let model =
+            self.forecast.map(|(forecast, _)| format!("; {} for {} bins", forecast.model.name, forecast.horizon));
         format!("{} ({unit}), step {}{}", series.measure(), series.step(), model.unwrap_or_default())
     }
 

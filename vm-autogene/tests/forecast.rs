@@ -69,7 +69,8 @@ fn too_little_is_refused_by_name() {
     assert!(ahead(&many[..24], &ask, &Mstl::new(&[8]).unwrap()).is_ok());
     assert_eq!(code(ahead(&[7; 40], &ask, &Ets)), "forecast-constant");
     assert_eq!(code(ahead(&[7; 40], &ask, &Naive)), "forecast-constant");
-    let sparse = rows([tool(1, 0, Some(Status::Ok)), tool(2, 1_200, Some(Status::Error)), tool(3, 1_900, Some(Status::Ok))]);
+    let sparse =
+        rows([tool(1, 0, Some(Status::Ok)), tool(2, 1_200, Some(Status::Error)), tool(3, 1_900, Some(Status::Ok))]);
     let series = Series::read(&sparse, &query("error-share", "1m")).unwrap();
     assert_eq!(code(forecast(&sparse, &series, &ask, &Naive)), "forecast-too-sparse");
 }
@@ -189,8 +190,8 @@ fn where_distance_has_no_measure_there_is_no_list_of_outliers() {
 
 #[test]
 fn a_share_stays_a_share() {
-    let drafts = numbers(8, 10, 400).iter().zip(0_u64..).map(|(word, n)| {
-        let status = if *word < 9 { Status::Blocked } else { Status::Ok };
+    let drafts = numbers(8, 10, 400).into_iter().zip(0_u64..).map(|(word, n)| {
+        let status = if word < 9 { Status::Blocked } else { Status::Ok };
         tool(n, i64::try_from(n).unwrap() * 60, Some(status))
     });
     let rows = rows(drafts.collect::<Vec<_>>());
@@ -227,7 +228,11 @@ fn pictures_show_what_was_asked() {
 
     let other = Series::read(&rows, &query("ledger-rows", "1h")).unwrap();
     assert_eq!(plot::svg(&other, Some(&forecast)).unwrap_err().code(), "plot-other-series");
-    let later = SeriesQuery { since: Some(at(60 * 3_600)), until: Some(at(70 * 3_600)), ..query("count/proof_artifacts/report", "1h") };
+    let later = SeriesQuery {
+        since: Some(at(60 * 3_600)),
+        until: Some(at(70 * 3_600)),
+        ..query("count/proof_artifacts/report", "1h")
+    };
     let later = Series::read(&rows, &later).unwrap();
     assert!(plot::text(&later, Some(&forecast), 60, 10).is_err());
 }

@@ -88,7 +88,8 @@ fn scores_taken_together_by_hand_in_any_order() {
 fn intervals_at_eighty_hold_about_eighty_of_a_hundred() {
     let mut scores = Vec::new();
     for seed in 0..40 {
-        let counts: Vec<u32> = numbers(seed, 30, 60).iter().zip(numbers(seed + 99, 30, 60)).map(|(a, b)| a + b).collect();
+        let counts: Vec<u32> =
+            numbers(seed, 30, 60).iter().zip(numbers(seed + 99, 30, 60)).map(|(a, b)| a + b).collect();
         let rows = hourly(&counts[..50]);
         let forecast = forecast(&rows, &reports(&rows), &Question::new(10), &Ets).unwrap();
         scores.push(Score::of(&forecast, &reports(&hourly(&counts))).unwrap());

@@ -33,10 +33,7 @@ fn shares_are_of_what_ended_and_missing_where_nothing_did() {
     assert_eq!(values(calls(), "error-share", "1m"), [Some(0.25), None, Some(0.0)]);
     assert_eq!(values(calls(), "refusal-share", "1m"), [Some(0.25), None, Some(1.0)]);
     assert_eq!(values(calls(), "count/tool_invocations/grep", "1m"), [Some(5.0), Some(0.0), Some(1.0)]);
-    assert!(matches!(
-        Series::read(&rows(calls()), &query("count/tool_invocations/ls", "1m")),
-        Err(SeriesError::Empty)
-    ));
+    assert!(matches!(Series::read(&rows(calls()), &query("count/tool_invocations/ls", "1m")), Err(SeriesError::Empty)));
 }
 
 #[test]
@@ -95,9 +92,8 @@ fn levels_add_up_and_stay_where_nothing_comes() {
 fn the_window_is_of_whole_bins() {
     let drafts: Vec<_> = (0..10).map(|n| artifact(n, i64::try_from(n).unwrap() * 60, "report", None)).collect();
     let rows = rows(drafts);
-    let read = |since, until| {
-        Series::read(&rows, &SeriesQuery { since, until, ..query("count/proof_artifacts", "1m") })
-    };
+    let read =
+        |since, until| Series::read(&rows, &SeriesQuery { since, until, ..query("count/proof_artifacts", "1m") });
     let series = read(Some(at(30)), Some(at(150))).unwrap();
     assert_eq!((series.since(), series.until(), series.inputs().count), (at(60), at(120), 1));
     // An end that is told closes the last bin, and may lie behind all rows.

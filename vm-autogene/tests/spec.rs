@@ -115,7 +115,8 @@ fn artifacts_are_ordinary_rows() {
 #[test]
 fn the_inputs_of_an_artifact_can_be_computed_again() {
     let drafts = |more: bool| {
-        let counted = PAST.iter().chain(&[1]).zip(0_i64..).flat_map(|(count, hour)| (0..*count).map(move |n| (hour, n)));
+        let counted =
+            PAST.iter().chain(&[1]).zip(0_i64..).flat_map(|(count, hour)| (0..*count).map(move |n| (hour, n)));
         let base = counted.zip(0..).map(|((hour, n), id)| artifact(id, hour * 3_600 + i64::from(n), "report", None));
         base.chain(more.then(|| artifact(999, 0, "report", None)))
     };

@@ -126,7 +126,8 @@ impl Forecast {
             }
         };
         let left = left.into_iter();
-        let left = left.map(|left| LeftFile { kind: left.kind, file: shown(&left.path), sha256: left.sha256 }).collect();
+        let left =
+            left.map(|left| LeftFile { kind: left.kind, file: shown(&left.path), sha256: left.sha256 }).collect();
         let json = |value: serde_json::Result<Value>| value.map_err(|error| CliError::Output(error.into()));
         Ok(Output::done(Shown {
             forecast: json(serde_json::to_value(forecast))?,
@@ -186,7 +187,8 @@ impl Human for Shown {
             page.field("drift", format!("{} from {:.3} to {:.3}", drift.at, drift.before, drift.after));
         }
         if let Some(crossing) = &forecast.limit {
-            let time = |at: Option<Instant>| at.map_or_else(|| "not within the horizon".to_owned(), |at| at.to_string());
+            let time =
+                |at: Option<Instant>| at.map_or_else(|| "not within the horizon".to_owned(), |at| at.to_string());
             let expected = if crossing.already { "reached already".to_owned() } else { time(crossing.expected) };
             page.field("limit", format!("{}: {expected}", crossing.limit.value));
             for interval in &crossing.intervals {

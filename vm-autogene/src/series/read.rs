@@ -211,4 +211,3 @@ impl<'a> Reading<'a> {
         Inputs { as_of, count: self.count, first, last, sha256 }
     }
 }
-
