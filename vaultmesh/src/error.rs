@@ -314,6 +314,10 @@ pub enum VaultError {
     /// An anchor's record that cannot be made.
     #[error("anchor record")]
     Evidence(#[source] vm_anchor::error::EvidenceError),
+    /// A forecast that is not made.
+    #[cfg(feature = "forecast")]
+    #[error(transparent)]
+    Forecast(#[from] crate::forecast::ForecastFault),
     /// Evidence of an anchor that does not hold.
     #[error("the token does not hold: {}", report.findings().first().and_then(|f| f.found_value()).unwrap_or("unchecked"))]
     AnchorRefused {

@@ -96,6 +96,8 @@ impl VaultError {
             Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
             Self::AnchorRefused { .. } => "anchor-refused",
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => error.code(),
         }
     }
 
@@ -115,6 +117,8 @@ impl VaultError {
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => return error.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
             Self::VaultFile(error) => error.is_machine(),
             Self::Backup(error) => error.is_machine(),
@@ -189,6 +193,8 @@ impl VaultError {
             Self::FormatUnknown { .. } => "Use a release that knows the format, or correct it.",
             Self::Input { .. } => "Correct the input; nothing of it was recorded.",
             Self::Line { source, .. } => source.remedy(),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => error.remedy(),
             Self::LineTooLong { .. } => {
                 "Split the record, or keep the large part in a file and record it as an artifact."
             }

@@ -64,6 +64,7 @@ fn every_command_of_the_grammar_is_there() {
         "head",
         "prove",
         "export",
+        "forecast",
         "import",
         "verify-bundle",
         "verify-proof",

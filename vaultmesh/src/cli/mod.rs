@@ -11,6 +11,8 @@ mod doctor;
 mod error;
 mod export;
 mod fields;
+#[cfg(feature = "forecast")]
+mod forecast;
 mod guard;
 mod head;
 mod import;
@@ -95,6 +97,8 @@ enum Command {
     Prove(prove::Prove),
     Export(export::Export),
     Report(report::Report),
+    #[cfg(feature = "forecast")]
+    Forecast(forecast::Forecast),
     Import(import::Import),
     Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
@@ -133,6 +137,8 @@ impl Command {
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Report(command) => command.run(context),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),
