@@ -42,7 +42,7 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
     let before = tree(&home.path(""));
     permit_writing(&home.vault(), false);
     let (svg, outbox) = (home.path("calls.svg"), home.path("outbox"));
-    let args = ["forecast", "tool-calls", "--horizon", "12", "--above", "14"];
+    let args = ["forecast", "tool-calls", "--horizon", "12", "--above", "12"];
     let out = ["--svg", svg.to_str().unwrap(), "--outbox", outbox.to_str().unwrap()];
     let ran = home.json(&[&args[..], &out].concat());
     permit_writing(&home.vault(), true);
@@ -51,7 +51,9 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
     assert_eq!(result["forecast"]["series"], "tool-calls");
 
     let mut after = tree(&home.path(""));
-    after.retain(|path, hash| before.get(path) != Some(hash));
+    // Whoever runs the tests as root may write into the vault all the same, and SQLite then makes its side files.
+    let is_side = |path: &Path| path.to_string_lossy().ends_with("-wal") || path.to_string_lossy().ends_with("-shm");
+    after.retain(|path, hash| before.get(path) != Some(hash) && !is_side(path));
     let new: Vec<&PathBuf> = after.keys().collect();
     assert!(before.keys().all(|path| path.exists()));
     assert_eq!(new.len(), 3, "{new:?}");
