@@ -74,7 +74,7 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
     assert_eq!(home.json(&[&args[..], &out].concat()).expect(2).json()["error"]["code"], "file-exists");
 
     // What was left can be recorded, and the vault still holds.
-    home.run(&["record", "artifact", "--kind", "autogene_forecast", "--file", &name]).expect(0);
+    home.run(&["record", "artifact", "autogene_forecast", "--file", &name]).expect(0);
     // No head is kept, so a rollback is not excluded; nothing is contradicted.
     home.run(&["verify", "--key", &home.key()]).expect(3);
 }
