@@ -12,6 +12,7 @@ mod error;
 mod export;
 mod fields;
 mod head;
+mod horizon;
 mod import;
 mod init;
 mod input;
@@ -23,6 +24,7 @@ mod prove;
 mod query;
 mod record;
 mod report;
+mod restraint;
 mod rune;
 mod scroll;
 mod seal;
@@ -86,6 +88,7 @@ enum Command {
     Verify(verify::Verify),
     Trust(trust::Trust),
     Head(head::Head),
+    Horizon(horizon::Horizon),
     Prove(prove::Prove),
     Export(export::Export),
     Report(report::Report),
@@ -120,6 +123,7 @@ impl Command {
             Self::Verify(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
+            Self::Horizon(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Report(command) => command.run(context),

@@ -3,6 +3,7 @@
 mod anchor;
 mod attest;
 mod drafter;
+mod horizon;
 mod init;
 mod input;
 mod jsonl;
@@ -35,6 +36,7 @@ use drafter::Drafter;
 pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
+pub use horizon::{HorizonInput, HorizonRecorded, OutcomeInput};
 pub use init::Initialized;
 pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
