@@ -19,7 +19,8 @@ const PROOF_REMEDY: &str = "Get the proof again from where it was made, and veri
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
-const HORIZON_REMEDY: &str = "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded.";
+const HORIZON_REMEDY: &str =
+    "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]

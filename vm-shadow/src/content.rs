@@ -1,7 +1,7 @@
 //! Content of rows that open and close horizons: JSON in the row itself, signed by the observer.
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;

@@ -124,7 +124,12 @@ fn an_unknown_format_is_told_apart() {
     let mut world = World::new();
     let header = world.header();
     let opened = world.open(&world.asked());
-    let draft = world::system(header, SystemKind::HorizonClosed, Some(opened.opening.id()), &json!({"format": "vm-horizon-closed-v1"}));
+    let draft = world::system(
+        header,
+        SystemKind::HorizonClosed,
+        Some(opened.opening.id()),
+        &json!({"format": "vm-horizon-closed-v1"}),
+    );
     let found = VerifiedClosing::of(&world.stored(&draft), world.id()).unwrap_err();
     assert_eq!(found, HorizonError::FormatUnknown { found: "vm-horizon-closed-v1".to_owned() });
 }

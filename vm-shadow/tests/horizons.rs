@@ -20,10 +20,19 @@ use world::{Asked, Opened, Received, World};
 /// What a row is to the twin: all that its rules ask of it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Says {
-    Opens { name: &'static str },
-    Receipt { name: &'static str, observer: u8 },
+    Opens {
+        name: &'static str,
+    },
+    Receipt {
+        name: &'static str,
+        observer: u8,
+    },
     /// Closes the opening at a place of the alphabet, naming receipts at others; `fits` where nothing but them is at stake.
-    Closes { opening: usize, receipts: &'static [usize], fits: bool },
+    Closes {
+        opening: usize,
+        receipts: &'static [usize],
+        fits: bool,
+    },
     Nothing,
 }
 
@@ -52,12 +61,13 @@ fn alphabet() -> Vec<Letter> {
         letters.push((draft, Says::Receipt { name, observer }));
         received.push(receipt);
     }
-    let mut closes = |world: &mut World, (opened, opening): (&Opened, usize), late, outcome, receipts: &'static [usize], fits| {
-        let header = if late { world.late() } else { world.header() };
-        let rows: Vec<Received> = receipts.iter().map(|at| received[at - 3].clone()).collect();
-        let draft = forge(world, header, opened, outcome, &rows);
-        letters.push((draft, Says::Closes { opening, receipts, fits }));
-    };
+    let mut closes =
+        |world: &mut World, (opened, opening): (&Opened, usize), late, outcome, receipts: &'static [usize], fits| {
+            let header = if late { world.late() } else { world.header() };
+            let rows: Vec<Received> = receipts.iter().map(|at| received[at - 3].clone()).collect();
+            let draft = forge(world, header, opened, outcome, &rows);
+            letters.push((draft, Says::Closes { opening, receipts, fits }));
+        };
     let (a, again, b) = ((&a, 0), (&again, 1), (&b, 2));
     closes(&mut world, a, false, Outcome::Withheld, &[3, 4], true);
     closes(&mut world, a, false, Outcome::Withheld, &[3, 5], true);
@@ -89,7 +99,8 @@ fn may_come(letters: &[Letter], history: &[usize], next: usize) -> bool {
     // Where the opening stands that no later row closes.
     let open_at = |opening: usize| {
         let at = history.iter().rposition(|letter| *letter == opening)?;
-        let closes = |letter: &usize| matches!(letters[*letter].says, Says::Closes { opening: of, .. } if of == opening);
+        let closes =
+            |letter: &usize| matches!(letters[*letter].says, Says::Closes { opening: of, .. } if of == opening);
         (!history[at..].iter().any(closes)).then_some(at)
     };
     match letters[next].says {
@@ -160,7 +171,13 @@ fn the_fold_and_its_twin_agree_on_every_short_sequence() {
         }
         explore(&letters, &horizons, &mut history, depth, &mut tally);
     }
-    assert!(tally.accepted > 5_000 && tally.refused > 5_000 && tally.closed > 200, "{} {} {}", tally.accepted, tally.refused, tally.closed);
+    assert!(
+        tally.accepted > 5_000 && tally.refused > 5_000 && tally.closed > 200,
+        "{} {} {}",
+        tally.accepted,
+        tally.refused,
+        tally.closed
+    );
 }
 
 #[test]
@@ -226,7 +243,12 @@ fn another_observer_trace_or_name_cannot_close() {
     // Signed by one who says to be the observer.
     let mut row = world.forge_close(late, subject, &content("deploy/api"), 3);
     let forged = world.stored(&row).text("meta_json").unwrap().replacen("\"signature\":\"", "\"signature\":\"00", 1);
-    row = world::system(late, vm_core::record::SystemKind::HorizonClosed, Some(subject), &serde_json::from_str(&forged).unwrap());
+    row = world::system(
+        late,
+        vm_core::record::SystemKind::HorizonClosed,
+        Some(subject),
+        &serde_json::from_str(&forged).unwrap(),
+    );
     let row = world.stored(&row);
     let refused = horizons.apply(&entry(1, &row), &row).unwrap_err();
     assert!(matches!(refused, Violation::Invalid(HorizonError::Shape { .. } | HorizonError::Key(_))), "{refused:?}");

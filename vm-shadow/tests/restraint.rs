@@ -180,11 +180,20 @@ fn refusal_without_power_is_no_restraint() {
         (|_, grant| Grant { holder: key(4).public(), ..grant }, "capability-not-holder"),
         (|_, grant| Grant { actions: [Action::Seal].into(), ..grant }, "capability-action"),
         (|_, grant| Grant { resource: "/mcp_calls".parse().unwrap(), ..grant }, "capability-resource-not-granted"),
-        (|_, grant| Grant { resource: "/tool_invocations/x".parse().unwrap(), ..grant }, "capability-resource-not-granted"),
+        (
+            |_, grant| Grant { resource: "/tool_invocations/x".parse().unwrap(), ..grant },
+            "capability-resource-not-granted",
+        ),
         (|_, grant| Grant { epochs: [vm_core::epoch::Epoch::Rubedo].into(), ..grant }, "capability-epoch"),
         (|world, grant| Grant { expires: world::now(world), ..grant }, "capability-expired"),
-        (|world, grant| Grant { not_before: world::now(world).saturating_add_micros(world::HOUR), ..grant }, "capability-not-yet"),
-        (|_, grant| Grant { ledger: LedgerId::from_genesis(LeafHash::from_bytes([9; 32])), ..grant }, "capability-wrong-ledger"),
+        (
+            |world, grant| Grant { not_before: world::now(world).saturating_add_micros(world::HOUR), ..grant },
+            "capability-not-yet",
+        ),
+        (
+            |_, grant| Grant { ledger: LedgerId::from_genesis(LeafHash::from_bytes([9; 32])), ..grant },
+            "capability-wrong-ledger",
+        ),
         (|_, grant| Grant { uses: Some(0), ..grant }, "capability-use-number"),
     ];
     for (edit, code) in cases {
@@ -213,9 +222,8 @@ fn a_token_of_another_root_or_of_nobody_gives_no_power() {
 
 #[test]
 fn a_scroll_takes_its_engine() {
-    let engines = |names: &[&str]| {
-        vm_core::capability::Engines::Only(names.iter().map(|name| name.parse().unwrap()).collect())
-    };
+    let engines =
+        |names: &[&str]| vm_core::capability::Engines::Only(names.iter().map(|name| name.parse().unwrap()).collect());
     for (resource, names, holds) in [
         ("/receipts/console", &["console"][..], true),
         ("/receipts/console", &["guard"], false),
@@ -322,12 +330,16 @@ fn an_act_in_the_trace_is_found() {
         ("request", |world| _ = world.mcp(McpKind::Request), true),
         ("batch", |world| _ = world.mcp(McpKind::Batch), true),
         ("notification", |world| _ = world.mcp(McpKind::Notification), false),
-        ("elsewhere", |world| {
-            let trace = world.trace;
-            world.trace = TraceId::from_bytes([4; 16]);
-            world.tool();
-            world.trace = trace;
-        }, false),
+        (
+            "elsewhere",
+            |world| {
+                let trace = world.trace;
+                world.trace = TraceId::from_bytes([4; 16]);
+                world.tool();
+                world.trace = trace;
+            },
+            false,
+        ),
     ];
     for (name, call, is_act) in calls {
         for late in [false, true] {
@@ -346,7 +358,9 @@ fn an_act_in_the_trace_is_found() {
             if is_act {
                 assert_broken(&world, &proof, "restraint-executed");
                 let hidden = with_rows(&world, &proof, |rows| {
-                    rows.retain(|row| !is_row(row, "\"table\":\"tool_invocations\"") && !is_row(row, "\"table\":\"mcp_calls\""));
+                    rows.retain(|row| {
+                        !is_row(row, "\"table\":\"tool_invocations\"") && !is_row(row, "\"table\":\"mcp_calls\"")
+                    });
                 });
                 assert_unproven(&world, &hidden, "restraint-not-shown: a row that may be an act or an outcome");
             } else {
@@ -372,7 +386,8 @@ fn an_act_behind_the_index_is_found() {
 fn an_act_under_a_narrowed_token_is_found_and_one_under_another_is_not() {
     let mut world = World::new();
     let narrowed = world.holder.chain().narrow(&key(3), Grant { holder: key(5).public(), ..world.grant() }).unwrap();
-    let other = Chain::root(&key(1), Grant { nonce: vm_core::digest::Sha256Digest::of(b"n"), ..world.grant() }).unwrap();
+    let other =
+        Chain::root(&key(1), Grant { nonce: vm_core::digest::Sha256Digest::of(b"n"), ..world.grant() }).unwrap();
     let (narrowed, other) = (world.issue(&narrowed), world.issue(&other));
     let opened = world.open(&world.asked());
     world.tool_under(other);
@@ -381,7 +396,9 @@ fn an_act_under_a_narrowed_token_is_found_and_one_under_another_is_not() {
     let proof = world.prove(&opened, &receipts);
     assert_holds(&world, &proof);
     let hidden = with_rows(&world, &proof, |rows| {
-        let at = rows.iter().position(|row| is_row(row, &format!("\"capability_hash\":\"{other}\",")) && is_row(row, "vm-capability"));
+        let at = rows
+            .iter()
+            .position(|row| is_row(row, &format!("\"capability_hash\":\"{other}\",")) && is_row(row, "vm-capability"));
         rows.remove(at.unwrap());
     });
     assert_unproven(&world, &hidden, "restraint-not-shown: the token of a call in the trace");
@@ -562,7 +579,10 @@ fn files_that_are_no_proof_are_refused_by_name() {
         assert_eq!(refused(&|value| _ = value.as_object_mut().unwrap().remove(member)), "restraint-shape", "{member}");
     }
     assert_eq!(refused(&|value| _ = value["complete"].as_object_mut().unwrap().remove("proposal")), "restraint-shape");
-    assert_eq!(refused(&|value| _ = value["opened"][0].as_object_mut().unwrap().remove("receipt_salt")), "restraint-shape");
+    assert_eq!(
+        refused(&|value| _ = value["opened"][0].as_object_mut().unwrap().remove("receipt_salt")),
+        "restraint-shape"
+    );
     assert_eq!(RestraintProof::parse(b"{").unwrap_err().code(), "restraint-json");
 }
 
@@ -580,7 +600,11 @@ fn proofs_need_an_index_and_an_opening() {
     assert!(matches!(attempt(&world, none), ProveRestraintError::NoSuchRow { .. }));
     assert!(matches!(attempt(&world, receipts[0].id), ProveRestraintError::Opening(_)));
     // Whether a detector would take an option for a secret does not matter: it is not stored.
-    assert!(vm_core::redact::SecretDetector::is_secret(&KnownSecrets, None, "ghp_0123456789abcdefghijABCDEFGHIJ012345"));
+    assert!(vm_core::redact::SecretDetector::is_secret(
+        &KnownSecrets,
+        None,
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    ));
     assert!(OpenedOption::new(0, &opened.openings[0], None).is_some());
 }
 
@@ -596,7 +620,10 @@ fn the_page_shows_a_proof_that_holds() {
     for words in NOT_SHOWN {
         assert!(page.contains(&format!("- {words}")), "{words}");
     }
-    assert!(matches!(proof.verify(&vm_core::key::NoteKey::new(shown.checkpoint().key().name(), key_of(9)).unwrap()), Err(RestraintFault::Checkpoint(_))));
+    assert!(matches!(
+        proof.verify(&vm_core::key::NoteKey::new(shown.checkpoint().key().name(), key_of(9)).unwrap()),
+        Err(RestraintFault::Checkpoint(_))
+    ));
 }
 
 fn key_of(seed: u8) -> vm_core::key::PublicKey {

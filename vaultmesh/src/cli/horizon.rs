@@ -228,7 +228,10 @@ impl Human for Made {
             page.line(&format!("  {} {}/{}", row.seq, row.table, row.id));
         }
         if horizon.outcome.is_none() {
-            page.line(&format!("Close it before {}: vaultmesh horizon close {} ...", horizon.deadline, horizon.horizon));
+            page.line(&format!(
+                "Close it before {}: vaultmesh horizon close {} ...",
+                horizon.deadline, horizon.horizon
+            ));
         }
     }
 }

@@ -78,7 +78,10 @@ impl Human for Proven {
             page.field("horizon", &horizon.horizon);
             page.field("opened", format!("{}, at {} by {}", horizon.opened, horizon.seq, horizon.observer));
             page.field("power", format!("{} on {}, by {}", horizon.action, horizon.resource, horizon.capability));
-            page.field_if("outcome", horizon.outcome.as_ref().map(|outcome| format!("{outcome}, at {}", shown.closing_seq)));
+            page.field_if(
+                "outcome",
+                horizon.outcome.as_ref().map(|outcome| format!("{outcome}, at {}", shown.closing_seq)),
+            );
             for option in &shown.opened_options {
                 page.line(&format!("  option {}: {}", option.option, option.value));
             }

@@ -134,7 +134,8 @@ impl Vault {
             rows = Some((row, header.id));
             Ok(drafts)
         })?;
-        let (opening, closing) = rows.ok_or_else(|| VaultError::NotFound { what: "horizon", name: input.name.clone() })?;
+        let (opening, closing) =
+            rows.ok_or_else(|| VaultError::NotFound { what: "horizon", name: input.name.clone() })?;
         self.told(opening, Some(closing), appended)
     }
 

@@ -48,7 +48,7 @@ impl RestraintError {
 }
 
 /// A proof of restraint that could not be made.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProveRestraintError<E> {
     /// The ledger has no such row at the checkpoint.

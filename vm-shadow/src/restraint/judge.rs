@@ -154,7 +154,8 @@ impl RestraintProof {
         match self.verify(key) {
             Ok(shown) => {
                 let (size, power) = (shown.checkpoint.size(), shown.opening().power());
-                report.checked(format!("log: {} rows stand in it, under a signed checkpoint of {size}", self.rows.len()));
+                report
+                    .checked(format!("log: {} rows stand in it, under a signed checkpoint of {size}", self.rows.len()));
                 report.checked(format!(
                     "{subject}: opened at {}, {} at {}",
                     shown.opening_seq(),
@@ -165,7 +166,11 @@ impl RestraintProof {
                     "power: the observer held {}, which granted {} on {}",
                     power.capability, power.action, power.resource
                 ));
-                report.checked(format!("options: {} of {} opened", shown.options.len(), shown.opening().option_count()));
+                report.checked(format!(
+                    "options: {} of {} opened",
+                    shown.options.len(),
+                    shown.opening().option_count()
+                ));
                 report.checked(format!("no other outcome, and no act of the decision, up to {size}"));
                 (report, Some(shown))
             }
@@ -262,9 +267,8 @@ impl Judge<'_> {
         let mut decision = vec![placed];
         decision.extend(self.rows.iter().find(|placed| placed.entry.row_id == opening.id()));
         for receipt in closing.receipts() {
-            let named = |placed: &&Placed| {
-                placed.entry.table == Table::ShadowReceipts && placed.entry.row_id == receipt.row
-            };
+            let named =
+                |placed: &&Placed| placed.entry.table == Table::ShadowReceipts && placed.entry.row_id == receipt.row;
             let row = self.rows.iter().find(named);
             decision.push(row.ok_or(RestraintFault::NotShown { what: "a receipt that the outcome names" })?);
         }
@@ -283,9 +287,7 @@ impl Judge<'_> {
         let traced = Selection::traces([opening.trace_id()], &Table::ALL);
         let traced = traced.map_err(|_| not_shown("the trace of the opening"))?;
         let cards = self.answer("trace", &self.proof.complete.trace, Query::Selection(traced))?;
-        let may_call = |card: &Card| {
-            card.seq > seq && matches!(card.table, Table::ToolInvocations | Table::McpCalls)
-        };
+        let may_call = |card: &Card| card.seq > seq && matches!(card.table, Table::ToolInvocations | Table::McpCalls);
         for placed in self.shown("trace", &cards, may_call)? {
             if !execution::is_call(&placed.row) {
                 continue;
@@ -293,8 +295,7 @@ impl Judge<'_> {
             let under = placed.row.blob("capability_hash").and_then(|hash| CapabilityHash::from_slice(hash).ok());
             let under = under.ok_or(not_shown("the token of a call in the trace"))?;
             let lineages = self.rows.iter().filter_map(|placed| power::issued(&placed.row));
-            let mut lineages =
-                lineages.filter_map(|chain| power::lineage(&chain, &under, self.root, self.ledger).ok());
+            let mut lineages = lineages.filter_map(|chain| power::lineage(&chain, &under, self.root, self.ledger).ok());
             let capability = opening.power().capability;
             let descends = under == capability
                 || lineages.next().ok_or(not_shown("the token of a call in the trace"))?.contains(&capability);
@@ -352,12 +353,7 @@ impl Judge<'_> {
     }
 
     /// Cards of all rows that match, up to the checkpoint.
-    fn answer(
-        &self,
-        of: &'static str,
-        proof: &CompletenessProof,
-        asked: Query,
-    ) -> Result<Vec<Card>, RestraintFault> {
+    fn answer(&self, of: &'static str, proof: &CompletenessProof, asked: Query) -> Result<Vec<Card>, RestraintFault> {
         if *proof.query() != asked {
             return Err(RestraintFault::OtherAnswer { of, what: "query" });
         }

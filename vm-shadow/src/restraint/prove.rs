@@ -56,9 +56,7 @@ pub fn prove_restraint<R: HashReader + ?Sized>(
     let opened_by = VerifiedOpening::of(&row.row, ledger).map_err(ProveRestraintError::Opening)?;
     let indexed = Indexed::read(view, size).map_err(ProveRestraintError::Index)?;
     let indexed = indexed.ok_or(ProveRestraintError::NotIndexed)?;
-    let answer = |query| {
-        prove_complete(&indexed, query, checkpoint, log, true).map_err(ProveRestraintError::Answer)
-    };
+    let answer = |query| prove_complete(&indexed, query, checkpoint, log, true).map_err(ProveRestraintError::Answer);
     let traced = Selection::traces([opened_by.trace_id()], &Table::ALL);
     let traced = traced.map_err(|error| ProveRestraintError::View(ViewError::store(error)))?;
     let complete = Answers {

@@ -11,8 +11,8 @@ use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey, SigningIdentity};
 use vm_core::record::{
-    Appended, ArtifactKind, Direction, FrameProof, McpCall, McpKind, Phase, ProofArtifact, RowDraft, RowHeader,
-    Status, StoredRow, SystemKind, Table, ToolInvocation,
+    Appended, ArtifactKind, Direction, FrameProof, McpCall, McpKind, Phase, ProofArtifact, RowDraft, RowHeader, Status,
+    StoredRow, SystemKind, Table, ToolInvocation,
 };
 use vm_core::redact::{KnownSecrets, Opening, Policy, Redacted, Redactor};
 use vm_core::source::Clock as _;
