@@ -141,7 +141,7 @@ fn what_is_no_decision_is_refused() {
     let header = world.header();
     let options = |count: usize| vec![Counterfactual::new(json!("x")).unwrap(); count];
     let ledger = world.id();
-    let mut attempt = |name: &str, count: usize, deadline: Instant| {
+    let attempt = |name: &str, count: usize, deadline: Instant| {
         let options = options(count);
         let decision = Decision {
             header,
