@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use vm_core::canonical;
 use vm_core::capability::{Action, Chain, Grant};
-use vm_core::digest::LeafHash;
+use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::id::{LedgerId, TraceId};
 use vm_core::record::{McpKind, SystemKind};
 use vm_core::redact::KnownSecrets;
@@ -153,7 +153,9 @@ fn a_second_outcome_is_refused() {
 /// A decision under a token that `edit` makes of the operator's, and that `by` holds.
 fn under(edit: impl FnOnce(&World, Grant) -> Grant, before: bool) -> (World, RestraintProof) {
     let mut world = World::new();
-    let grant = edit(&world, world.grant());
+    // Another nonce: else it would be the operator's own token, which stands there already.
+    let grant = Grant { nonce: Sha256Digest::of(b"nonce"), ..world.grant() };
+    let grant = edit(&world, grant);
     let chain = Chain::root(&key(1), grant).unwrap();
     let capability = chain.last().unwrap().hash().unwrap();
     if before {
@@ -386,8 +388,7 @@ fn an_act_behind_the_index_is_found() {
 fn an_act_under_a_narrowed_token_is_found_and_one_under_another_is_not() {
     let mut world = World::new();
     let narrowed = world.holder.chain().narrow(&key(3), Grant { holder: key(5).public(), ..world.grant() }).unwrap();
-    let other =
-        Chain::root(&key(1), Grant { nonce: vm_core::digest::Sha256Digest::of(b"n"), ..world.grant() }).unwrap();
+    let other = Chain::root(&key(1), Grant { nonce: Sha256Digest::of(b"n"), ..world.grant() }).unwrap();
     let (narrowed, other) = (world.issue(&narrowed), world.issue(&other));
     let opened = world.open(&world.asked());
     world.tool_under(other);
@@ -551,7 +552,6 @@ fn a_cut_or_flipped_proof_shows_nothing() {
         bad[at] ^= 1 << (at % 8);
         if let Ok(proof) = RestraintProof::parse(&bad) {
             read += 1;
-            assert!(proof.verify(&key).is_err(), "byte {at}");
             assert_ne!(proof.check(Some(&key)).0.verdict(), Verdict::Verified, "byte {at}");
         }
     }
