@@ -54,7 +54,7 @@ impl Store {
         let chain = Chain::root(&root, grant(&ledger, &operator, now))?;
         let holder = Holder::new(chain.clone(), operator)?;
         let recording = permit(&ledger, &holder, now)?;
-        ledger.record_capability(&recording, maker.header(), &chain, now)?;
+        ledger.record_capability(&recording, [maker.header(), maker.header()], &chain, now)?;
         Ok(Self { ledger, holder, recording, log_key, maker, now, _folder: folder })
     }
 
@@ -179,6 +179,7 @@ fn grant(ledger: &Ledger, operator: &SigningIdentity, now: Instant) -> Grant {
         not_before: now,
         expires: Instant::MAX,
         uses: None,
+        min_interval_seconds: None,
         nonce: Sha256Digest::of(b"grant"),
     }
 }

@@ -10,7 +10,10 @@
 //!
 //! Effectful calls demand a [`Permit`] of their own act. Computing and verifying never do.
 
+mod force;
 mod permit;
+mod profile;
+mod revocation;
 mod token;
 
 use core::fmt;
@@ -23,8 +26,20 @@ use serde_json::{Value, json};
 use crate::error::CapabilityError;
 use crate::id::EngineName;
 
-pub use permit::{Act, Authority, Holder, INVOCATION_SKEW_MICROS, Invocation, Permit, act};
+pub use force::InForce;
+pub use permit::{Act, Authority, Holder, INVOCATION_SKEW_MICROS, Invocation, Permit, Standing, act};
+pub use profile::Profile;
+pub use revocation::{PermitUse, Revocation, RevocationReason};
 pub use token::{CHAIN_MAX, Chain, Grant, Token};
+
+/// Tells another version of a format apart from something else.
+fn check_format(value: &Value, format: &str) -> Result<(), CapabilityError> {
+    match value.get("format").and_then(Value::as_str) {
+        Some(found) if found == format => Ok(()),
+        Some(other) => Err(CapabilityError::UnknownFormat { found: other.chars().take(64).collect() }),
+        None => Err(CapabilityError::Shape),
+    }
+}
 
 /// What a token may allow: a closed set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -41,6 +41,7 @@ fn the_capability_page_shows_a_chain() {
         not_before: "2026-01-01T00:00:00.000000Z".parse().unwrap(),
         expires: "2027-01-01T00:00:00.000000Z".parse().unwrap(),
         uses: None,
+        min_interval_seconds: None,
         nonce: Sha256Digest::of(b"nonce"),
     };
     let chain = Chain::root(&key(1), grant.clone()).unwrap();
@@ -50,6 +51,7 @@ fn the_capability_page_shows_a_chain() {
         engines: Engines::Only(["console".parse().unwrap()].into()),
         resource: "/mcp_calls".parse().unwrap(),
         uses: Some(5),
+        min_interval_seconds: None,
         ..grant
     };
     let chain = chain.narrow(&key(2), narrow).unwrap();

@@ -58,7 +58,6 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, ANCHORS, now)?;
-        self.check_issued(permit.capability())?;
         let path = anchor_path(anchor)?;
         let _lock = self.lock(now)?;
         let seal = self.check_imprint(anchor)?;
@@ -69,17 +68,13 @@ impl Ledger {
             return self.standing(row.id);
         }
         let file = self.files().write_new(&path, anchor.bytes)?;
-        if let Some((format, announcement)) = anchor.added
-            && !self.is_announced(format)?
-        {
-            self.announce(permit, announcement, format)?;
-        }
+        let announcement = anchor.added.map(|(format, header)| (header, format));
         let meta = json!({
             "format": ANCHOR_FORMAT, "seal_id": anchor.seal, "imprint": anchor.imprint, "rail": anchor.rail,
             "evidence": anchor.meta,
         });
         let draft = draft(header, SystemKind::Anchor, Some(file), Some(seal), &meta)?;
-        self.record(permit, draft)
+        self.record(permit, announcement, draft, now)
     }
 
     /// Records that an authority was asked to anchor a seal and gave nothing. `told` is what the system knows of it: rail,
@@ -97,15 +92,11 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_record(permit, now)?;
-        self.check_issued(permit.capability())?;
         let _lock = self.lock(now)?;
         let row = self.find_artifact(SystemKind::Seal, &seal_path(seal)?)?.ok_or(LedgerError::SealAbsent { seal })?;
         let meta = json!({ "format": ATTEMPT_FORMAT, "seal_id": seal, "attempt": told });
         let draft = draft(header, SystemKind::AnchorAttempt, None, Some(row.id), &meta)?;
-        if !self.is_announced(ATTEMPT_FORMAT)? {
-            self.announce(permit, announcement, ATTEMPT_FORMAT)?;
-        }
-        self.record(permit, draft)
+        self.record(permit, Some((announcement, ATTEMPT_FORMAT)), draft, now)
     }
 
     /// Keeps the text of a trust policy as `trust/<sha256>.toml` and records that it is in force from here on. Where it is in
@@ -124,7 +115,6 @@ impl Ledger {
             return Err(LedgerError::PolicyTooLong { limit: POLICY_BYTES_MAX, found: text.len() });
         }
         self.check_record(permit, now)?;
-        self.check_issued(permit.capability())?;
         let sha256 = Sha256Digest::of(text);
         let path: VaultPath = format!("trust/{}.toml", sha256.to_hex()).parse().map_err(FileError::Path)?;
         let _lock = self.lock(now)?;
@@ -133,12 +123,9 @@ impl Ledger {
             return self.standing(row.id);
         }
         let file = self.files().write_new(&path, text)?;
-        if !self.is_announced(POLICY_FORMAT)? {
-            self.announce(permit, announcement, POLICY_FORMAT)?;
-        }
         let meta = json!({ "format": POLICY_FORMAT });
         let draft = draft(header, SystemKind::TrustPolicy, Some(file), None, &meta)?;
-        self.record(permit, draft)
+        self.record(permit, Some((announcement, POLICY_FORMAT)), draft, now)
     }
 
     /// Imprint, stored bundle and recorded bundle must be one; gives the seal's row.

@@ -1,28 +1,28 @@
 //! Appending: rows, their log entries, tiles, openings and idempotency keys, in one transaction.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
-use vm_core::capability::{Permit, Resource, act};
+use vm_core::capability::{Permit, PermitUse, Resource, act};
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
-use vm_core::error::CapabilityError;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
-use vm_core::record::{Appended, Correction, LogEntry, RowDraft, StoredRow, Table};
+use vm_core::record::{
+    Appended, Correction, FormatChange, LogEntry, RowDraft, RowHeader, StoredRow, SystemKind, Table,
+};
 use vm_core::redact::Opening;
 use vm_seal::index::Deck;
 
 use crate::error::{LedgerError, is_constraint};
+use crate::force::{Claim, Force, admitted, keep_use};
 use crate::ledger::Ledger;
 use crate::lookup;
 use crate::openings::{self, Encryptor};
 use crate::ready::{self, Ready};
 use crate::rows;
+use crate::system::draft;
 use crate::tiles::Edge;
 
 /// Most rows of which a writer keeps the cards for the next index: 24 MB. Whoever seals less often reads the rows again.
 const FRESH_MAX: u64 = 1 << 18;
-
-/// A spent use of a capability: its hash and number.
-pub(crate) type Use = (CapabilityHash, u64);
 
 impl Ledger {
     /// Appends `drafts` in order, all or none. When this returns, they are on disk, under a checkpoint signed over
@@ -40,13 +40,9 @@ impl Ledger {
     ) -> Result<Vec<Appended>, LedgerError> {
         self.recheck(permit, now)?;
         check_drafts(permit, &drafts)?;
-        let (capability, spend) = (permit.capability(), use_of(permit));
-        self.check_issued(capability)?;
-        self.write(now, |batch| {
-            let appended = batch.append(drafts, Some(capability))?;
-            batch.spend(spend)?;
-            Ok(appended)
-        })
+        let Some(first) = drafts.first() else { return Ok(Vec::new()) };
+        let claim = self.claim(permit, first.header().trace_id, now);
+        self.write(now, |batch| batch.append_under(drafts, &claim))
     }
 }
 
@@ -82,11 +78,6 @@ pub(crate) fn table_resource(table: Table) -> Result<Resource, LedgerError> {
     format!("/{table}").parse().map_err(LedgerError::Permit)
 }
 
-/// The numbered use behind a permit, if its uses are limited.
-pub(crate) fn use_of<A: vm_core::capability::Act>(permit: &Permit<A>) -> Option<Use> {
-    permit.use_number().map(|number| (permit.capability(), number))
-}
-
 /// One transaction's worth of appends.
 pub(crate) struct Batch<'a> {
     conn: &'a Connection,
@@ -96,6 +87,8 @@ pub(crate) struct Batch<'a> {
     /// Without one, openings are dropped.
     encryptor: Option<Encryptor<'a>>,
     added: u64,
+    /// What is in force; none where a ledger is restored, whose rows were let in before.
+    force: Option<&'a mut Force>,
     /// Insert statements by table, the log's and the openings': prepared when first needed, and kept to the end.
     inserts: [Option<CachedStatement<'a>>; 4],
     log: Option<CachedStatement<'a>>,
@@ -103,12 +96,49 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) const fn new(conn: &'a Connection, edge: Edge, fresh: Deck, encryptor: Option<Encryptor<'a>>) -> Self {
-        Self { conn, edge, fresh, encryptor, added: 0, inserts: [const { None }; 4], log: None, openings: None }
+    pub(crate) const fn new(
+        conn: &'a Connection,
+        edge: Edge,
+        fresh: Deck,
+        encryptor: Option<Encryptor<'a>>,
+        force: Option<&'a mut Force>,
+    ) -> Self {
+        Self { conn, edge, fresh, encryptor, added: 0, force, inserts: [const { None }; 4], log: None, openings: None }
     }
 
     pub(crate) const fn conn(&self) -> &'a Connection {
         self.conn
+    }
+
+    /// Whether what is in force lets rows in under this claim.
+    pub(crate) fn admit(&self, claim: &Claim) -> Result<(), LedgerError> {
+        self.force.as_ref().map_or(Ok(()), |force| admitted(force.state(), &claim.standing))
+    }
+
+    /// Says that rows from here on may be of these formats, of those that no row said it of.
+    pub(crate) fn announce(
+        &mut self,
+        claim: &Claim,
+        header: RowHeader,
+        formats: &[impl AsRef<str>],
+    ) -> Result<(), LedgerError> {
+        let is_new = |format: &&str| self.force.as_ref().is_none_or(|force| !force.is_announced(format));
+        let added: Vec<String> = formats.iter().map(AsRef::as_ref).filter(is_new).map(str::to_owned).collect();
+        if added.is_empty() {
+            return Ok(());
+        }
+        let change = FormatChange::adding_all(added).to_value();
+        let row = draft(header, SystemKind::FormatChange, None, None, &change)?;
+        self.record(row, Some(claim.standing.capability())).map(drop)
+    }
+
+    /// Appends drafts under a claim, which is judged first and whose use is spent.
+    pub(crate) fn append_under(&mut self, drafts: Vec<RowDraft>, claim: &Claim) -> Result<Vec<Appended>, LedgerError> {
+        self.admit(claim)?;
+        let before = self.added;
+        let appended = self.append(drafts, Some(claim.standing.capability()))?;
+        self.spend(claim, before)?;
+        Ok(appended)
     }
 
     /// Appends drafts in order; for one whose idempotency key was used before, finds the row that the first use made.
@@ -169,6 +199,7 @@ impl<'a> Batch<'a> {
         work: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         let (edge, before) = (self.edge.clone(), core::mem::take(&mut self.added));
+        let mark = self.force.as_ref().map(|force| force.mark());
         self.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
         match work(self) {
             Ok(done) => {
@@ -181,6 +212,9 @@ impl<'a> Batch<'a> {
                 self.conn.prepare_cached("RELEASE request")?.execute([])?;
                 (self.edge, self.added) = (edge, before);
                 self.fresh.truncate(self.edge.size());
+                if let (Some(force), Some(mark)) = (&mut self.force, mark) {
+                    force.take_back(mark, self.conn)?;
+                }
                 Ok(Err(error))
             }
             Err(error) => Err(error),
@@ -202,6 +236,10 @@ impl<'a> Batch<'a> {
             None => return Err(LedgerError::Reserved),
         };
         rows::insert(insert, row).map_err(taken)?;
+        if let Some(force) = self.force.as_mut().filter(|_| row.table() == Table::ProofArtifacts) {
+            force.reached(conn.last_insert_rowid());
+            force.take(row)?;
+        }
         let log = match &mut self.log {
             Some(statement) => statement,
             empty => empty.insert(conn.prepare_cached(INSERT_ENTRY)?),
@@ -224,21 +262,18 @@ impl<'a> Batch<'a> {
         self.edge.root()
     }
 
-    /// Spends a numbered use, where this transaction appended anything: a mere replay costs no use.
-    pub(crate) fn spend(&mut self, spend: Option<Use>) -> Result<(), LedgerError> {
-        let Some((capability, number)) = spend.filter(|_| self.added > 0) else {
-            return Ok(());
-        };
-        let use_number = i64::try_from(number).unwrap_or(i64::MAX);
-        let first = i64::try_from(self.edge.size().saturating_sub(self.added)).unwrap_or(i64::MAX);
-        self.conn
-            .prepare_cached("INSERT INTO permit_uses (capability_hash, use_number, seq) VALUES (?1, ?2, ?3)")?
-            .execute(params![capability.as_bytes(), use_number, first])
-            .map_err(|error| match is_constraint(&error) {
-                true => LedgerError::Permit(CapabilityError::Spent { capability, number }),
-                false => error.into(),
-            })?;
-        Ok(())
+    /// Spends the claim's numbered use, where anything was appended since `before` rows were: a mere replay costs no use.
+    pub(crate) fn spend(&mut self, claim: &Claim, before: u64) -> Result<(), LedgerError> {
+        let numbered = claim.standing.use_number().zip(claim.headers).filter(|_| self.added > before);
+        let Some((number, [announcement, header])) = numbered else { return Ok(()) };
+        let capability = claim.standing.capability();
+        self.announce(claim, announcement, &[PermitUse::FORMAT])?;
+        // The row of the use is judged as it is taken in: another may have spent it, or it may come too soon.
+        let rows = self.added - before;
+        let first = self.edge.size().saturating_sub(rows);
+        let spent = PermitUse { capability, number, rows };
+        keep_use(self.conn, spent, first)?;
+        self.record(draft(header, SystemKind::PermitUse, None, None, &spent.to_value())?, Some(capability)).map(drop)
     }
 
     /// Writes the tiles that filled, and hands back the edge, the cards up to it and the number of rows appended.

@@ -223,6 +223,12 @@ pub enum LedgerError {
     /// The transaction that a call shared with others failed; nothing of any of them was written.
     #[error(transparent)]
     Group(GroupFailure),
+    /// A token that was revoked before.
+    #[error("capability {capability} was revoked before")]
+    Revoked {
+        /// The token.
+        capability: CapabilityHash,
+    },
     /// The thread that committed for this call panicked. Whether the rows stand is not known: ask again with the same
     /// idempotency keys.
     #[error("the thread that wrote for this call panicked, so whether its rows stand is not known")]
@@ -272,6 +278,7 @@ impl LedgerError {
             Self::Locked { .. } => "ledger-locked",
             Self::Permit(source) => source.code(),
             Self::CapabilityUnrecorded { .. } => "capability-unrecorded",
+            Self::Revoked { .. } => "capability-revoked",
             Self::Reserved => "row-reserved-kind",
             Self::Reference { .. } => "row-reference",
             Self::CorrectionLeaf { .. } => "row-correction-leaf",

@@ -8,8 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use vm_core::capability::{Chain, Permit, act};
-use vm_core::digest::CapabilityHash;
+use vm_core::capability::{Chain, Permit, Revocation, Standing, act};
 use vm_core::epoch::Epoch;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
@@ -18,9 +17,10 @@ use vm_core::redact::Opening;
 use vm_seal::bundle::SealBundle;
 
 use crate::anchor::AnchorEvidence;
-use crate::append::{Batch, Use, check_drafts, use_of};
+use crate::append::{Batch, check_drafts};
 use crate::error::{GroupFailure, LedgerError};
 use crate::files::VaultDir;
+use crate::force::Claim;
 use crate::ledger::Ledger;
 use crate::scroll::TornTail;
 use crate::snapshot::Snapshot;
@@ -53,7 +53,6 @@ struct Inner {
     ledger: Mutex<Ledger>,
     id: LedgerId,
     genesis: Genesis,
-    epoch: Epoch,
     dir: VaultDir,
 }
 
@@ -72,18 +71,9 @@ struct Call {
 
 /// An append, checked as far as it can be without the ledger.
 struct Request {
-    capability: CapabilityHash,
-    spend: Option<Use>,
+    standing: Standing,
     drafts: Vec<RowDraft>,
     now: Instant,
-}
-
-impl Request {
-    fn write(self, batch: &mut Batch<'_>) -> Outcome {
-        let appended = batch.append(self.drafts, Some(self.capability))?;
-        batch.spend(self.spend)?;
-        Ok(appended)
-    }
 }
 
 /// Where a call waits for its turn or its result.
@@ -131,9 +121,9 @@ impl SharedLedger {
     /// [`LedgerError::File`] where the vault's folder cannot be opened again.
     pub fn new(ledger: Ledger) -> Result<Self, LedgerError> {
         let dir = VaultDir::open(ledger.files().path())?;
-        let (id, genesis, epoch) = (ledger.id(), ledger.genesis().clone(), ledger.epoch());
+        let (id, genesis) = (ledger.id(), ledger.genesis().clone());
         let (line, moved, ledger) = (Mutex::default(), Condvar::new(), Mutex::new(ledger));
-        Ok(Self { inner: Arc::new(Inner { line, moved, ledger, id, genesis, epoch, dir }) })
+        Ok(Self { inner: Arc::new(Inner { line, moved, ledger, id, genesis, dir }) })
     }
 
     /// As [`Ledger::append`]: all of `drafts` or none, on disk when this returns. Calls of several threads share a
@@ -142,10 +132,12 @@ impl SharedLedger {
     /// # Errors
     /// [`LedgerError`]; nothing of this call was written, but for [`LedgerError::OutcomeUnknown`].
     pub fn append(&self, permit: &Permit<act::Record>, drafts: Vec<RowDraft>, now: Instant) -> Outcome {
-        let Inner { id, epoch, .. } = *self.inner;
-        permit.recheck(id, epoch, now).map_err(LedgerError::Permit)?;
+        permit.recheck(self.inner.id, permit.epoch(), now).map_err(LedgerError::Permit)?;
         check_drafts(permit, &drafts)?;
-        let request = Request { capability: permit.capability(), spend: use_of(permit), drafts, now };
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = Request { standing: permit.standing(), drafts, now };
         let ticket = self.inner.join(Some(request));
         match ticket.wait() {
             Some(outcome) => outcome,
@@ -192,11 +184,11 @@ impl SharedLedger {
     pub fn record_capability(
         &self,
         permit: &Permit<act::Record>,
-        header: RowHeader,
+        headers: [RowHeader; 2],
         chain: &Chain,
         now: Instant,
     ) -> Result<Appended, LedgerError> {
-        self.alone(|ledger| ledger.record_capability(permit, header, chain, now))
+        self.alone(|ledger| ledger.record_capability(permit, headers, chain, now))
     }
 
     /// As [`Ledger::record_recovery`].
@@ -253,10 +245,24 @@ impl SharedLedger {
         &self.inner.genesis
     }
 
-    /// The present epoch, which permits must be for.
+    /// As [`Ledger::record_revocation`].
+    ///
+    /// # Errors
+    /// As [`Ledger::record_revocation`].
+    pub fn record_revocation(
+        &self,
+        permit: &Permit<act::Record>,
+        headers: [RowHeader; 2],
+        revocation: &Revocation,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.alone(|ledger| ledger.record_revocation(permit, headers, revocation, now))
+    }
+
+    /// The present epoch, which permits must be for. Cost: it waits for its turn.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.inner.epoch
+        self.alone(|ledger| ledger.epoch())
     }
 
     /// Files of the vault.
@@ -352,31 +358,28 @@ impl Ledger {
     fn append_group(&mut self, group: Vec<Request>) -> Vec<Outcome> {
         let Some(now) = group.first().map(|first| first.now) else { return Vec::new() };
         let alone = group.len() == 1;
-        let refused: Vec<Option<LedgerError>> =
-            group.iter().map(|request| self.check_issued(request.capability).err()).collect();
-        let write = |batch: &mut Batch<'_>, (request, refused): (Request, &Option<LedgerError>)| match refused {
-            Some(_) => Ok(None),
-            // With nobody beside it, it need not be taken back alone.
-            None if alone => request.write(batch).map(|appended| Some(Ok(appended))),
-            None => batch.attempt(|batch| request.write(batch)).map(Some),
+        let claimed = |request: Request| {
+            let trace = request.drafts.first().map(|row| row.header().trace_id)?;
+            let claim = Claim::new(request.standing, trace, request.now, self.access.entropy.as_mut());
+            Some((request.drafts, claim))
         };
-        let written = self.write(now, |batch| {
-            group.into_iter().zip(&refused).map(|request| write(batch, request)).collect::<Result<Vec<_>, _>>()
-        });
+        let group: Vec<_> = group.into_iter().map(claimed).collect();
+        let write = |batch: &mut Batch<'_>, request: Option<(Vec<RowDraft>, Claim)>| match request {
+            // Nothing is to be appended.
+            None => Ok(Ok(Vec::new())),
+            // With nobody beside it, it need not be taken back alone.
+            Some((drafts, claim)) if alone => batch.append_under(drafts, &claim).map(Ok),
+            Some((drafts, claim)) => batch.attempt(|batch| batch.append_under(drafts, &claim)),
+        };
+        let count = group.len();
+        let written = self
+            .write(now, |batch| group.into_iter().map(|request| write(batch, request)).collect::<Result<Vec<_>, _>>());
         match written {
-            Ok(outcomes) => {
-                let refuse = |(outcome, refused): (Option<Outcome>, Option<LedgerError>)| {
-                    outcome.unwrap_or_else(|| Err(refused.unwrap_or(LedgerError::OutcomeUnknown)))
-                };
-                outcomes.into_iter().zip(refused).map(refuse).collect()
-            }
-            Err(error) if alone => vec![Err(refused.into_iter().flatten().next().unwrap_or(error))],
+            Ok(outcomes) => outcomes,
+            Err(error) if alone => vec![Err(error)],
             Err(error) => {
                 let failure = GroupFailure::new(error);
-                refused
-                    .into_iter()
-                    .map(|refused| Err(refused.unwrap_or_else(|| LedgerError::Group(failure.clone()))))
-                    .collect()
+                (0..count).map(|_| Err(LedgerError::Group(failure.clone()))).collect()
             }
         }
     }

@@ -1,12 +1,10 @@
 //! The ledger's one writer: how a vault is begun and opened, and the transaction that every append runs in.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
-use vm_core::capability::{Act, Chain, Permit};
-use vm_core::digest::CapabilityHash;
+use vm_core::capability::{Act, Permit};
 use vm_core::epoch::Epoch;
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
@@ -21,6 +19,7 @@ use crate::append::Batch;
 use crate::connection;
 use crate::error::{FileError, LedgerError, ProofFault};
 use crate::files::{DATABASE_FILE, VaultDir, make_private_folders};
+use crate::force::Force;
 use crate::lock::{LOCK_FILE, Lock, Patience};
 use crate::lookup;
 use crate::migration;
@@ -28,9 +27,6 @@ use crate::openings::{Encryptor, OpeningsKey};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::tiles::{self, Edge};
-
-/// Epoch that a ledger begins in. Rows that change the epoch come with their own operation.
-const FIRST_EPOCH: Epoch = Epoch::Nigredo;
 
 /// What a writer brings along: keys, which live outside the vault, and its manners.
 pub struct Access {
@@ -63,8 +59,7 @@ pub struct Ledger {
     pub(crate) access: Access,
     tail: Option<Tail>,
     schema_cookie: i64,
-    /// Capabilities that rows were seen to issue. Rows stay, so these do.
-    issued: BTreeSet<CapabilityHash>,
+    pub(crate) force: Force,
 }
 
 /// The right edge as this writer last left it, good as long as nobody else has written.
@@ -97,9 +92,9 @@ impl Ledger {
         // The genesis alone is recorded under no capability: there is none yet.
         let leaf = draft.complete(None).and_then(|row| row.leaf_hash()).map_err(LedgerError::Record)?;
         let (dir, conn) = begin(path, &access.patience, header.ts)?;
-        let issued = BTreeSet::new();
-        let mut ledger =
-            Self { conn, dir, id: LedgerId::from_genesis(leaf), genesis, access, tail: None, schema_cookie: 0, issued };
+        let id = LedgerId::from_genesis(leaf);
+        let force = Force::new(id, genesis.root_key());
+        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie: 0, force };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
             batch.record(draft, None)
@@ -127,7 +122,10 @@ impl Ledger {
         let (id, genesis) = lookup::genesis(&conn)?;
         check_key(&genesis, &access)?;
         let schema_cookie = cookie(&conn)?;
-        Ok(Self { conn, dir, id, genesis, access, tail: None, schema_cookie, issued: BTreeSet::new() })
+        let force = Force::new(id, genesis.root_key());
+        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie, force };
+        ledger.refresh()?;
+        Ok(ledger)
     }
 
     /// Opens the ledger in the vault at `path` for reading alone.
@@ -158,10 +156,10 @@ impl Ledger {
         &self.genesis
     }
 
-    /// The present epoch, which permits must be for.
+    /// The epoch, which permits must be for, as this writer last saw it.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
-        FIRST_EPOCH
+        self.force.state().epoch()
     }
 
     /// Files of the vault.
@@ -170,28 +168,10 @@ impl Ledger {
         &self.dir
     }
 
-    /// Checks a permit against what may have changed since it was given.
+    /// Checks a permit against ledger and time. Epoch, revocations and uses are judged when rows are recorded, in the transaction
+    /// that does.
     pub(crate) fn recheck<A: Act>(&self, permit: &Permit<A>, now: Instant) -> Result<(), LedgerError> {
-        permit.recheck(self.id, self.epoch(), now).map_err(LedgerError::Permit)
-    }
-
-    /// Refuses a capability that no row of the ledger issues: rows under it would prove nothing. Cost: one set look-up,
-    /// once the row was seen.
-    pub(crate) fn check_issued(&mut self, capability: CapabilityHash) -> Result<(), LedgerError> {
-        if self.issued.contains(&capability) {
-            return Ok(());
-        }
-        let sql = "SELECT meta_json FROM proof_artifacts WHERE kind = ?1";
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let mut found = statement.query([SystemKind::Capability.as_str()])?;
-        while let Some(row) = found.next()? {
-            let chain = row.get_ref(0)?.as_bytes().unwrap_or_default();
-            let chain = Chain::parse(chain).map_err(LedgerError::Permit)?;
-            for token in chain.tokens() {
-                self.issued.insert(token.hash().map_err(LedgerError::Permit)?);
-            }
-        }
-        if self.issued.contains(&capability) { Ok(()) } else { Err(LedgerError::CapabilityUnrecorded { capability }) }
+        permit.recheck(self.id, permit.epoch(), now).map_err(LedgerError::Permit)
     }
 
     /// Takes the writers' lock.
@@ -215,22 +195,26 @@ impl Ledger {
         &mut self,
         work: impl FnOnce(&mut Batch<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let Self { conn, id, genesis, access, tail, schema_cookie, .. } = self;
+        let Self { conn, id, genesis, access, tail, schema_cookie, force, .. } = self;
         let key = NoteKey::new(id.origin(), genesis.log_key());
         let key = key.map_err(|error| checkpoint_fault(vm_core::error::NoteError::Key(error)))?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let data_version: i64 = tx.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let forgotten = force.begin();
         let (edge, fresh) = match tail.take() {
-            Some(tail) if tail.data_version == data_version => (tail.edge, tail.fresh),
+            Some(tail) if tail.data_version == data_version && !forgotten => (tail.edge, tail.fresh),
             _ => {
                 refuse_changed(&tx, schema_cookie)?;
                 let edge = trusted_edge(&tx, &key)?;
+                if edge.size() > 0 {
+                    force.catch_up(&tx)?;
+                }
                 let fresh = Deck::new(edge.size());
                 (edge, fresh)
             }
         };
         let encryptor = access.openings.as_ref().map(|key| Encryptor::new(key, access.entropy.as_mut(), *id));
-        let mut batch = Batch::new(&tx, edge, fresh, encryptor);
+        let mut batch = Batch::new(&tx, edge, fresh, encryptor, Some(&mut *force));
         let answer = work(&mut batch)?;
         let (edge, fresh, added) = batch.finish()?;
         if added > 0 {
@@ -244,6 +228,7 @@ impl Ledger {
         } else {
             tx.rollback()?;
         }
+        force.settle();
         *tail = Some(Tail { edge, fresh, data_version });
         Ok(answer)
     }

@@ -8,6 +8,7 @@ mod connection;
 pub mod error;
 mod feed;
 pub mod files;
+mod force;
 mod group;
 pub mod hazmat;
 mod journal;
@@ -33,6 +34,7 @@ pub use anchor::{ANCHOR_FORMAT, ATTEMPT_FORMAT, AnchorEvidence, POLICY_BYTES_MAX
 pub use backup::{BackedUp, Plan, backup};
 pub use error::{BackupError, FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;
+pub use force::Decided;
 pub use group::{GROUP_ROWS, LINE_MAX, SharedLedger};
 pub use journal::ClockedJournal;
 pub use ledger::{Access, Ledger};

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior, params};
+use vm_core::canonical;
+use vm_core::capability::PermitUse;
 use vm_core::digest::{LeafHash, RootHash};
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey, PublicKey};
-use vm_core::record::{SCHEMA, StoredRow};
+use vm_core::record::{SCHEMA, StoredRow, SystemKind};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::error::CheckpointError;
 use vm_seal::index::Deck;
@@ -16,6 +18,7 @@ use vm_seal::index::Deck;
 use crate::append::Batch;
 use crate::error::{Cause, LedgerError};
 use crate::files::VaultDir;
+use crate::force::keep_use;
 use crate::ledger::{begin, sync_vault};
 use crate::lock::{Lock, Patience};
 use crate::lookup::genesis_of;
@@ -37,7 +40,7 @@ pub struct Restored {
 
 /// Rebuilds a ledger in the empty folder `path` from leaf data in log order, the genesis first. Every checkpoint given
 /// must be signed by the log key that the genesis names and be true of the leaves, and the last must cover them all;
-/// they are stored as they are. Openings, idempotency keys and spent uses are no evidence and are not restored.
+/// they are stored as they are. Openings and idempotency keys are no evidence and are not restored.
 /// `beside` is called once all of it holds and puts the files that rows name into the vault. Nothing is committed before, so
 /// that a crash never leaves rows without their files. Cost: one pass; memory does not grow with the number of leaves.
 ///
@@ -74,13 +77,16 @@ fn fill<E: Into<Cause>>(
     let ledger = LedgerId::from_genesis(leaf);
     let log_key = genesis_of(&row)?.log_key();
     let signed = verify_all(checkpoints, ledger, log_key)?;
-    let mut batch = Batch::new(conn, Edge::default(), Deck::new(0), None);
+    let mut batch = Batch::new(conn, Edge::default(), Deck::new(0), None, None);
     batch.insert(&row, leaf)?;
     check_root(&signed, 1, batch.root())?;
     let mut size = 1;
     for next in leaves {
         let (row, leaf) = read_leaf(size, next)?;
         batch.insert(&row, leaf)?;
+        if let Some(spent) = spent_use(&row) {
+            keep_use(conn, spent, size.saturating_sub(spent.rows))?;
+        }
         size += 1;
         if signed.contains_key(&size) {
             check_root(&signed, size, batch.root())?;
@@ -94,6 +100,13 @@ fn fill<E: Into<Cause>>(
     batch.finish()?;
     store_checkpoints(conn, &signed)?;
     Ok(Restored { ledger, size, root, log_key })
+}
+
+/// The use that a row says was spent. One that is malformed spends nothing, and an audit finds it.
+fn spent_use(row: &StoredRow) -> Option<PermitUse> {
+    SystemKind::of_row(row).filter(|kind| *kind == SystemKind::PermitUse)?;
+    let value = canonical::parse(row.text("meta_json")?.as_bytes(), canonical::BYTES_MAX).ok()?;
+    PermitUse::from_value(&value).ok()
 }
 
 /// A checkpoint with the note it came in.

@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::capability::{Act, Chain, Permit, Resource, act};
+use vm_core::capability::{Act, Chain, Permit, Resource, Token, act};
 use vm_core::id::{RowId, SealId};
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
@@ -19,8 +19,9 @@ use vm_seal::index::INDEX_FORMAT;
 use vm_seal::merkle::TreeSize;
 use vm_seal::seal::bundle_path;
 
-use crate::append::{replayed, table_resource, use_of};
+use crate::append::{replayed, table_resource};
 use crate::error::{FileError, LedgerError};
+use crate::force::admitted;
 use crate::ledger::Ledger;
 use crate::lookup;
 use crate::scroll::TornTail;
@@ -55,7 +56,6 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
-        self.check_issued(permit.capability())?;
         self.check_bundle(bundle)?;
         let seal = bundle.seal_id();
         let path: VaultPath = seal_path(seal)?;
@@ -71,7 +71,7 @@ impl Ledger {
         let digest = bundle.digest().hash();
         let meta = json!({ "seal_id": seal, "format": BUNDLE_FORMAT, "digest": digest });
         let draft = draft(header, SystemKind::Seal, Some(file), None, &meta)?;
-        self.record(permit, draft)
+        self.record(permit, None, draft, now)
     }
 
     /// Records an index of all rows, so that what is asked of them from the next checkpoint on can be proven complete. The
@@ -89,7 +89,6 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
-        self.check_issued(permit.capability())?;
         let snapshot = self.snapshot()?;
         let size = |snapshot: &Snapshot| Ok::<_, LedgerError>(TreeSize::new(snapshot.size()?));
         let previous = snapshot.last_index()?;
@@ -97,7 +96,9 @@ impl Ledger {
             state_index(&snapshot, previous.as_ref(), size(&snapshot)?, self.fresh()?).map_err(LedgerError::Index)?;
         let _lock = self.lock(now)?;
         if previous.is_none() {
-            self.announce(permit, announcement, INDEX_FORMAT)?;
+            // A transaction of its own: the index covers the row that announces it.
+            let change = FormatChange::adding(INDEX_FORMAT).to_value();
+            self.record(permit, None, draft(announcement, SystemKind::FormatChange, None, None, &change)?, now)?;
         }
         let latest = self.snapshot()?;
         let stated = match size(&latest)? {
@@ -105,31 +106,44 @@ impl Ledger {
             size => state_index(&latest, Some(&stated), size, self.fresh()?).map_err(LedgerError::Index)?,
         };
         let draft = draft(header, SystemKind::Index, None, None, &stated.to_value())?;
-        self.record(permit, draft)
+        self.record(permit, None, draft, now)
     }
 
     /// Records a capability chain, so that rows can name its last token. A token may stand behind the permit for its
-    /// own row: it descends from the root key in the genesis, or it is refused.
+    /// own row: it descends from the root key in the genesis, or it is refused. The first chain that limits a rate is announced
+    /// by a row with the header `announcement`.
     ///
     /// # Errors
     /// [`LedgerError::Permit`] where chain or permit do not hold.
     pub fn record_capability(
         &mut self,
         permit: &Permit<act::Record>,
-        header: RowHeader,
+        [announcement, header]: [RowHeader; 2],
         chain: &Chain,
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_record(permit, now)?;
         let issued = chain.check(self.genesis.root_key(), self.id).map_err(LedgerError::Permit)?;
-        if !issued.contains(&permit.capability()) {
-            self.check_issued(permit.capability())?;
-        }
         let bytes = chain.to_bytes().map_err(LedgerError::Permit)?;
         let meta = canonical::parse_exact(&bytes, CHAIN_BYTES_MAX).map_err(LedgerError::Canonical)?;
         let draft = draft(header, SystemKind::Capability, None, None, &meta)?;
+        let claim = self.claim(permit, header.trace_id, now);
+        let is_paced = chain.tokens().iter().any(|token| token.grant().min_interval_seconds.is_some());
+        let is_own = issued.contains(&permit.capability());
         let _lock = self.lock(now)?;
-        self.record(permit, draft)
+        self.write_locked(|batch| {
+            if !is_own {
+                batch.admit(&claim)?;
+            }
+            if is_paced {
+                batch.announce(&claim, announcement, &[Token::PACED_FORMAT])?;
+            }
+            let appended = batch.record(draft, Some(claim.standing.capability()))?;
+            // Also a token that stands behind its own row may have been revoked.
+            batch.admit(&claim)?;
+            batch.spend(&claim, 0)?;
+            Ok(appended)
+        })
     }
 
     /// Records what is cut from a scroll after a crash, and where it is kept. The same cut recorded again, as after a crash
@@ -145,7 +159,6 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_record(permit, now)?;
-        self.check_issued(permit.capability())?;
         let meta = json!({
             "format": RECOVERY_FORMAT, "engine": torn.engine, "kept_lines": torn.kept_lines, "torn_bytes": torn.file.size,
         });
@@ -160,7 +173,7 @@ impl Ledger {
             self.conn.prepare_cached(sql)?.query_row(params![kind, path, sha256, meta], |row| row.get::<_, Vec<u8>>(0));
         match stands.optional()?.and_then(|id| RowId::from_slice(&id).ok()) {
             Some(id) => self.standing(id),
-            None => self.record(permit, draft),
+            None => self.record(permit, None, draft, now),
         }
     }
 
@@ -169,41 +182,19 @@ impl Ledger {
         permit.covers(&table_resource(Table::ProofArtifacts)?).map_err(LedgerError::Permit)
     }
 
+    /// Checks a permit before anything is written, files among it; the transaction checks what is in force again.
     pub(crate) fn check_act<A: Act>(
-        &self,
+        &mut self,
         permit: &Permit<A>,
         resource: &str,
         now: Instant,
     ) -> Result<(), LedgerError> {
         self.recheck(permit, now)?;
         let resource: Resource = resource.parse().map_err(LedgerError::Permit)?;
-        permit.covers(&resource).map_err(LedgerError::Permit)
-    }
-
-    /// Says that rows from here on may be of `format`.
-    pub(crate) fn announce<A: Act>(
-        &mut self,
-        permit: &Permit<A>,
-        header: RowHeader,
-        format: &str,
-    ) -> Result<(), LedgerError> {
-        let change = FormatChange::adding(format).to_value();
-        self.record(permit, draft(header, SystemKind::FormatChange, None, None, &change)?)?;
-        Ok(())
-    }
-
-    /// Whether a row says that there may be rows of `format`.
-    pub(crate) fn is_announced(&self, format: &str) -> Result<bool, LedgerError> {
-        let mut found = false;
-        let visit = &mut |_, state| {
-            if let RowState::Present(row) = state {
-                found |= FormatChange::of_row(&row).ok().flatten().is_some_and(|change| change.announces(format));
-            }
-            Ok(if found { Visit::Stop } else { Visit::Continue })
-        };
-        let kind = SystemKind::FormatChange.as_str();
-        self.snapshot()?.visit_kind(kind, visit).map_err(LedgerError::View)?;
-        Ok(found)
+        permit.covers(&resource).map_err(LedgerError::Permit)?;
+        let (in_force, standing) = (self.refresh()?, permit.standing());
+        admitted(in_force, &standing)?;
+        in_force.admit_use(&standing, now).map_err(LedgerError::Permit)
     }
 
     fn check_bundle(&self, bundle: &SealBundle) -> Result<(), LedgerError> {
@@ -249,12 +240,22 @@ impl Ledger {
         Ok(replayed(&entry))
     }
 
-    /// Appends one system row; the caller holds the lock.
-    pub(crate) fn record<A: Act>(&mut self, permit: &Permit<A>, draft: RowDraft) -> Result<Appended, LedgerError> {
-        let (capability, spend) = (permit.capability(), use_of(permit));
+    /// Appends one system row, and before it the announcement of its format where none has been; the caller holds the lock.
+    pub(crate) fn record<A: Act>(
+        &mut self,
+        permit: &Permit<A>,
+        announcement: Option<(RowHeader, &str)>,
+        draft: RowDraft,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        let claim = self.claim(permit, draft.header().trace_id, now);
         self.write_locked(|batch| {
-            let appended = batch.record(draft, Some(capability))?;
-            batch.spend(spend)?;
+            batch.admit(&claim)?;
+            if let Some((header, format)) = announcement {
+                batch.announce(&claim, header, &[format])?;
+            }
+            let appended = batch.record(draft, Some(claim.standing.capability()))?;
+            batch.spend(&claim, 0)?;
             Ok(appended)
         })
     }

@@ -198,7 +198,8 @@ fn a_call_that_is_refused_is_refused_alone() {
     }
     let snapshot = shared.snapshot().unwrap();
     let log = sound(&snapshot);
-    assert_eq!(log.len(), 3 + 1 + 2 + 600 + 1);
+    // The last row was a numbered use; its format is announced, and the use is a row.
+    assert_eq!(log.len(), 3 + 1 + 2 + 600 + 1 + 2);
     assert!(acknowledged.iter().all(|row| log[usize::try_from(row.seq).unwrap()] == row.row_id));
     assert_eq!(checkpoints(&snapshot) - begun, 1, "they shared one commit");
     // The cards that the writer kept are those of the rows that stand.
@@ -324,7 +325,7 @@ fn child_on_a_small_disk() {
     let vault = disk.join("vault");
     let mut ledger = Ledger::init(&vault, common::genesis(), maker.header(), access(1)).unwrap();
     let chain = common::chain(ledger.id(), Limits::default());
-    ledger.record_capability(&permit(ledger.id()), maker.header(), &chain, now()).unwrap();
+    ledger.record_capability(&permit(ledger.id()), maker.headers(), &chain, now()).unwrap();
     let shared = SharedLedger::new(ledger).unwrap();
     let threads: Vec<_> = (0..8)
         .map(|n| {

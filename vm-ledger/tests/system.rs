@@ -169,9 +169,9 @@ fn an_anchor_must_stamp_the_bundle_that_is_stored_and_recorded() {
 fn a_capability_is_recorded_only_if_the_root_stands_behind_it() {
     let mut fixture = Fixture::new();
     let permit = permit::<act::Record>(fixture.id());
-    let header = fixture.maker.header();
+    let headers = fixture.maker.headers();
     let good = chain(fixture.id(), Limits::default());
-    let recorded = fixture.ledger.record_capability(&permit, header, &good, now()).unwrap();
+    let recorded = fixture.ledger.record_capability(&permit, headers, &good, now()).unwrap();
     let snapshot = fixture.ledger.snapshot().unwrap();
     let row = {
         use vm_core::view::EvidenceView as _;
@@ -181,12 +181,12 @@ fn a_capability_is_recorded_only_if_the_root_stands_behind_it() {
     assert_eq!(Chain::parse(meta.as_bytes()).unwrap(), good);
     let grant = good.last().unwrap().grant().clone();
     let forged = Chain::root(&SigningIdentity::from_seed(&[9; 32]), grant).unwrap();
-    let error = fixture.ledger.record_capability(&permit, header, &forged, now()).unwrap_err();
+    let error = fixture.ledger.record_capability(&permit, headers, &forged, now()).unwrap_err();
     assert_eq!(error.code(), "capability-wrong-issuer");
     let narrow = Limits { actions: vec![Action::Record], resource: "/mcp_calls", ..Limits::default() };
     let narrow = permit_with::<act::Record>(fixture.id(), narrow, None);
-    let header = fixture.maker.header();
-    let error = fixture.ledger.record_capability(&narrow, header, &good, now()).unwrap_err();
+    let headers = fixture.maker.headers();
+    let error = fixture.ledger.record_capability(&narrow, headers, &good, now()).unwrap_err();
     assert_eq!(error.code(), "capability-resource-not-granted");
 }
 

@@ -23,7 +23,7 @@ fn full() -> Fixture {
     let mut drafts = fixture.maker.each();
     let keyed = fixture.maker.tool("x").with_idempotency(blind.blind("k", b"1"), blind.blind("f", b"1"));
     drafts.push(keyed);
-    drafts.extend((0..300).map(|_| fixture.maker.artifact("report", None)));
+    drafts.extend((0..298).map(|_| fixture.maker.artifact("report", None)));
     fixture.ledger.append(&permit, drafts, now()).unwrap();
     fixture
 }

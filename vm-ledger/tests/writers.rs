@@ -199,7 +199,7 @@ fn child_on_a_small_disk() {
     let mut ledger = Ledger::init(&vault, common::genesis(), maker.header(), access(1)).unwrap();
     let permit = permit::<act::Record>(ledger.id());
     let chain = common::chain(ledger.id(), common::Limits::default());
-    ledger.record_capability(&permit, maker.header(), &chain, now()).unwrap();
+    ledger.record_capability(&permit, maker.headers(), &chain, now()).unwrap();
     let mut wanted = BTreeSet::new();
     let error = loop {
         match ledger.append(&permit, maker.each(), now()) {

@@ -633,6 +633,7 @@ fn capabilities_must_have_been_issued_for_the_act() {
         not_before: fixture::instant("2020-01-01T00:00:00Z"),
         expires: fixture::instant("2030-01-01T00:00:00Z"),
         uses: None,
+        min_interval_seconds: None,
         nonce: vm_core::digest::Sha256Digest::of(b"n"),
     };
     let chain = Chain::root(&root, grant).unwrap();
@@ -659,6 +660,7 @@ fn capabilities_must_reach_to_the_row() {
             not_before: fixture::instant("2020-01-01T00:00:00Z"),
             expires: fixture::instant("2030-01-01T00:00:00Z"),
             uses: None,
+            min_interval_seconds: None,
             nonce: vm_core::digest::Sha256Digest::of(b"n"),
         };
         let chain = Chain::root(&SigningIdentity::from_seed(&[1; 32]), grant).unwrap();

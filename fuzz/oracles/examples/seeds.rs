@@ -88,6 +88,7 @@ fn capability() {
         not_before: at(),
         expires: moved(1_000),
         uses,
+        min_interval_seconds: None,
         nonce: Sha256Digest::of(&[holder]),
     };
     let console = Engines::Only(BTreeSet::from(["console".parse().unwrap(), "guard-1".parse().unwrap()]));

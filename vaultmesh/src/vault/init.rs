@@ -65,9 +65,10 @@ impl Vault {
 impl Vault {
     /// Records the operator's token, under itself: it descends from the root key in the genesis.
     fn record_operator(&mut self, trace: TraceId) -> Result<(), VaultError> {
-        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let mut header = || RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let headers = [header(), header()];
         let (permit, now, chain) = (self.permit()?, self.now(), self.holder.chain().clone());
-        self.ledger.record_capability(&permit, header, &chain, now)?;
+        self.ledger.record_capability(&permit, headers, &chain, now)?;
         Ok(())
     }
 
@@ -155,6 +156,7 @@ fn operator_grant(keys: &NewKeys, ledger: LedgerId, nonce: vm_core::digest::Sha2
         not_before: Instant::from_micros(0).map_err(VaultError::Time)?,
         expires: Instant::MAX,
         uses: None,
+        min_interval_seconds: None,
         nonce,
     })
 }

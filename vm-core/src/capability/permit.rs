@@ -198,6 +198,29 @@ impl Authority<'_> {
     }
 }
 
+/// What of a permit is judged again when a row is recorded under it, whatever the act.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    pub(super) epoch: Epoch,
+    pub(super) use_number: Option<u64>,
+    pub(super) lineage: Vec<CapabilityHash>,
+    pub(super) capability: CapabilityHash,
+}
+
+impl Standing {
+    /// Hash of the token behind the permit.
+    #[must_use]
+    pub const fn capability(&self) -> CapabilityHash {
+        self.capability
+    }
+
+    /// Number of this use, where uses are limited.
+    #[must_use]
+    pub const fn use_number(&self) -> Option<u64> {
+        self.use_number
+    }
+}
+
 /// Leave to do one kind of act on one ledger. Only [`Authority::permit`] makes one; it is not `Clone`.
 #[derive(Debug)]
 pub struct Permit<A: Act> {
@@ -236,6 +259,13 @@ impl<A: Act> Permit<A> {
     #[must_use]
     pub const fn use_number(&self) -> Option<u64> {
         self.use_number
+    }
+
+    /// What is judged again when a row is recorded under it ([`crate::capability::InForce::admit`]).
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let Self { epoch, use_number, capability, .. } = *self;
+        Standing { epoch, use_number, lineage: self.lineage.clone(), capability }
     }
 
     /// Checks again, at the moment of the act, what may have changed since the permit was given.
@@ -316,6 +346,7 @@ mod tests {
             not_before: at(1_000),
             expires: at(2_000),
             uses: None,
+            min_interval_seconds: None,
             nonce: Sha256Digest::of(b"nonce"),
         }
     }

@@ -41,6 +41,9 @@ pub struct Grant {
     pub expires: Instant,
     /// How often it may be used; without number where there is none.
     pub uses: Option<u64>,
+    /// Least time between two uses, in seconds, where uses are numbered and far apart: a limit of the rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_interval_seconds: Option<u32>,
     /// Makes two like grants two tokens.
     pub nonce: Sha256Digest,
 }
@@ -57,6 +60,7 @@ impl Grant {
             ("not_before", self.not_before < parent.not_before),
             ("expires", self.expires > parent.expires),
             ("uses", parent.uses.is_some_and(|most| self.uses.is_none_or(|uses| uses > most))),
+            ("min_interval_seconds", self.min_interval_seconds < parent.min_interval_seconds),
         ];
         match escapes.into_iter().find(|(_, escaped)| *escaped) {
             Some((field, _)) => Err(CapabilityError::Escapes { field }),
@@ -77,18 +81,27 @@ pub struct Token {
 impl Token {
     /// Format string of a token's body.
     pub const FORMAT: &'static str = "vm-capability-v0";
+    /// Format string of the body of a token that limits its rate.
+    pub const PACED_FORMAT: &'static str = "vm-capability-v1";
 
     fn body(issuer: PublicKey, parent: Option<CapabilityHash>, grant: &Grant) -> Result<Vec<u8>, CapabilityError> {
-        let body = json!({
+        let mut body = json!({
             "format": Self::FORMAT, "issuer": issuer, "parent": parent,
             "ledger": grant.ledger, "holder": grant.holder, "actions": grant.actions, "engines": grant.engines,
             "epochs": grant.epochs, "resource": grant.resource, "not_before": grant.not_before,
             "expires": grant.expires, "uses": grant.uses, "nonce": grant.nonce,
         });
+        if let (Some(seconds), Some(members)) = (grant.min_interval_seconds, body.as_object_mut()) {
+            members.insert("format".to_owned(), json!(Self::PACED_FORMAT));
+            members.insert("min_interval_seconds".to_owned(), json!(seconds));
+        }
         canonical::to_bytes(&body).map_err(CapabilityError::Canonical)
     }
 
     fn sign(issuer: &SigningIdentity, parent: Option<CapabilityHash>, grant: Grant) -> Result<Self, CapabilityError> {
+        if grant.min_interval_seconds.is_some() && grant.uses.is_none() {
+            return Err(CapabilityError::Shape);
+        }
         let signature = issuer.sign(&Self::body(issuer.public(), parent, &grant)?);
         Ok(Self { issuer: issuer.public(), parent, grant, signature })
     }
@@ -148,18 +161,21 @@ impl Token {
         }
         let outer = Outer::deserialize(value).map_err(|_| CapabilityError::Shape)?;
         let mut grant = outer.body;
-        match grant.remove("format").as_ref().and_then(Value::as_str) {
-            Some(Self::FORMAT) => {}
+        let paced = match grant.remove("format").as_ref().and_then(Value::as_str) {
+            Some(Self::FORMAT) => false,
+            Some(Self::PACED_FORMAT) => true,
             Some(other) => {
                 return Err(CapabilityError::UnknownFormat { found: other.chars().take(64).collect() });
             }
             None => return Err(CapabilityError::Shape),
-        }
+        };
         let issuer = grant.remove("issuer").ok_or(CapabilityError::Shape)?;
         let issuer = PublicKey::deserialize(issuer).map_err(|_| CapabilityError::Shape)?;
         let parent = grant.remove("parent").ok_or(CapabilityError::Shape)?;
         let parent = Option::deserialize(parent).map_err(|_| CapabilityError::Shape)?;
-        if !grant.contains_key("uses") {
+        // An interval between uses that nobody counts would limit nothing.
+        let countless = grant.get("uses").is_none_or(|uses| paced && uses.is_null());
+        if countless || grant.contains_key("min_interval_seconds") != paced {
             return Err(CapabilityError::Shape);
         }
         let body = Value::Object(grant);

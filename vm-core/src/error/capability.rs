@@ -113,6 +113,37 @@ pub enum CapabilityError {
         /// The use.
         number: u64,
     },
+    /// No row of the ledger issues the token.
+    #[error("capability {capability} was not issued before")]
+    Unissued {
+        /// The token.
+        capability: CapabilityHash,
+    },
+    /// A revocation by a key that issued neither the token nor one it descends from.
+    #[error("revoked by a key that did not issue the token")]
+    NotIssuer,
+    /// A change from another epoch than the present one.
+    #[error("the epoch is {present}, not {from}")]
+    EpochChanged {
+        /// The present epoch.
+        present: Epoch,
+        /// The epoch that it changes from.
+        from: Epoch,
+    },
+    /// The token limits how often it may be used in a time.
+    #[error("capability {capability} may be used again at {again}")]
+    TooSoon {
+        /// The token.
+        capability: CapabilityHash,
+        /// When it may be used next.
+        again: Instant,
+    },
+    /// Rows under a token with numbered uses that no row says a use was spent on, or one that says so of other rows.
+    #[error("rows under capability {capability} and its uses do not fit together")]
+    UseMissing {
+        /// The token.
+        capability: CapabilityHash,
+    },
 }
 stable_codes!(CapabilityError {
     Self::Resource => "capability-resource",
@@ -137,4 +168,9 @@ stable_codes!(CapabilityError {
     Self::UseNumber => "capability-use-number",
     Self::Revoked { .. } => "capability-revoked",
     Self::Spent { .. } => "capability-spent",
+    Self::Unissued { .. } => "capability-unissued",
+    Self::NotIssuer => "capability-not-issuer",
+    Self::EpochChanged { .. } => "capability-epoch-changed",
+    Self::TooSoon { .. } => "capability-too-soon",
+    Self::UseMissing { .. } => "capability-use-missing",
 });

@@ -5,7 +5,7 @@ use crate::digest::{Blinded, CapabilityHash, LeafHash, PolicyHash};
 use crate::error::{CanonicalError, RecordError};
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
-use crate::record::{Cell, SCHEMA, StoredRow, Table};
+use crate::record::{Cell, SCHEMA, StoredRow, SystemKind, Table};
 use crate::redact::{Opening, Redaction};
 use crate::source::{Clock, Entropy};
 
@@ -94,6 +94,15 @@ impl RowDraft {
     #[must_use]
     pub const fn is_reserved(&self) -> bool {
         self.reserved
+    }
+
+    /// Which system event it is, if it is one.
+    #[must_use]
+    pub fn system_kind(&self) -> Option<SystemKind> {
+        match self.own.first() {
+            Some(Cell::Text(kind)) if self.reserved => SystemKind::of_word(kind),
+            _ => None,
+        }
     }
 
     /// Idempotency key and fingerprint, if set.

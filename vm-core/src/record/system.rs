@@ -57,6 +57,8 @@ system_kinds! {
     TrustPolicy "vm-trust-policy"
     /// A capability token that no longer holds, and with it all that descend from it.
     Revocation "vm-revocation"
+    /// A numbered use of a capability token that was spent.
+    PermitUse "vm-permit-use"
     /// Who may approve proposals, and how many must.
     GatePolicy "vm-gate-policy"
     /// A decision, opened before it is made.
@@ -78,18 +80,32 @@ system_kinds! {
 }
 
 impl SystemKind {
+    /// The kind with this stored word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+
+    /// The kind of a row; none where it is a row of another table, or an artifact of a caller's own kind.
+    #[must_use]
+    pub fn of_row(row: &StoredRow) -> Option<Self> {
+        let kind = row.text("kind").filter(|_| row.table() == Table::ProofArtifacts)?;
+        Self::of_word(kind)
+    }
+
     /// The act whose permit a row of the gate needs; none for kinds of other operations.
     #[must_use]
     pub const fn gate_action(self) -> Option<Action> {
         match self {
-            Self::Revocation
-            | Self::GatePolicy
+            Self::GatePolicy
             | Self::HorizonOpened
             | Self::HorizonClosed
             | Self::Proposal
             | Self::Replay
-            | Self::Approval => Some(Action::Record),
-            Self::Intent | Self::Outcome => Some(Action::Execute),
+            | Self::Approval
+            // An outcome is recorded also where leave to execute has ended meanwhile.
+            | Self::Outcome => Some(Action::Record),
+            Self::Intent => Some(Action::Execute),
             Self::EpochChange => Some(Action::ChangeEpoch),
             _ => None,
         }
@@ -98,7 +114,22 @@ impl SystemKind {
     /// Format of a row of the gate, which stands in its JSON: the kind and the version.
     #[must_use]
     pub fn gate_format(self) -> Option<String> {
-        self.gate_action().map(|_| format!("{}-v0", self.as_str()))
+        self.gate_action().map(|_| format!("{self}-v0"))
+    }
+
+    /// The format that a row announces before the first of this kind, for kinds that the ledger announces by itself.
+    #[must_use]
+    pub fn later_format(self) -> Option<String> {
+        match self {
+            Self::Revocation | Self::PermitUse => Some(format!("{self}-v0")),
+            _ => self.gate_format(),
+        }
+    }
+}
+
+impl fmt::Display for SystemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -229,6 +260,18 @@ impl FormatChange {
     #[must_use]
     pub fn adding(format: &str) -> Self {
         Self { added: vec![format.to_owned()], format: Self::FORMAT.to_owned() }
+    }
+
+    /// Announces several formats.
+    #[must_use]
+    pub fn adding_all(added: Vec<String>) -> Self {
+        Self { added, format: Self::FORMAT.to_owned() }
+    }
+
+    /// The formats it announces.
+    #[must_use]
+    pub fn added(&self) -> &[String] {
+        &self.added
     }
 
     /// Whether it announces `format`.

@@ -67,6 +67,8 @@ pub(crate) struct Limits {
     pub(crate) engines: Engines,
     pub(crate) expires: Instant,
     pub(crate) uses: Option<u64>,
+    /// Least seconds between two uses.
+    pub(crate) interval: Option<u32>,
 }
 
 impl Default for Limits {
@@ -77,6 +79,7 @@ impl Default for Limits {
             engines: Engines::All,
             expires: "2027-01-01T00:00:00.000000Z".parse().unwrap(),
             uses: None,
+            interval: None,
         }
     }
 }
@@ -93,6 +96,7 @@ pub(crate) fn chain(ledger: LedgerId, limits: Limits) -> Chain {
         not_before: "2025-01-01T00:00:00.000000Z".parse().unwrap(),
         expires: limits.expires,
         uses: limits.uses,
+        min_interval_seconds: limits.interval,
         nonce: Sha256Digest::of(b"grant"),
     };
     Chain::root(&root_key(), grant).unwrap()
@@ -130,6 +134,11 @@ impl Maker {
 
     pub(crate) fn header(&mut self) -> RowHeader {
         RowHeader::mint(&self.clock, &mut self.entropy, self.trace)
+    }
+
+    /// That of a row, and before it that of the row which announces its format, should it be the first.
+    pub(crate) fn headers(&mut self) -> [RowHeader; 2] {
+        [self.header(), self.header()]
     }
 
     pub(crate) fn tool_at(&mut self, header: RowHeader, name: &str, input: &Value) -> RowDraft {
@@ -272,8 +281,8 @@ impl Fixture {
     /// Records the chain of these limits.
     pub(crate) fn issue(&mut self, limits: Limits) {
         let chain = chain(self.id(), limits);
-        let header = self.maker.header();
-        self.ledger.record_capability(&permit(self.id()), header, &chain, now()).unwrap();
+        let headers = self.maker.headers();
+        self.ledger.record_capability(&permit(self.id()), headers, &chain, now()).unwrap();
     }
 
     pub(crate) fn append(&mut self, drafts: Vec<RowDraft>) -> Vec<vm_core::record::Appended> {

@@ -4,7 +4,6 @@
 //! anchored, and which authorities count, is for whoever composes the audit with those checks.
 
 mod artifact;
-mod capability;
 mod format;
 mod index;
 mod log;

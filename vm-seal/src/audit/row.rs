@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vm_core::capability::InForce;
 use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
@@ -10,7 +11,6 @@ use vm_core::record::{Genesis, LogEntry, McpKind, Phase, StoredRow, SystemKind, 
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, LoggedRow, StoredEntry, ViewError, Visit};
 
-use super::capability::Capabilities;
 use crate::verify::row_subject;
 
 /// How far a row's time may lie before that of an earlier row without remark, in microseconds: ten seconds. A row bears
@@ -20,7 +20,8 @@ const TURN_MICROS: i64 = 10 * 1_000_000;
 /// Rules that look at one row after the other.
 pub(super) struct RowRules<'a> {
     view: &'a dyn EvidenceView,
-    capabilities: Capabilities,
+    /// None where there is no genesis, which names the root of all tokens.
+    in_force: Option<InForce>,
     /// Requests without answer and intents without outcome so far.
     open: BTreeMap<RowId, Table>,
     /// The latest time so far, since the clock was last seen to go back.
@@ -34,14 +35,14 @@ struct Fault(String);
 
 impl<'a> RowRules<'a> {
     pub(super) fn new(view: &'a dyn EvidenceView, ledger: LedgerId, genesis: Option<Genesis>) -> Self {
-        let capabilities = Capabilities::new(ledger, genesis);
-        Self { view, capabilities, open: BTreeMap::new(), latest: None, names: Vec::new() }
+        let in_force = genesis.map(|genesis| InForce::new(ledger, genesis.root_key()));
+        Self { view, in_force, open: BTreeMap::new(), latest: None, names: Vec::new() }
     }
 
     pub(super) fn check(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) -> Result<(), ViewError> {
         self.names.push(name(entry));
         let ts = row.ts().ok();
-        self.check_capability(entry, row, ts, report);
+        self.check_capability(entry, row, report);
         self.check_time(entry, ts, report);
         let references = [
             self.check_corrects(entry, row)?,
@@ -56,23 +57,19 @@ impl<'a> RowRules<'a> {
         Ok(())
     }
 
-    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, ts: Option<Instant>, report: &mut Report) {
-        let kind = row.text("kind").filter(|_| entry.table == Table::ProofArtifacts);
-        if kind == Some(SystemKind::Genesis.as_str()) {
+    fn check_capability(&mut self, entry: &LogEntry, row: &StoredRow, report: &mut Report) {
+        if SystemKind::of_row(row) == Some(SystemKind::Genesis) && entry.table == Table::ProofArtifacts {
             if entry.seq != 0 {
                 report.find(Finding::new(Code::GenesisInvalid, subject(entry)).found("a second genesis"));
             }
             return;
         }
-        if kind == Some(SystemKind::Capability.as_str())
-            && let Err(found) = self.capabilities.issue(row)
-        {
-            report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
-            return;
-        }
-        if let Err(found) = self.capabilities.check(row, ts) {
-            report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
-        }
+        let found = match self.in_force.as_mut().map(|in_force| in_force.step(row)) {
+            Some(Ok(())) => return,
+            Some(Err(error)) => error.code(),
+            None => "no-genesis",
+        };
+        report.find(Finding::new(Code::CapabilityInvalid, subject(entry)).found(found));
     }
 
     fn check_time(&mut self, entry: &LogEntry, ts: Option<Instant>, report: &mut Report) {
@@ -176,6 +173,9 @@ impl<'a> RowRules<'a> {
         for (id, table) in &self.open {
             let found = if *table == Table::McpCalls { "no answer is recorded" } else { "no outcome is recorded" };
             report.find(Finding::new(Code::TraceGap, row_subject(*table, *id)).found(found));
+        }
+        if let Some(Err(error)) = self.in_force.as_ref().map(InForce::finish) {
+            report.find(Finding::new(Code::CapabilityInvalid, "last rows of the log").found(error.code()));
         }
         report.checked("rows: references, times and capabilities");
         self.names.sort_unstable();

@@ -101,6 +101,7 @@ impl MemoryLedger {
             // As far as an instant reaches: the ledger does not outlive the process.
             expires: now.saturating_add_micros(i64::MAX),
             uses: None,
+            min_interval_seconds: None,
             nonce: vm_core::id::nonce(entropy),
         }
     }
