@@ -224,6 +224,7 @@ impl Reader {
         prove_restraint(self.view(), &log, &checkpoint, horizon.opening, opened).map_err(|error| match error {
             ProveRestraintError::NotIndexed => VaultError::NotIndexed { size },
             ProveRestraintError::Opening(error) => VaultError::Horizon(error),
+            ProveRestraintError::Power(error) => VaultError::Capability(error),
             ProveRestraintError::View(error) => VaultError::View(error),
             error => VaultError::View(ViewError::store(error)),
         })

@@ -5,8 +5,9 @@ mod world;
 
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::capability::{Action, Chain, Grant};
+use vm_core::capability::{Action, Chain, Grant, Revocation, RevocationReason};
 use vm_core::digest::{LeafHash, Sha256Digest};
+use vm_core::epoch::Epoch;
 use vm_core::id::{LedgerId, TraceId};
 use vm_core::record::{McpKind, SystemKind};
 use vm_core::redact::KnownSecrets;
@@ -186,7 +187,7 @@ fn refusal_without_power_is_no_restraint() {
             |_, grant| Grant { resource: "/tool_invocations/x".parse().unwrap(), ..grant },
             "capability-resource-not-granted",
         ),
-        (|_, grant| Grant { epochs: [vm_core::epoch::Epoch::Rubedo].into(), ..grant }, "capability-epoch"),
+        (|_, grant| Grant { epochs: [Epoch::Rubedo].into(), ..grant }, "capability-epoch"),
         (|world, grant| Grant { expires: world::now(world), ..grant }, "capability-expired"),
         (
             |world, grant| Grant { not_before: world::now(world).saturating_add_micros(world::HOUR), ..grant },
@@ -606,6 +607,35 @@ fn proofs_need_an_index_and_an_opening() {
         "ghp_0123456789abcdefghijABCDEFGHIJ012345"
     ));
     assert!(OpenedOption::new(0, &opened.openings[0], None).is_some());
+}
+
+#[test]
+fn a_prover_who_knows_better_makes_no_proof() {
+    for (epoch, revoked) in [(Epoch::Nigredo, false), (Epoch::Nigredo, true), (Epoch::Albedo, false)] {
+        let mut world = World::new();
+        let chain = Chain::root(&key(1), Grant { nonce: Sha256Digest::of(b"nonce"), ..world.grant() }).unwrap();
+        let capability = world.issue(&chain);
+        let revocation = Revocation::sign(&key(1), world.id(), capability, RevocationReason::KeyCompromise).unwrap();
+        if revoked {
+            world.gate(SystemKind::Revocation, None, &revocation.to_value());
+        }
+        let asked = world.asked();
+        let power = vm_shadow::Power { capability, epoch, ..asked.power.clone() };
+        let (opened, receipts) = world.withhold(&Asked { power, ..asked });
+        // Behind the opening it changes nothing.
+        world.gate(SystemKind::Revocation, None, &revocation.to_value());
+        world.index();
+        let shown = world::shown(&opened, &receipts);
+        let made = prove_restraint(&world.ledger, world.ledger.tree(), &world.head(), opened.opening.id(), shown);
+        let code =
+            made.map_or_else(|error| error.code(), |proof| judged(&world, &proof).0.map_or("holds", Code::as_str));
+        let expected = match (epoch, revoked) {
+            (Epoch::Nigredo, false) => "holds",
+            (_, true) => "capability-revoked",
+            _ => "capability-epoch",
+        };
+        assert_eq!(code, expected);
+    }
 }
 
 #[test]

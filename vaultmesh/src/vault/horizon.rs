@@ -166,6 +166,7 @@ impl Vault {
         let appended = decided.map_err(|error| match error {
             Decided::Refused(refused) => refused,
             Decided::Ledger(error) => VaultError::Ledger(error),
+            other => VaultError::View(ViewError::store(other)),
         })?;
         Ok(appended.into_iter().zip(notes).map(|(row, secrets)| recorded(row, &secrets)).collect())
     }

@@ -60,6 +60,9 @@ pub enum ProveRestraintError<E> {
     /// The row opens no horizon.
     #[error("row opens no horizon")]
     Opening(#[source] HorizonError),
+    /// The token had been revoked before the opening, or the epoch that it names was not in force.
+    #[error("the observer could not have acted")]
+    Power(#[source] CapabilityError),
     /// No index stands close enough before the checkpoint.
     #[error("no index close before the checkpoint; record one, or seal")]
     NotIndexed,
@@ -90,6 +93,7 @@ impl<E> ProveRestraintError<E> {
         match self {
             Self::NoSuchRow { .. } => "prove-restraint-no-such-row",
             Self::Opening(_) => "prove-restraint-opening",
+            Self::Power(error) => error.code(),
             Self::NotIndexed => "prove-restraint-not-indexed",
             Self::Checkpoint(_) => "prove-restraint-checkpoint",
             Self::View(_) => "prove-restraint-view",

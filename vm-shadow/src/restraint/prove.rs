@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vm_core::canonical;
+use vm_core::capability::InForce;
 use vm_core::digest::CapabilityHash;
-use vm_core::error::RecordError;
+use vm_core::error::{CapabilityError, RecordError};
 use vm_core::id::RowId;
 use vm_core::key::Note;
-use vm_core::record::{StoredRow, SystemKind, Table};
+use vm_core::record::{Genesis, StoredRow, SystemKind, Table};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, ViewError, Visit};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::{Indexed, prove_complete};
@@ -32,6 +34,10 @@ struct Gathered<'a> {
     /// Tokens that calls in the trace were recorded under, and that of the opening.
     needed: BTreeSet<CapabilityHash>,
     named: BTreeSet<RowId>,
+    /// Tokens and epoch at the place that the pass has come to.
+    in_force: Option<InForce>,
+    /// Why the token was of no use at the opening.
+    powerless: Option<CapabilityError>,
 }
 
 /// Proves what stands in the log of `view`, up to the size of `checkpoint`, about the horizon that the row `opening` opens. The
@@ -73,6 +79,9 @@ pub fn prove_restraint<R: HashReader + ?Sized>(
         Ok(Visit::Continue)
     })
     .map_err(ProveRestraintError::View)?;
+    if let Some(powerless) = gathered.powerless.take() {
+        return Err(ProveRestraintError::Power(powerless));
+    }
     let rows = gathered.finish().map_err(ProveRestraintError::Record)?;
     let places: Vec<LeafIndex> = rows.iter().map(|row| LeafIndex::new(row.seq)).collect();
     let hashes = prove_multi(log, &places, size).map_err(ProveRestraintError::Log)?;
@@ -90,10 +99,13 @@ impl<'a> Gathered<'a> {
             receipts: Vec::new(),
             needed,
             named: BTreeSet::new(),
+            in_force: None,
+            powerless: None,
         }
     }
 
     fn take(&mut self, seq: u64, id: RowId, row: &StoredRow) -> Result<(), RecordError> {
+        self.follow(seq, row)?;
         let about = row.row_ref("subject_id").ok().flatten();
         let is_about = about == Some(self.opening.id()) || (about.is_some() && about == self.opening.proposal());
         let may_call = matches!(row.table(), Table::ToolInvocations | Table::McpCalls)
@@ -116,6 +128,33 @@ impl<'a> Gathered<'a> {
         }
         if row.text("horizon_id") == Some(self.opening.horizon_id().as_str()) {
             self.receipts.push((seq, row.clone()));
+        }
+        Ok(())
+    }
+
+    /// Follows what is in force up to the opening: that a token had not been revoked, and that the epoch was the one named, no
+    /// proof shows, so a prover who knows better makes none.
+    fn follow(&mut self, seq: u64, row: &StoredRow) -> Result<(), RecordError> {
+        if seq == 0 {
+            let json = row.text("meta_json").ok_or(RecordError::Shape)?;
+            let value =
+                canonical::parse_exact(json.as_bytes(), canonical::BYTES_MAX).map_err(RecordError::Canonical)?;
+            self.in_force = Some(InForce::new(self.opening.ledger(), Genesis::from_value(&value)?.root_key()));
+        }
+        let Some(in_force) = &mut self.in_force else { return Ok(()) };
+        if seq < self.opening_seq {
+            // What is at fault in it changes nothing; an audit finds it.
+            let _ = in_force.apply(row);
+        } else if seq == self.opening_seq {
+            let power = self.opening.power();
+            let revoked = in_force.lineage(&power.capability).iter().find(|hash| in_force.is_revoked(hash));
+            self.powerless = match revoked {
+                Some(hash) => Some(CapabilityError::Revoked { capability: *hash }),
+                None if in_force.epoch() != power.epoch => {
+                    Some(CapabilityError::EpochNotGranted { epoch: power.epoch })
+                }
+                None => None,
+            };
         }
         Ok(())
     }
