@@ -8,28 +8,36 @@ Needs Python 3.9 or later and, for signatures, the command `openssl` (3.0 or lat
 
 Exit codes: 0 verified, 1 contradicted, 2 usage or malformed input, 3 undecided.
 """
-import argparse, base64, bisect, calendar, collections, datetime, decimal, hashlib, io, itertools, json, pathlib, re
-import struct, subprocess, sys, tempfile, time, uuid, zipfile, zlib
+import argparse, base64, bisect, calendar, collections, datetime, decimal, functools, hashlib, io, itertools, json
+import pathlib, re, struct, subprocess, sys, tempfile, time, uuid, zipfile, zlib
 
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
                 "genesis-invalid anchor-invalid incomplete coverage-altered").split()
 FIRST = "manifest.json VERIFY.txt verify.py trust.toml rows.jsonl proofs.jsonl coverage.json".split()  # of an export
 SCHEMAS = 1, 2, 3
-# Members and their types, as `shape` reads them.
-COLUMNS = {
-    "tool_invocations": "tool:text phase:text status:text? input_json:text? output_json:text? intent_id:blob? "
-                        "duration_us:int?",
-    "mcp_calls": "connection:blob ordinal:int? direction:text kind:text rpc_id:text? method:text? answers_id:blob? "
-                 "frame_len:int? frame_sha256:blob? frame_commitment:blob? body_json:text?",
-    "proof_artifacts": "kind:text path:text? size:int sha256_hex:text blake3_hex:text? subject_id:blob?",
-    "shadow_receipts": "horizon_id:text counterfactual_hash:blob entropy_delta:real reason:text observer_key:blob "
-                       "observer_signature:blob"}
-COMMON = ("id:id ts:time trace_id:id meta_json:text? corrects_id:blob? corrects_leaf:blob? capability_hash:blob? "
-          "policy_hash:blob? ")
-SEAL = ("as_of:count bounds canonicalization:=rfc8785 checkpoint:text digest digest_algo:=sha256 format inputs "
-        "leaves:count schema_last_migration:text schema_version:count scrolls:list seal_id:uuid sealed_at:time "
-        "selection set_root:hash signer:text statement:text")
-KINDS, TERMS = list(COLUMNS), dict(zip(COLUMNS, ("intent_id", "answers_id", "subject_id", "horizon_id")))
+# Members and their types, as `shape` reads them: columns of each table and of all, and other objects.
+COLUMNS = dict(
+    tool_invocations="tool,phase:text status,input_json,output_json:text? intent_id:hex? duration_us:int?",
+    mcp_calls="direction,kind:text rpc_id,method,body_json:text? connection:hex ordinal,frame_len:int? "
+              "answers_id,frame_sha256,frame_commitment:hex?",
+    proof_artifacts="kind,sha256_hex:text path,blake3_hex:text? size:int subject_id:hex?",
+    shadow_receipts="horizon_id,reason:text counterfactual_hash,observer_key,observer_signature:hex entropy_delta:real")
+COMMON = "id,trace_id:id ts:time meta_json:text? corrects_id,corrects_leaf,capability_hash,policy_hash:hex? "
+OBJECTS = dict(
+    export="format ledger:hash key:text scope:=seal seal_id:uuid size:count",
+    seal="format schema_version,as_of,leaves:count schema_last_migration,checkpoint,signer,statement:text seal_id:uuid "
+         "sealed_at:time set_root:hash digest_algo:=sha256 canonicalization:=rfc8785 bounds:bounds digest:digest "
+         "inputs:inputs scrolls:scroll* selection:selection",
+    bounds="min_ts,max_ts:time?", digest="algorithm:=sha256 hex:hash", scroll="engine:text root:hash size:count",
+    inputs="sqlite_db_path:text? receipt_roots:text*", selection="scope since,until:time? trace_ids:uuid* kinds:text*",
+    completeness="format,query checkpoint:text tail:tail ranges:range* entries:leaf*?",
+    reference="column:column value:text", tail="left:hash* rows:text*", index="format size:count runs:run*",
+    range="begin,count:count before,after:leaf? left,right:hash*", tree="root:hash size:count",
+    run="from,to:count time,trace:hash term:tree", claims="log_size:count unsigned_lines:line*",
+    coverage="format,asked,as_of,rows,scrolls,observers,gaps,not_covered claims:claims", line="engine:name lines:count")
+KINDS = {kind: bytes([number]) for number, kind in enumerate(COLUMNS, 1)}  # each with the byte that cards have for it
+TERMS = "intent_id answers_id subject_id horizon_id corrects_id".split()
+BEYOND = b"\xff" * 25  # behind the beginning of a key: above every key that begins so
 
 class Open(Exception):
     """Something could not be checked: the code of a finding, and why."""
@@ -37,24 +45,22 @@ class Open(Exception):
 # What reading malformed input raises, here and in the standard library.
 FAULTS = ValueError, OverflowError, RuntimeError, IndexError, EOFError, struct.error, zipfile.BadZipFile
 
-def need(condition, why):
+def need(condition, why, code=None):
+    """Else what is read is malformed; with a code it could not be checked."""
     if not condition:
-        raise ValueError(why)
+        raise Open(code, why) if code else ValueError(why)
 
 class Report(list):
-    def find(self, code, subject, found):
-        severity = "contradicted" if code in CONTRADICTED else "undecided"
-        self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
+    def find(self, code, subject, found, unless=False):
+        if not unless:
+            severity = "contradicted" if code in CONTRADICTED else "undecided"
+            self.append({"code": code, "severity": severity, "subject": subject, "found": str(found)})
 
-    def expect(self, condition, code, subject, found):
-        if not condition:
-            self.find(code, subject, found)
-
-    def attempt(self, code, subject, action, *args):
-        """What the action returns; None and a finding where it fails."""
+    def attempt(self, code, subject, action, *args, faults=FAULTS):
+        """What the action returns; None and a finding where it fails, but for faults that are not among these."""
         try:
             return action(*args)
-        except FAULTS as fault:
+        except faults as fault:
             self.find(code, subject, fault)
         except Open as gap:
             self.find(gap.args[0], subject, gap.args[1])
@@ -85,67 +91,76 @@ def read_json(data, limit, words, format=None):
     need(len(data) <= limit, "longer than its format allows")
     value = json.loads(data.decode())
     need(written(value).encode() == data and isinstance(value, dict), "no object in canonical JSON")
-    if format and value.get("format") != format:
-        need(isinstance(value.get("format"), str), "no format")
-        raise Open("format-unknown", value["format"])
+    named = value.get("format")
+    need(format in (None, named), named or "no format", isinstance(named, str) and "format-unknown")
     return shape(value, words)
 
 def shape(value, words):
-    """Exactly the members that are named, each of the type behind the colon: with ? or null, after = that very text."""
-    types = dict((word + ":").split(":")[:2] for word in words.split())
+    """Exactly the members that are named, each of the type behind the colon.
+
+    With ? or null, with * a list of such, after = that very text.
+    """
+    groups = (word.partition(":") for word in words.split())
+    types = {name: kind for names, _, kind in groups for name in names.split(",")}
     need(isinstance(value, dict) and value.keys() == types.keys(), "other members than " + " ".join(types))
     for name, kind in types.items():
-        fits = TYPES.get(kind.rstrip("?"), lambda value: value == kind[1:])
-        need(value[name] is None and kind.endswith("?") or fits(value[name]), "malformed " + name)
+        fits = TYPES.get(kind.rstrip("*?"), lambda item: item == kind[1:])
+        items = value[name] if "*" in kind else [value[name]]
+        is_null = value[name] is None and kind.endswith("?")
+        need(is_null or isinstance(items, list) and all(map(fits, items)), "malformed " + name)
     return value
 
 def matching(pattern):
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
 
-def micros(text):
-    """Microseconds since 1970."""
+def stamp(text):
+    """A time as cards have it: microseconds since 1970 and 2^63 more, as eight bytes."""
     need(matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")(text) and text < "9999-12-30T22", "malformed time")
     since = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") - datetime.datetime(1970, 1, 1)
-    return since // datetime.timedelta(microseconds=1)
+    return struct.pack(">Q", since // datetime.timedelta(microseconds=1) + 2 ** 63)
 
 TYPES = {
-    "": lambda value: True, "text": lambda value: isinstance(value, str), "list": lambda value: isinstance(value, list),
+    "": lambda value: True, "text": lambda value: isinstance(value, str), "time": stamp,
     "int": lambda value: type(value) is int, "real": lambda value: type(value) in (int, float),
     "count": lambda value: type(value) is int and 0 <= value < 2 ** 63, "hash": matching("[0-9a-f]{64}"),
-    "id": matching("[0-9a-f]{32}"), "blob": matching("([0-9a-f]{2})*"), "time": lambda value: micros(value) is not None,
-    "leaf81": matching("[0-9a-f]{162}"), "leaf113": matching("[0-9a-f]{226}"), "engine": matching("[a-z0-9-]{1,64}"),
-    "uuid": matching("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")}
+    "id": matching("[0-9a-f]{32}"), "hex": matching("([0-9a-f]{2})*"), "name": matching("[a-z0-9-]{1,64}"),
+    "uuid": matching("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "column": lambda value: value in TERMS,
+    "leaf": matching("([0-9a-f]{64})?0[1-4][0-9a-f]{160}"),  # of an index: a term or none, and a card
+    **{name: functools.partial(shape, words=words) for name, words in OBJECTS.items()}}
 
 # Merkle trees (row-leaf.md, row-proof.md, range-proof.md)
 
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
-def read_hashes(value):
-    need(isinstance(value, list) and all(map(TYPES["hash"], value)), "malformed hashes")
-    return [bytes.fromhex(text) for text in value]
+def read_hashes(texts):
+    return [bytes.fromhex(text) for text in texts]
+
+def root_above(nodes, begin, size, before, after):
+    """The root over leaves from the place begin on in a tree of that size; before and after are the hashes beside them.
+
+    They are taken level by level, the lowest first.
+    """
+    end = begin + len(nodes)
+    need(end <= size and (begin < end or size == 0), "no such run")
+    while size > 1:
+        low, high = begin - begin % 2, min(end + end % 2, size)  # whole pairs; a last node without a sibling just rises
+        nodes = [*itertools.islice(before, begin - low), *nodes, *itertools.islice(after, high - end)]
+        need(len(nodes) == high - low, "too few hashes")
+        pairs = itertools.zip_longest(nodes[::2], nodes[1::2])
+        nodes = [sha256(b"\1", left, right) if right else left for left, right in pairs]
+        begin, end, size = low // 2, (high + 1) // 2, (size + 1) // 2
+    need(next(before, None) is None and next(after, None) is None, "too many hashes")
+    return nodes[0] if nodes else sha256()
 
 def range_root(begin, size, leaves, left=(), right=()):
-    """The root that the leaf hashes from the place begin on lead to, with the subtrees left and right of them."""
-    before, inside, after, end = iter(left), iter(leaves), iter(right), begin + len(leaves)
-    need(end <= size and (begin < end or size == 0), "no such run")
-    def subtree(low, high):
-        if high <= begin or low >= end or high - low == 1:
-            found = next(before if high <= begin else after if low >= end else inside, None)
-            need(found, "too few hashes")
-            return found
-        middle = low + (1 << (high - low - 1).bit_length() - 1)  # the largest power of two below the number of leaves
-        return sha256(b"\1", subtree(low, middle), subtree(middle, high))
-    root = subtree(0, size) if size else sha256()
-    need(next(before, None) is None and next(after, None) is None, "too many hashes")
-    return root
+    """Left to right, the subtrees left of a run grow smaller, and those right of it larger."""
+    return root_above(leaves, begin, size, iter(left[::-1]), iter(right))
 
 def inclusion_root(leaf, index, size, path):
-    """As a run of one leaf: a path has its siblings from the leaf upwards, whichever side they stand on."""
-    edge = (index ^ size - 1).bit_length()  # from this level on the node is the last one, and its siblings stand left
-    is_right = [level < edge and not index >> level & 1 for level in range(len(path))]
-    left, right = (list(itertools.compress(path, side)) for side in ([not right for right in is_right], is_right))
-    return range_root(index, size, [leaf], left[::-1], right)
+    """A path names the siblings from the leaf upwards, whichever side they stand on."""
+    siblings = iter(path)
+    return root_above([leaf], index, size, siblings, siblings)
 
 # Keys and signed notes (trust.md, checkpoint.md)
 
@@ -164,11 +179,10 @@ def unbase64(text):
 def read_key(text):
     """Name, key hash and public key."""
     need(matching(r"vaultmesh/[0-9a-f]{64}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")(text), "malformed key")
-    name, key_hash, key = text.split("+", 2)
-    key = unbase64(key)
-    fits = key[0] == 1 and sha256(name.encode(), b"\n", key)[:4].hex() == key_hash
-    need(fits and not small_order(key[1:]), "malformed key")
-    return name, bytes.fromhex(key_hash), key[1:]
+    name, key_id, key = text.split("+", 2)
+    key_id, key = bytes.fromhex(key_id), unbase64(key)
+    need(key[0] == 1 and key_id == sha256(name.encode(), b"\n", key)[:4] and not small_order(key[1:]), "malformed key")
+    return name, key_id, key[1:]
 
 def small_order(point):
     """The strict rules allow no such point; openssl does."""
@@ -178,17 +192,15 @@ def small_order(point):
 def check_signature(key, signature, text):
     files = {"key": bytes.fromhex("302a300506032b6570032100") + key, "signature": signature, "text": text.encode()}
     said = openssl(files, "pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in text -sigfile signature")
-    if b"Verified Successfully" not in said.stdout and b"Verification Failure" not in said.stdout:
-        raise Open("evidence-unreadable", "openssl checks no Ed25519: %s" % said.stderr[:200])
+    need(b"Signature Verif" in said.stdout, "openssl checks no Ed25519: %s" % said.stderr[:200], "evidence-unreadable")
     need(said.returncode == 0 and not small_order(signature[:32]), "a signature that does not hold")
 
 def read_note(note, key, most=100):
     """The lines of a note's text, once the key's signature holds."""
     text, gap, lines = note.rpartition("\n\n")
-    need(len(note.encode()) <= 65536 and gap and lines.endswith("\n") and lines.count("\n") <= most, "malformed note")
-    lines = lines[:-1].split("\n")
-    need(all(map(matching(r"— [^\s+]+ [A-Za-z0-9+/=]{8,}"), lines)), "malformed signature line")
-    signatures = [(line.split(" ")[1], unbase64(line.split(" ")[2])) for line in lines]
+    need(len(note.encode()) <= 65536 and gap, "malformed note")
+    need(matching(r"(— [^\s+]+ [A-Za-z0-9+/=]{8,}\n){1,%d}" % most)(lines), "malformed signature lines")
+    signatures = [(name, unbase64(signature)) for name, signature in re.findall("— (.*) (.*)\n", lines)]
     own = [signature[4:] for name, signature in signatures if (name, signature[:4]) == key[:2]]
     need(own, "no signature of the key")
     for signature in own:
@@ -209,114 +221,99 @@ class Row:
     def __init__(self, data, place=2 ** 64 - 1):
         value = read_json(data, 33619968, "format row schema:count table:text", "vm-row-v0")
         self.leaf, self.place, self.table, self.columns = sha256(b"\0", data), place, value["table"], value["row"]
-        if value["schema"] not in SCHEMAS:
-            raise Open("format-unknown", "schema %d" % value["schema"])
-        need(self.table in KINDS[:4 if value["schema"] >= 3 else 3], "unknown table")
+        need(value["schema"] in SCHEMAS, "schema %d" % value["schema"], "format-unknown")
+        need(self.table in KINDS and (self.table != "shadow_receipts" or value["schema"] >= 3), "unknown table")
         shape(self.columns, COMMON + COLUMNS[self.table])
 
     def card(self):
-        numbers = struct.pack(">BQ", KINDS.index(self.table) + 1, micros(self.columns["ts"]) + 2 ** 63)
         ids = bytes.fromhex(self.columns["id"] + self.columns["trace_id"])
-        return numbers + ids + struct.pack(">Q", self.place) + self.leaf
+        return KINDS[self.table] + stamp(self.columns["ts"]) + ids + struct.pack(">Q", self.place) + self.leaf
 
     def leaves(self, order, asked):
         """What an index holds of the row in the tree of that order, and in the intervals that are asked for."""
-        names = [name for name in (TERMS[self.table], "corrects_id") if self.columns[name] is not None]
+        names = [name for name in TERMS if self.columns.get(name) is not None]
         terms = [term(name, self.columns[name]) for name in names] if order == "term" else [b""]
         return [first + self.card() for first in terms if within(asked, key_of(order, first + self.card()))]
 
 def locate(data, line, size, root):
-    proof = read_json(line, 8192, "index:count path")
-    found = inclusion_root(sha256(b"\0", data), proof["index"], size, read_hashes(proof["path"]))
-    need(found == root, "a path to another root")
+    proof = read_json(line, 8192, "index:count path:hash*")
+    need(inclusion_root(sha256(b"\0", data), proof["index"], size, read_hashes(proof["path"])) == root, "another root")
     return proof["index"]
 
 def term(column, value):
     return sha256(("vm-term-v0\n%s\n%s" % (column, value)).encode())
 
 def key_of(order, leaf):
-    return int.from_bytes({"time": leaf[:25], "trace": leaf[25:49], "term": leaf[:32] + leaf[73:81]}[order], "big")
+    return {"time": leaf[:25], "trace": leaf[25:49], "term": leaf[:32] + leaf[73:81]}[order]
 
 def within(asked, key):
-    at = bisect.bisect_left(asked, (key + 1,))
+    at = bisect.bisect_left(asked, (key + b"\0",))  # that many intervals begin at or before the key
     return at > 0 and key < asked[at - 1][1]
 
 def read_query(query):
-    """The order of a question, and its intervals of keys as numbers, from the first up to and without the second."""
+    """The order of a question, and its intervals of keys, from the first up to and without the second."""
     if isinstance(query, dict) and "term" in query:
-        asked = shape(shape(query, "term")["term"], "column:text value:text")
-        need(asked["column"] in [*TERMS.values(), "corrects_id"], "unknown column")
-        number = int.from_bytes(term(**asked), "big")
-        return "term", [(number << 64, number + 1 << 64)]
-    selection = shape(shape(query, "selection")["selection"], "kinds:list scope since:time? trace_ids:list until:time?")
+        begin = term(**shape(query, "term:reference")["term"])
+        return "term", [(begin, begin + BEYOND)]
+    selection = shape(query, "selection:selection")["selection"]
     kinds, traces, since, until = (selection[name] for name in ("kinds", "trace_ids", "since", "until"))
     need(kinds and kinds == [kind for kind in KINDS if kind in kinds], "malformed kinds")
     if selection["scope"] == "trace_set":
-        need(0 < len(traces) <= 10000 and all(map(TYPES["uuid"], traces)), "malformed traces")
-        need(traces == sorted(set(traces)) and since is until is None, "malformed set of traces")
-        numbers = [int(trace.replace("-", ""), 16) for trace in traces]
-        return "trace", [(number << 64, number + 1 << 64) for number in numbers]
+        need(0 < len(traces) <= 10000 and traces == sorted(set(traces)) and since is until is None, "no set of traces")
+        begins = (bytes.fromhex(trace.replace("-", "")) for trace in traces)
+        return "trace", [(begin, begin + BEYOND) for begin in begins]
     need(selection["scope"] == "time_window" and not traces, "malformed scope")
-    first, last = micros(since) + 2 ** 63 if since else 0, micros(until) + 2 ** 63 if until else 2 ** 64
+    first, last = stamp(since) if since else b"", stamp(until) if until else BEYOND
     need(first < last, "malformed window")
-    tables = [KINDS.index(kind) + 1 << 64 for kind in kinds]
-    return "time", [(table + first << 128, table + last << 128) for table in tables]
+    return "time", [(KINDS[kind] + first, KINDS[kind] + last) for kind in kinds]
 
 # Completeness proofs (completeness.md, index.md)
 
 def read_tail(tail, size, root):
     """The rows from the index on, and the index's runs."""
-    texts = shape(tail, "left rows:list")["rows"]
-    need(0 < len(texts) <= min(1024, size) and all(map(TYPES["text"], texts)), "malformed tail")
-    place = size - len(texts)
-    rows = [Row(text.encode(), place + number) for number, text in enumerate(texts)]
-    found = range_root(place, size, [row.leaf for row in rows], read_hashes(tail["left"]))
-    need(found == root, "a tail of another log")
+    place = size - len(tail["rows"])
+    need(0 <= place < size <= place + 1024, "malformed tail")
+    rows = [Row(text.encode(), at) for at, text in enumerate(tail["rows"], place)]
+    need(range_root(place, size, [row.leaf for row in rows], read_hashes(tail["left"])) == root, "another log's tail")
     need(rows[0].table == "proof_artifacts" and rows[0].columns["kind"] == "vm-index", "no index at the tail's head")
-    meta = (rows[0].columns["meta_json"] or "").encode()
-    index, end = read_json(meta, 65536, "format runs:list size:count", "vm-index-v0"), 0
-    for run in index["runs"]:
-        shape(shape(run, "from:count term time:hash to:count trace:hash")["term"], "root:hash size:count")
-        need(run["from"] == end < run["to"], "a run that does not follow")
-        end = run["to"]
-    need(0 < len(index["runs"]) <= 64 and index["size"] == end == place, "an index of another size than its place")
-    return rows, index["runs"]
+    index = read_json((rows[0].columns["meta_json"] or "").encode(), 65536, OBJECTS["index"], "vm-index-v0")
+    runs, ends = index["runs"], [0] + [run["to"] for run in index["runs"]]
+    need(all(run["from"] == end < run["to"] for run, end in zip(runs, ends)), "a run that does not follow")
+    need(0 < len(runs) <= 64 and index["size"] == ends[-1] == place, "an index of another size than its place")
+    return rows, runs
 
-def check_range(part, order, run, low, high, matches):
-    """That these matches stand in a run's tree side by side, between neighbours beyond the interval."""
-    begin, end = part["begin"], part["begin"] + part["count"]
-    size = run["term"]["size"] if order == "term" else run["to"] - run["from"]
+def check_range(part, order, run, low, high, own):
+    """The matches of an interval: in a run's tree side by side, between neighbours beyond the interval."""
+    tree = run["term"] if order == "term" else {"root": run[order], "size": run["to"] - run["from"]}
+    inside = own[bisect.bisect_left(own, (low,)):bisect.bisect_left(own, (high,))]
+    matches = [leaf for _, leaf in inside if run["from"] <= int.from_bytes(leaf[-40:-32], "big") < run["to"]]
     need(len(matches) == part["count"], "%d matches where there are %d" % (len(matches), part["count"]))
-    need((part["before"] is None, part["after"] is None) == (begin == 0, end == size), "a neighbour left out")
-    before, after = ([bytes.fromhex(part[name])] if part[name] else [] for name in ("before", "after"))
-    keys = [key_of(order, leaf) for leaf in before + matches + after]
-    need(all(one < other for one, other in zip(keys, keys[1:])), "keys that do not rise")
+    begin, left, right = part["begin"], read_hashes(part["left"]), read_hashes(part["right"])
+    before, after = (read_hashes([part[name]] if part[name] else []) for name in ("before", "after"))
+    need((not before, not after) == (begin == 0, begin + len(matches) == tree["size"]), "a neighbour left out")
+    leaves = before + matches + after
+    need(all(len(leaf) == (113 if order == "term" else 81) for leaf in leaves), "leaf data of another order")
+    keys = [key_of(order, leaf) for leaf in leaves]
+    need(keys == sorted(set(keys)), "keys that do not rise")
     need(not before or keys[0] < low, "a match left out before the others")
     need(not after or keys[-1] >= high, "a match left out after the others")
-    leaves = [sha256(b"\0", leaf) for leaf in before + matches + after]
-    found = range_root(begin - len(before), size, leaves, read_hashes(part["left"]), read_hashes(part["right"]))
-    need(found.hex() == (run["term"]["root"] if order == "term" else run[order]), "a range of another tree")
+    hashes = [sha256(b"\0", leaf) for leaf in leaves]
+    need(range_root(begin - len(before), tree["size"], hashes, left, right).hex() == tree["root"], "another root")
+    return matches
 
 def completeness(data, key, rows=None):
     """Checkpoint and query, and the cards of all rows that match; rows are those at hand."""
-    proof = read_json(data, 2**24, "checkpoint:text entries:list? format query ranges:list tail", "vm-completeness-v0")
+    need(key, "a proof holds no key: give --key", "no-trust-key")
+    proof = read_json(data, 2**24, OBJECTS["completeness"], "vm-completeness-v0")
     order, asked = read_query(proof["query"])
     tail, runs = read_tail(proof["tail"], *read_checkpoint(proof["checkpoint"], key))
-    if proof["entries"] is None and rows is None:
-        raise Open("evidence-unreadable", "neither entries nor rows")
-    leaf_type = "leaf113" if order == "term" else "leaf81"
-    need(all(map(TYPES[leaf_type], proof["entries"] or [])), "malformed entries")
-    given = proof["entries"] and [bytes.fromhex(text) for text in proof["entries"]]
+    given = proof["entries"] and read_hashes(proof["entries"])
+    need(given is not None or rows is not None, "neither entries nor rows", "evidence-unreadable")
     own = [leaf for row in rows for leaf in row.leaves(order, asked)] if given is None else given
     own = sorted((key_of(order, leaf), leaf) for leaf in own)
     need(len(proof["ranges"]) == len(runs) * len(asked), "another number of ranges")
-    found = []
-    for part, (run, (low, high)) in zip(proof["ranges"], itertools.product(runs, asked)):
-        shape(part, "after:%s? before:%s? begin:count count:count left right" % (leaf_type, leaf_type))
-        inside = own[bisect.bisect_left(own, (low,)):bisect.bisect_left(own, (high,))]
-        matches = [leaf for _, leaf in inside if run["from"] <= int.from_bytes(leaf[-40:-32], "big") < run["to"]]
-        check_range(part, order, run, low, high, matches)
-        found += matches
+    parts = zip(proof["ranges"], itertools.product(runs, asked))
+    found = [leaf for part, (run, span) in parts for leaf in check_range(part, order, run, *span, own)]
     need(given is None or found == given, "entries that match nothing, or are out of order")
     found += [leaf for row in tail for leaf in row.leaves(order, asked)]
     return (proof["checkpoint"], proof["query"]), [leaf[-81:] for leaf in found]
@@ -324,14 +321,11 @@ def completeness(data, key, rows=None):
 # Seals (seal-bundle.md) and their anchors (anchor-rfc3161.md)
 
 def read_seal(data):
-    seal = read_json(data, 1048576, SEAL, "vm-ouroboros-seal-v0")
+    seal = read_json(data, 1048576, OBJECTS["seal"], "vm-ouroboros-seal-v0")
     read_query({"selection": seal["selection"]})
-    shape(seal["bounds"], "max_ts:time? min_ts:time?")
-    shape(seal["digest"], "algorithm:=sha256 hex:hash")
-    roots = shape(seal["inputs"], "receipt_roots:list sqlite_db_path:text?")["receipt_roots"]
-    engines = [shape(scroll, "engine:text root:hash size:count")["engine"] for scroll in seal["scrolls"]]
+    engines = [scroll["engine"] for scroll in seal["scrolls"]]
     need(engines == sorted(set(engines)) and len(engines) <= 1024, "malformed scrolls")
-    need(len(roots) <= 16 and all(map(TYPES["text"], roots)), "malformed roots")
+    need(len(seal["inputs"]["receipt_roots"]) <= 16, "malformed roots")
     return seal
 
 def check_statement(seal, signer):
@@ -345,34 +339,27 @@ def check_statement(seal, signer):
 def check_set(seal, cards):
     cards = sorted(cards, key=lambda card: card[:1] + card[9:25])
     need(len(cards) == seal["leaves"], "%d rows" % len(cards))
-    times = [int.from_bytes(card[1:9], "big") - 2 ** 63 for card in cards]
-    bounds = [time and micros(time) for time in (seal["bounds"]["min_ts"], seal["bounds"]["max_ts"])]
+    times = [card[1:9] for card in cards]
+    bounds = [time and stamp(time) for time in (seal["bounds"]["min_ts"], seal["bounds"]["max_ts"])]
     need(bounds == [min(times, default=None), max(times, default=None)], "other bounds")
     need(range_root(0, len(cards), [card[49:] for card in cards]).hex() == seal["set_root"], "another set_root")
 
-def check_completeness(data, seal, signer, rows):
+def check_complete(data, seal, signer, rows):
     question, cards = completeness(data, signer, rows)
-    need(all(0 < card[0] <= len(KINDS) for card in cards), "a card of no table")
     need(question == (seal["checkpoint"], {"selection": seal["selection"]}), "a proof of another question")
-    cards = [card for card in cards if KINDS[card[0] - 1] in seal["selection"]["kinds"]]
+    cards = [card for kind in seal["selection"]["kinds"] for card in cards if card[:1] == KINDS[kind]]
     need(rows is None or sorted(cards) == sorted(row.card() for row in rows), "other rows than were exported")
     check_set(seal, cards)
     return cards
 
-def gap(found):
-    return {"count": len(set(found)), "first": sorted(set(found))[:256]}
-
 def ids(rows, name, **wanted):
-    chosen = [row[name] for row in rows if wanted.items() <= row.items()]
-    return {str(uuid.UUID(value)) for value in chosen if value and len(value) == 32}
+    return {str(uuid.UUID(row[name])) for row in rows if len(row[name] or "") == 32 and wanted.items() <= row.items()}
 
-def check_coverage(data, seal, tables, rows, proven):
-    """That it says what seal and rows give, or where there are no rows the tables of their cards."""
-    told = read_json(data, 2**20, "as_of asked claims format gaps not_covered observers rows scrolls", "vm-coverage-v0")
-    for line in shape(told["claims"], "log_size:count unsigned_lines:list")["unsigned_lines"]:
-        shape(line, "engine:engine lines:count")
+def check_coverage(entries, seal, cards, rows, proven):
+    """That it says what seal and rows give, or where there are no rows the cards of them."""
+    told = read_json(entries["coverage.json"], 2**20, OBJECTS["coverage"], "vm-coverage-v0")
     told.update(as_of=seal["as_of"], asked=seal["selection"], gaps=None, observers=None)
-    told["rows"] = {kind: tables.count(kind) for kind in KINDS}
+    told["rows"] = {kind: sum(card[:1] == KINDS[kind] for card in cards) for kind in KINDS}
     told["scrolls"] = [{"engine": scroll["engine"], "lines": scroll["size"]} for scroll in seal["scrolls"]]
     words = {"claimed-times": 1, "completeness": not proven, "contents": rows is None, "other-rows": 1,
              "scroll-lines": seal["scrolls"], "unrecorded": 1}
@@ -381,24 +368,23 @@ def check_coverage(data, seal, tables, rows, proven):
         tools, calls, _, shadows = ([row.columns for row in rows if row.table == kind] for kind in KINDS)
         keys = collections.Counter(row["observer_key"] for row in shadows)
         told["observers"] = [{"key": key, "receipts": keys[key]} for key in sorted(keys)[:1024]]
-        told["gaps"] = {"no_answer": gap(ids(calls, "answers_id", kind="no_answer")),
-                        "open_horizons": gap([row["horizon_id"] for row in shadows]),
-                        "open_intents": gap(ids(tools, "id", phase="intent") - ids(tools, "intent_id")),
-                        "unanswered": gap(ids(calls, "id", kind="request") - ids(calls, "answers_id"))}
-    need(written(told).encode() == data, "another coverage")
+        gaps = {"no_answer": ids(calls, "answers_id", kind="no_answer"),
+                "open_horizons": {row["horizon_id"] for row in shadows},
+                "open_intents": ids(tools, "id", phase="intent") - ids(tools, "intent_id"),
+                "unanswered": ids(calls, "id", kind="request") - ids(calls, "answers_id")}
+        told["gaps"] = {name: {"count": len(gaps[name]), "first": sorted(gaps[name])[:256]} for name in gaps}
+    need(written(told).encode() == entries["coverage.json"], "another coverage")
 
 def check_anchor(token, seal, roots, is_token):
-    if not is_token:
-        raise Open("no-trust-root", "a rail that is not read here")
-    if token[1:2] == b"\x80":
-        raise Open("format-unknown", "a token in BER")
+    need(is_token, "a rail that is not read here", "no-trust-root")
+    need(token[1:2] != b"\x80", "a token in BER", "format-unknown")
     begin = 2 + token[1] % 128 if token[1] > 127 else 2
     need(token[0] == 0x30 and begin + int.from_bytes(token[2:begin], "big") == len(token) <= 262144, "no token")
     files = {"token": token, "seal": seal, "roots": roots or b""}
     # By whatever certificate the token holds; whether that one is trusted comes last.
     said = openssl(files, "cms -verify -noverify -binary -inform DER -in token")
-    if re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr):
-        raise Open("evidence-unreadable", said.stderr[-300:])
+    is_open = re.search(b"signer certificate not found|unsupported|unknown digest", said.stderr)
+    need(not is_open, said.stderr[-300:], "evidence-unreadable")
     need(said.returncode == 0, "a signature that does not hold")
     imprints = (hashlib.new(name, seal).digest() for name in ("sha256", "sha384", "sha512"))
     need(any(imprint in said.stdout for imprint in imprints), "the imprint of another file")
@@ -406,8 +392,8 @@ def check_anchor(token, seal, roots, is_token):
     at = calendar.timegm(time.strptime(re.search(rb"\x18.(\d{14})", said.stdout)[1].decode(), "%Y%m%d%H%M%S"))
     need(at < time.time() + 300, "a time to come")
     said = roots and openssl(files, "ts -verify -data seal -in token -token_in -CAfile roots -attime %d" % at)
-    if not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr):
-        raise Open("no-trust-root", "no path to a root that --ca names")
+    is_open = not said or re.search(b"unable to get (local )?issuer|self.signed", said.stderr)
+    need(not is_open, "no path to a root that --ca names", "no-trust-root")
     need(said.returncode == 0, said.stderr[-300:])
     return True
 
@@ -423,23 +409,21 @@ def read_zip(data):
         return {name: archive.read(name) for name in names}
 
 def packed(entries):
-    """The one archive that holds these entries."""
+    """The one archive that holds these entries: those of FIRST, the others by name, the sums."""
     files, directory = bytearray(), bytearray()
-    between = sorted(entries.keys() - {*FIRST, "SHA256SUMS"})
-    for name in [name for name in FIRST if name in entries] + between + ["SHA256SUMS"]:
+    for name in sorted(entries, key=lambda name: ((FIRST + [name]).index(name), name == "SHA256SUMS", name)):
         data, extra = entries[name], name.encode() + struct.pack("<HHQQ", 1, 16, *[len(entries[name])] * 2)
         common = struct.pack("<HHHHHIqHH", 45, 0, 0, 0, 33, zlib.crc32(data), -1, len(name), 20)
         directory += b"PK\1\2\x2d\3" + common + struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(files)) + extra
         files += b"PK\3\4" + common + extra + data
-    end = struct.pack("<IHHIIH", 0, len(entries), len(entries), len(directory), len(files), 0)
-    return files + directory + b"PK\5\6" + end
+    return files + directory + b"PK\5\6" + struct.pack("<IHHIIH", 0, *[len(entries)] * 2, len(directory), len(files), 0)
 
 def read_rows(entries, seal, signer, head, report):
     """The rows that the seal selects."""
     (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
     lines, proofs = (entries[name].split(b"\n") for name in ("rows.jsonl", "proofs.jsonl"))
     need(lines.pop() == proofs.pop() == b"", "a line that is cut")
-    report.expect(len(lines) == len(proofs), "root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs))
+    report.find("root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs), unless=len(lines) == len(proofs))
     for number, line in enumerate(lines):
         subject = "row %d of rows.jsonl" % number
         proven = head and number < len(proofs)
@@ -447,15 +431,15 @@ def read_rows(entries, seal, signer, head, report):
         row = report.attempt("row-altered", subject, Row, line, *([] if place is None else [place]))
         if row is None:
             continue
-        report.expect(row.columns["id"] not in seen, "row-inserted", subject, "exported twice")
+        report.find("row-inserted", subject, "exported twice", unless=row.columns["id"] not in seen)
         seen.add(row.columns["id"])
         selected = row.table in seal["selection"]["kinds"] and row.leaves(order, asked)
-        report.expect(selected, "row-altered", subject, "outside the selection")
+        report.find("row-altered", subject, "outside the selection", unless=selected)
         rows += [row] if selected else []
         if row.place == 0:
             named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
-            report.expect(named == signer[0], "genesis-invalid", subject, "the genesis of another ledger")
-            report.expect(key in str(row.columns["meta_json"]), "seal-altered", subject, "a genesis of another key")
+            report.find("genesis-invalid", subject, "another ledger's genesis", unless=named == signer[0])
+            report.find("seal-altered", subject, "another key's genesis", unless=key in str(row.columns["meta_json"]))
     report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
     return rows
 
@@ -464,46 +448,39 @@ def check_export(data, key, roots, report):
     sums = "".join("%s  %s\n" % (sha256(entries[name]).hex(), name) for name in sorted(entries) if name != "SHA256SUMS")
     if entries["SHA256SUMS"] != sums.encode():
         return report.find("artifact-altered", "SHA256SUMS", "other files than were packed")
-    words = "format key:text ledger:hash scope:=seal seal_id:uuid size:count"
-    manifest = read_json(entries["manifest.json"], 8192, words, "vm-export-v0")
+    manifest = read_json(entries["manifest.json"], 8192, OBJECTS["export"], "vm-export-v0")
     need(packed(entries) == data, "bytes that belong to no entry")
     path, proof = ("seals/%s%s.json" % (manifest["seal_id"], end) for end in ("", ".complete"))
-    seal = read_seal(entries[path])
+    seal, proven = read_seal(entries[path]), proof in entries
     signer, blind = read_key(seal["signer"]), not entries.keys() & {"rows.jsonl", "proofs.jsonl"}
     need((seal["seal_id"], seal["signer"], signer[0]) ==
          (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
-    report.expect(key, "no-trust-key", path, "the key is the export's own: give --key")
-    report.expect(key in (None, signer), "seal-altered", path, "signed by another key than --key")
-    report.expect(seal["schema_version"] in SCHEMAS, "format-unknown", path, "schema %d" % seal["schema_version"])
+    report.find("no-trust-key", path, "the key is the export's own: give --key", unless=key)
+    report.find("seal-altered", path, "signed by another key than --key", unless=key in (None, signer))
+    report.find("format-unknown", path, "schema %d" % seal["schema_version"], unless=seal["schema_version"] in SCHEMAS)
     report.attempt("seal-altered", path, check_statement, seal, signer)
     head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
-    report.expect(not head or head[0] == seal["as_of"], "seal-altered", path, "a checkpoint of another size")
+    report.find("seal-altered", path, "a checkpoint of another size", unless=not head or head[0] == seal["as_of"])
     for scroll in seal["scrolls"]:
         report.find("evidence-unreadable", "scroll " + scroll["engine"], "no export of a seal holds scrolls")
     rows = None if blind else read_rows(entries, seal, signer, head, report)
-    report.expect(not blind or proof in entries, "evidence-unreadable", path, "neither rows nor cards of them")
-    report.expect(proof in entries, "completeness-unproven", path, "nothing proves that no other row belongs to it")
-    cards = None
-    if proof in entries:
-        cards = report.attempt("incomplete", proof, check_completeness, entries[proof], seal, signer, rows)
+    report.find("evidence-unreadable", path, "neither rows nor cards of them", unless=not blind or proven)
+    report.find("completeness-unproven", path, "nothing proves that no other row belongs to it", unless=proven)
+    cards = report.attempt("incomplete", proof, check_complete, entries[proof], seal, signer, rows) if proven else None
     anchors = [name for name in sorted(entries) if name.startswith("anchors/%s/" % seal["seal_id"])]
-    held = [report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots,
-                           name.endswith(".tst")) for name in anchors]
-    if any(held):  # No other is needed.
-        report[:] = [one for one in report if one["code"] != "no-trust-root" or one["subject"] not in anchors]
-    report.expect(any(held), "seal-unanchored", path, "no anchor that counts")
+    # Each is tried; where one holds no other is needed.
+    held = any([report.attempt("anchor-invalid", name, check_anchor, entries[name], entries[path], roots,
+                               name.endswith(".tst")) for name in anchors])
+    report[:] = [one for one in report if not held or one["code"] != "no-trust-root" or one["subject"] not in anchors]
+    report.find("seal-unanchored", path, "no anchor that counts", unless=held)
     for name in sorted(entries.keys() - {*FIRST, "SHA256SUMS", path, proof, *anchors}):
         report.find("format-unknown", name, "no entry of a seal's export")
-    if "coverage.json" not in entries:
-        return report.find("coverage-missing", path, "nothing says what it covers")
-    tables = [KINDS[card[0] - 1] for card in cards or []] if blind else [row.table for row in rows]
-    if (cards is not None or not blind) and all(finding["severity"] != "contradicted" for finding in report):
-        told = entries["coverage.json"]
-        report.attempt("coverage-altered", "coverage.json", check_coverage, told, seal, tables, rows, proof in entries)
+    report.find("coverage-missing", path, "nothing says what it covers", unless="coverage.json" in entries)
+    cards = cards if blind else [row.card() for row in rows]
+    if "coverage.json" in entries and cards is not None and all(one["severity"] != "contradicted" for one in report):
+        report.attempt("coverage-altered", "coverage.json", check_coverage, entries, seal, cards, rows, proven)
 
 def check_proof(data, key, roots, report):
-    if key is None:
-        return report.find("no-trust-key", "proof", "a proof holds no key: give --key")
     report.attempt("incomplete", "proof", completeness, data, key)
 
 def main():
@@ -516,9 +493,7 @@ def main():
     try:
         data, roots = (name and pathlib.Path(name).read_bytes() for name in (options.bundle, options.ca))
         check = check_proof if data.startswith(b"{") else check_export
-        check(data, options.key, roots, report)
-    except Open as gap:
-        report.find(gap.args[0], options.bundle, gap.args[1])
+        report.attempt(None, options.bundle, check, data, options.key, roots, report, faults=())
     except Exception as fault:  # or Python would exit with 1, which says contradicted
         print("verify.py: malformed: %r" % fault, file=sys.stderr)
         return 2

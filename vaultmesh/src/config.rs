@@ -14,17 +14,23 @@
 //! [[calendar]]
 //! name = "alice"
 //! url = "https://alice.calendar.example"
+//!
+//! [profiles.deployer]
+//! actions = ["record"]
+//! resource = "/proof_artifacts"
 //! ```
 //!
 //! It says where to ask, never what to believe: whoever can write into a vault can write this file, so a verifier takes
 //! its trust from a trust file outside (see [`crate::trust`]).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use vm_core::capability::Profile;
 use vm_core::path::VaultPath;
 
 use crate::error::{ConfigError, TomlFault};
@@ -54,6 +60,8 @@ pub struct Config {
     authorities: Vec<TsaEntry>,
     #[serde(default, rename = "calendar", skip_serializing_if = "Vec::is_empty")]
     calendars: Vec<CalendarEntry>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    profiles: BTreeMap<String, Profile>,
 }
 
 /// One calendar of OpenTimestamps.
@@ -146,7 +154,21 @@ impl Config {
             }
             names.push(&entry.name);
         }
+        for name in config.profiles.keys() {
+            check_name(name)?;
+        }
         Ok(config)
+    }
+
+    /// The profile of this name: one of the file's, else a built-in one.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<Profile> {
+        self.profiles.get(name).cloned().or_else(|| Profile::builtin(name))
+    }
+
+    /// Names of the file's own profiles.
+    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
     }
 
     /// The calendars, in order.

@@ -1,6 +1,7 @@
 //! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
 
 mod chain;
+mod token;
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
-use vm_core::error::{CanonicalError, CapabilityError, IdError, InstantError, KeyError, RecordError};
+pub use token::TokenError;
+use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 
 /// Exit code of wrong usage or malformed input; nothing was written.
 pub const EXIT_USAGE: u8 = 2;
@@ -176,9 +178,9 @@ pub enum VaultError {
     /// A record that cannot be made.
     #[error("record cannot be made")]
     Record(#[source] RecordError),
-    /// A capability that does not permit it.
-    #[error("not permitted")]
-    Capability(#[source] CapabilityError),
+    /// A token that is not granted, not revoked, or does not permit it.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),

@@ -53,7 +53,7 @@ impl VaultError {
             Self::Time(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Record(error) => error.code(),
-            Self::Capability(error) => error.code(),
+            Self::Token(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Decide(error) => error.code(),
             Self::HorizonRule(violation) => violation.code(),
@@ -145,7 +145,7 @@ impl VaultError {
             | Self::Time(_)
             | Self::Key(_)
             | Self::Record(_)
-            | Self::Capability(_)
+            | Self::Token(_)
             | Self::Shadow(_)
             | Self::Decide(_)
             | Self::HorizonRule(_)
@@ -209,7 +209,7 @@ impl VaultError {
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Decide(_) | Self::HorizonRule(_) => HORIZON_REMEDY,
-            Self::Capability(_) => "Use a capability that grants it.",
+            Self::Token(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,

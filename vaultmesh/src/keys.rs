@@ -21,7 +21,7 @@ use vm_ledger::files::make_private_folders;
 use vm_ledger::openings::OpeningsKey;
 use zeroize::Zeroizing;
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 
 /// Name of the file that holds the operator's chain of capabilities.
 const CHAIN_FILE: &str = "operator.capability.json";
@@ -29,6 +29,41 @@ const CHAIN_FILE: &str = "operator.capability.json";
 const FORMAT: &str = "vm-secret-key-v0";
 /// Longest file read from a key folder, in bytes: a chain of the longest tokens.
 const KEY_FILE_MAX: u64 = 1024 * 1024;
+
+/// What the key of a holder other than the operator is for, in its file.
+const HOLDER: &str = "holder";
+/// Longest name of a holder.
+const HOLDER_NAME_MAX: usize = 64;
+
+/// Name of somebody who holds a token: 1 to 64 characters from `a-z`, `0-9` and hyphen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HolderName(String);
+
+impl HolderName {
+    fn key_file(&self) -> String {
+        format!("holder.{}.key", self.0)
+    }
+
+    fn chain_file(&self) -> String {
+        format!("holder.{}.capability.json", self.0)
+    }
+}
+
+impl std::str::FromStr for HolderName {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Self, TokenError> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = (1..=HOLDER_NAME_MAX).contains(&text.len()) && text.bytes().all(allowed);
+        if fits { Ok(Self(text.to_owned())) } else { Err(TokenError::HolderName) }
+    }
+}
+
+impl std::fmt::Display for HolderName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// What a key is for; also its file's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -203,15 +238,19 @@ impl KeyStore {
     }
 
     fn seed(&self, role: Role) -> Result<Zeroizing<[u8; 32]>, VaultError> {
-        let name = format!("{}.key", role.name());
-        let bytes = self.read(&name)?;
-        let fault = || VaultError::KeyMalformed { path: self.dir.join(&name) };
+        self.seed_in(&format!("{}.key", role.name()), role.name())
+    }
+
+    /// The seed in a key file, which must be for `purpose`.
+    fn seed_in(&self, name: &str, purpose: &str) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+        let bytes = self.read(name)?;
+        let fault = || VaultError::KeyMalformed { path: self.dir.join(name) };
         let text = std::str::from_utf8(&bytes).map_err(|_| fault())?;
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(fault()) };
         let mut words = line.split(' ');
         let (format, of, hex) = (words.next(), words.next(), words.next());
-        if format != Some(FORMAT) || of != Some(role.name()) || words.next().is_some() {
+        if format != Some(FORMAT) || of != Some(purpose) || words.next().is_some() {
             return Err(fault());
         }
         let bytes = Zeroizing::new(from_hex(hex.unwrap_or_default()).map_err(|_| fault())?);
@@ -245,18 +284,57 @@ impl KeyStore {
     /// Writes the operator's chain of capabilities.
     ///
     /// # Errors
-    /// [`VaultError::KeyFile`] or [`VaultError::Capability`].
+    /// [`VaultError::KeyFile`] or [`TokenError`].
     pub fn save_chain(&self, chain: &Chain) -> Result<(), VaultError> {
-        self.write(CHAIN_FILE, &chain.to_bytes().map_err(VaultError::Capability)?)
+        self.write(CHAIN_FILE, &chain.to_bytes().map_err(TokenError::Refused)?)
+    }
+
+    /// Whether a holder of this name is kept.
+    #[must_use]
+    pub fn has_holder(&self, name: &HolderName) -> bool {
+        self.has(&name.chain_file()) || self.has(&name.key_file())
+    }
+
+    /// Keeps a holder: key, where it is ours to keep, then chain. Gives the file of the chain.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyFile`].
+    pub fn save_holder(
+        &self,
+        name: &HolderName,
+        seed: Option<&[u8; 32]>,
+        chain: &Chain,
+    ) -> Result<PathBuf, VaultError> {
+        if let Some(seed) = seed {
+            let text = Zeroizing::new(format!(
+                "# VaultMesh secret key of {name}, who holds a token of this ledger. Keep it private.\n# public: {}\n\
+                 {FORMAT} {HOLDER} {}\n",
+                SigningIdentity::from_seed(seed).public(),
+                Zeroizing::new(to_hex(seed)).as_str(),
+            ));
+            self.write(&name.key_file(), text.as_bytes())?;
+        }
+        self.write(&name.chain_file(), &chain.to_bytes().map_err(TokenError::Refused)?)?;
+        Ok(self.dir.join(name.chain_file()))
+    }
+
+    /// The holder of this name: its chain and its key.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`], [`VaultError::KeyMalformed`] or [`TokenError`].
+    pub fn holder(&self, name: &HolderName) -> Result<Holder, VaultError> {
+        let chain = Chain::parse(&self.read(&name.chain_file())?).map_err(TokenError::Refused)?;
+        let identity = SigningIdentity::from_seed(&*self.seed_in(&name.key_file(), HOLDER)?);
+        Ok(Holder::new(chain, identity).map_err(TokenError::Refused)?)
     }
 
     /// The operator: its chain and its key.
     ///
     /// # Errors
-    /// As [`KeyStore::identity`], or [`VaultError::Capability`].
+    /// As [`KeyStore::identity`], or [`TokenError`].
     pub fn operator(&self) -> Result<Holder, VaultError> {
-        let chain = Chain::parse(&self.read(CHAIN_FILE)?).map_err(VaultError::Capability)?;
-        Holder::new(chain, self.identity(Role::Operator)?).map_err(VaultError::Capability)
+        let chain = Chain::parse(&self.read(CHAIN_FILE)?).map_err(TokenError::Refused)?;
+        Ok(Holder::new(chain, self.identity(Role::Operator)?).map_err(TokenError::Refused)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vm_core::canonical;
+use vm_core::capability::InForce;
 use vm_core::digest::LeafHash;
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
@@ -97,6 +98,14 @@ impl Reader {
     #[must_use]
     pub const fn ledger(&self) -> LedgerId {
         self.ledger
+    }
+
+    /// What is in force: tokens, revocations, uses and epoch.
+    ///
+    /// # Errors
+    /// [`VaultError::Ledger`] where rows about them are missing or malformed.
+    pub fn in_force(&self) -> Result<InForce, VaultError> {
+        Ok(self.snapshot.in_force()?)
     }
 
     /// The genesis: the keys that the ledger says it began with.

@@ -20,7 +20,7 @@ use vm_shadow::opening::option_pointer;
 use vm_shadow::restraint::NOT_SHOWN;
 use vm_shadow::{Horizons, OpenedOption, Restraint, RestraintProof, VerifiedClosing, VerifiedOpening, prove_restraint};
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 use crate::read::Reader;
 use crate::verify::Outside;
 
@@ -224,7 +224,7 @@ impl Reader {
         prove_restraint(self.view(), &log, &checkpoint, horizon.opening, opened).map_err(|error| match error {
             ProveRestraintError::NotIndexed => VaultError::NotIndexed { size },
             ProveRestraintError::Opening(error) => VaultError::Horizon(error),
-            ProveRestraintError::Power(error) => VaultError::Capability(error),
+            ProveRestraintError::Power(error) => TokenError::Refused(error).into(),
             ProveRestraintError::View(error) => VaultError::View(error),
             error => VaultError::View(ViewError::store(error)),
         })

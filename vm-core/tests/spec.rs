@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::capability::{Action, Chain, Engines, Grant, Resource};
+use vm_core::capability::{Action, Chain, Engines, Grant, PermitUse, Resource, Revocation, RevocationReason};
 use vm_core::digest::{CapabilityHash, LeafHash, RootHash, Sha256Digest};
-use vm_core::epoch::Epoch;
+use vm_core::epoch::{Epoch, EpochChange};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::SigningIdentity;
 use vm_core::record::{Genesis, Table};
@@ -61,6 +61,14 @@ fn the_capability_page_shows_a_chain() {
     for token in chain.tokens() {
         assert_shown("capability.md", &token.hash().unwrap().to_hex());
     }
+    let (ledger, last) = (LedgerId::from_genesis(LeafHash::from_bytes([1; 32])), chain.last().unwrap().hash().unwrap());
+    let spent = PermitUse { capability: last, number: 3, rows: 2 };
+    assert_shown("capability.md", &text(&spent.to_value()));
+    let revocation = Revocation::sign(&key(2), ledger, last, RevocationReason::KeyCompromise).unwrap();
+    assert_eq!(revocation.check(ledger), Ok(()));
+    assert_shown("capability.md", &text(&revocation.to_value()));
+    let change = EpochChange { from: Epoch::Nigredo, to: Epoch::Albedo };
+    assert_shown("capability.md", &text(&change.to_value()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! what was asked for, or found, is at fault (exit 2: nothing was written).
 
 mod backup;
+mod decided;
 mod file;
 mod group;
 mod openings;
@@ -25,6 +26,7 @@ use vm_seal::error::{CheckpointError, IndexError, SealError};
 use crate::lock::LockHolder;
 
 pub use backup::BackupError;
+pub use decided::Decided;
 pub use file::FileError;
 pub use group::GroupFailure;
 pub use openings::OpeningsError;

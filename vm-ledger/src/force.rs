@@ -15,7 +15,7 @@ use vm_core::source::{Clock, Entropy};
 use vm_core::view::RowState;
 
 use crate::append::table_resource;
-use crate::error::LedgerError;
+use crate::error::{Decided, LedgerError};
 use crate::ledger::Ledger;
 use crate::rows;
 use crate::snapshot::Snapshot;
@@ -46,6 +46,10 @@ impl Force {
 
     pub(crate) const fn state(&self) -> &InForce {
         &self.state
+    }
+
+    pub(crate) fn into_state(self) -> InForce {
+        self.state
     }
 
     pub(crate) fn is_announced(&self, format: &str) -> bool {
@@ -160,18 +164,6 @@ impl Claim {
         let headers = standing.use_number().map(|_| [header(), header()]);
         Self { standing, headers }
     }
-}
-
-/// Why a decision recorded nothing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Decided<E: std::error::Error + 'static> {
-    /// The rules of whoever decides refused it.
-    #[error("refused")]
-    Refused(#[source] E),
-    /// The ledger could not, or would not, record it.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
 }
 
 impl Ledger {
@@ -306,17 +298,6 @@ pub(crate) fn keep_use(
             false => error.into(),
         })?;
     Ok(())
-}
-
-impl<E: std::error::Error + 'static> Decided<E> {
-    /// Stable code, where it is the ledger's.
-    #[must_use]
-    pub const fn code(&self) -> Option<&'static str> {
-        match self {
-            Self::Refused(_) => None,
-            Self::Ledger(error) => Some(error.code()),
-        }
-    }
 }
 
 impl fmt::Debug for Claim {

@@ -32,9 +32,8 @@ mod unlogged;
 
 pub use anchor::{ANCHOR_FORMAT, ATTEMPT_FORMAT, AnchorEvidence, POLICY_BYTES_MAX, POLICY_FORMAT};
 pub use backup::{BackedUp, Plan, backup};
-pub use error::{BackupError, FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
+pub use error::{BackupError, Decided, FileError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 pub use files::VaultDir;
-pub use force::Decided;
 pub use group::{GROUP_ROWS, LINE_MAX, SharedLedger};
 pub use journal::ClockedJournal;
 pub use ledger::{Access, Ledger};

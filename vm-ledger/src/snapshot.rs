@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::ffi::{SQLITE_CANTOPEN, SQLITE_IOERR, SQLITE_NOMEM};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use vm_core::capability::InForce;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
 use vm_core::key::Note;
@@ -17,6 +18,7 @@ use vm_seal::merkle::LeafIndex;
 use crate::connection;
 use crate::error::{LedgerError, OpeningsError, ProofFault, StoreError};
 use crate::feed::Feed;
+use crate::force::Force;
 use crate::lookup;
 use crate::matching;
 use crate::migration;
@@ -150,6 +152,17 @@ impl Snapshot {
     pub fn openings(&self, key: &OpeningsKey, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
         let ledger = lookup::ledger_id(&self.conn).map_err(OpeningsError::Ledger)?;
         openings::load(&self.conn, key, ledger, row)
+    }
+
+    /// What is in force: tokens, revocations, uses and epoch. Cost: as [`crate::Ledger::refresh`] of a writer that saw nothing yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::Genesis`], [`LedgerError::Permit`], [`LedgerError::LogAltered`], [`LedgerError::Store`].
+    pub fn in_force(&self) -> Result<InForce, LedgerError> {
+        let (ledger, genesis) = lookup::genesis(&self.conn)?;
+        let mut force = Force::new(ledger, genesis.root_key());
+        force.catch_up(&self.conn)?;
+        Ok(force.into_state())
     }
 
     /// Artifact rows of one kind, in log order.

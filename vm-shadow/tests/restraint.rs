@@ -411,7 +411,7 @@ fn an_act_under_a_narrowed_token_is_found_and_one_under_another_is_not() {
 
 #[test]
 fn an_act_of_the_gate_is_found() {
-    let outcome = |word: &str| json!({"format": "vm-dee-outcome-v0", "outcome": word});
+    let outcome = |word: &str| json!({"end": word, "format": "vm-dee-outcome-v0"});
     let intent = json!({"format": "vm-dee-intent-v0"});
     for about_proposal in [false, true] {
         for (kind, content, is_act) in [
@@ -419,6 +419,7 @@ fn an_act_of_the_gate_is_found() {
             (SystemKind::Outcome, outcome("succeeded"), true),
             (SystemKind::Outcome, outcome("unknown"), true),
             (SystemKind::Outcome, json!({}), true),
+            (SystemKind::Outcome, json!({"outcome": "withheld"}), true),
             (SystemKind::Outcome, outcome("withheld"), false),
             (SystemKind::Outcome, outcome("expired"), false),
             (SystemKind::Replay, json!({}), false),

@@ -8,6 +8,7 @@ use clap::Args;
 use etcetera::BaseStrategy as _;
 use serde::Serialize;
 use vaultmesh::config::{CONFIG_FILE, Config, LOCK_TIMEOUT_MAX};
+use vaultmesh::keys::HolderName;
 use vaultmesh::read::Reader;
 use vaultmesh::vault::{LOCK_TIMEOUT, Place, Sources, Vault};
 
@@ -37,6 +38,9 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "SECONDS", help_heading = "Global options")]
     #[arg(value_parser = clap::value_parser!(u64).range(..=LOCK_TIMEOUT_MAX))]
     lock_timeout: Option<u64>,
+    /// Write with the token of this holder, granted with `grant` [default: the operator's]
+    #[arg(id = "token_holder", long = "holder", global = true, value_name = "NAME", help_heading = "Global options")]
+    holder: Option<HolderName>,
 }
 
 impl Global {
@@ -157,7 +161,7 @@ impl Context {
     pub(super) fn open(&self) -> Result<Vault, CliError> {
         let config = self.config()?;
         let timeout = self.lock_timeout(config.as_ref()).value;
-        Ok(Vault::open(&self.place()?, self.sources()?, timeout)?)
+        Ok(Vault::open_as(&self.place()?, self.sources()?, timeout, self.global.holder.as_ref())?)
     }
 
     /// Clock, entropy, and the name that others see who wait for us.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
-use vaultmesh::error::VaultError;
+use vaultmesh::error::{TokenError, VaultError};
 use vaultmesh::restraint::HorizonState;
 use vaultmesh::system::SystemClock;
 use vaultmesh::vault::{Common, HorizonInput, HorizonRecorded, OutcomeInput};
@@ -53,7 +53,7 @@ Examples:
   vaultmesh horizon open deploy/api --option @plan.json --deadline 2026-12-01T00:00:00Z
   vaultmesh horizon open proposal-17 --option @change.json --action execute --proposal 01900000-0000-7000-8000-0000000000ff
 
-The capability is what would have allowed the options: the operator's, unless another is named. Whether it grants the action on
+The capability is what would have allowed the options: the token that the command writes with, unless another is named; its holder observes. Whether it grants the action on
 the resource is not asked here; a proof of restraint shows it.";
 
 /// Open a decision: commit to what may be done, before anything of it is
@@ -65,7 +65,7 @@ struct Open {
     /// What may be done: text, or JSON from @FILE; may be given several times
     #[arg(long, value_name = "TEXT|@FILE", required = true)]
     option: Vec<String>,
-    /// Hash of the token that would allow it [default: the operator's]
+    /// Hash of the token that would allow it [default: the one written with]
     #[arg(long, value_name = "HASH", value_parser = parse_hash)]
     capability: Option<CapabilityHash>,
     /// Action that it needs: record, seal, anchor, disclose, erase, execute, change_epoch
@@ -157,7 +157,7 @@ impl Open {
         let everywhere = if self.action == Action::Record { "/tool_invocations" } else { "/" };
         let resource = match self.resource {
             Some(resource) => resource,
-            None => everywhere.parse().map_err(VaultError::Capability)?,
+            None => everywhere.parse().map_err(|error| VaultError::from(TokenError::Refused(error)))?,
         };
         let input = HorizonInput {
             name: self.name,

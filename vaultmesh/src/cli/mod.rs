@@ -30,6 +30,7 @@ mod scroll;
 mod seal;
 mod selection;
 mod show;
+mod token;
 mod trust;
 mod usage;
 mod verify;
@@ -85,6 +86,9 @@ enum Command {
     Show(show::Show),
     Seal(seal::Seal),
     Anchor(anchor::Anchor),
+    Grant(token::Grant),
+    Revoke(token::Revoke),
+    Tokens(token::Tokens),
     Verify(verify::Verify),
     Trust(trust::Trust),
     Head(head::Head),
@@ -120,6 +124,9 @@ impl Command {
             Self::Show(command) => command.run(context),
             Self::Seal(command) => command.run(context),
             Self::Anchor(command) => command.run(context),
+            Self::Grant(command) => command.run(context),
+            Self::Revoke(command) => command.run(context),
+            Self::Tokens(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),

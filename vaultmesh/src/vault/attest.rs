@@ -51,9 +51,9 @@ impl Vault {
     /// Signs a COSE receipt that the row with this id stands in the log that the latest checkpoint signs.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal; [`VaultError::ProofFile`]
+    /// [`VaultError::NotFound`]; [`TokenError`] where the operator may not seal; [`VaultError::ProofFile`]
     /// where the log does not lead to the root that its own checkpoint signs, or has one entry alone.
-    pub fn receipt(&self, row: RowId) -> Result<Receipted, VaultError> {
+    pub fn receipt(&mut self, row: RowId) -> Result<Receipted, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
         let proof = Reader::open(&self.place)?.prove_tlog(row, true)?;
         let entry = proof.extra().map(<[u8]>::to_vec).unwrap_or_default();
@@ -64,10 +64,10 @@ impl Vault {
     /// Attests the bundle file of a seal as it is on record.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`VaultError::Capability`] where the operator may not seal;
+    /// [`VaultError::NotFound`]; [`TokenError`] where the operator may not seal;
     /// [`VaultError::EvidenceDiffers`] where the file is not the one recorded; [`VaultError::Attest`] where its own
     /// statement does not hold.
-    pub fn attest_seal(&self, seal_id: SealId, form: AttestForm) -> Result<Attested, VaultError> {
+    pub fn attest_seal(&mut self, seal_id: SealId, form: AttestForm) -> Result<Attested, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
         let reader = Reader::open(&self.place)?;
         let path: VaultPath = vm_seal::seal::bundle_path(seal_id).parse().map_err(VaultError::Path)?;

@@ -3,8 +3,10 @@
 use serde_json::Value;
 use vm_core::capability::{Action, Resource, act};
 use vm_core::digest::CapabilityHash;
+use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
+use vm_core::key::SigningIdentity;
 use vm_core::record::{LogEntry, RowDraft, RowHeader};
 use vm_core::redact::{KnownSecrets, Opening};
 use vm_core::source::Clock as _;
@@ -16,12 +18,11 @@ use vm_shadow::{
     VerifiedClosing, VerifiedOpening, close, observe, open,
 };
 
-use crate::error::VaultError;
-use crate::keys::Role;
+use crate::error::{TokenError, VaultError};
 use crate::restraint::{HorizonState, horizons};
 use crate::vault::input::Common;
 use crate::vault::record::{Recorded, recorded};
-use crate::vault::{Drafter, Vault};
+use crate::vault::{Appender, Drafter, Vault};
 
 /// A decision to be opened.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,7 +31,7 @@ pub struct HorizonInput {
     pub name: String,
     /// What may be done; only commitments to it are stored.
     pub options: Vec<Value>,
-    /// The token that would allow it [default: the operator's].
+    /// The token that would allow it; none for the one that the vault was opened with.
     pub capability: Option<CapabilityHash>,
     /// The action that it needs.
     pub action: Action,
@@ -65,8 +66,16 @@ pub struct HorizonRecorded {
     pub recorded: Vec<Recorded>,
 }
 
+/// What a decision is made upon: the ledger as it stands under the writers' lock, and who decides.
+struct Present<'a> {
+    snapshot: &'a Snapshot,
+    horizons: &'a Horizons,
+    epoch: Epoch,
+    observer: &'a SigningIdentity,
+}
+
 impl Vault {
-    /// Opens a horizon: the operator observes.
+    /// Opens a horizon: the holder of the token that the vault was opened with observes.
     ///
     /// # Errors
     /// [`VaultError`]; nothing was recorded.
@@ -74,15 +83,15 @@ impl Vault {
         let name: HorizonId = input.name.parse().map_err(VaultError::Shadow)?;
         let options = input.options.iter().map(|option| Counterfactual::new(option.clone()));
         let options = options.collect::<Result<Vec<_>, _>>().map_err(VaultError::Canonical)?;
-        let own = self.holder.chain().last().and_then(|token| token.hash()).map_err(VaultError::Capability)?;
-        let power = Power {
-            capability: input.capability.unwrap_or(own),
-            action: input.action,
-            resource: input.resource.clone(),
-            epoch: self.epoch(),
-        };
+        let own = self.holder.chain().last().and_then(|token| token.hash()).map_err(TokenError::Refused)?;
         let (header, ledger) = (self.header(&input.common)?, self.ledger_id());
-        let appended = self.decide_horizon(|drafter, _, _| {
+        let appended = self.decide_horizon(|drafter, present| {
+            let power = Power {
+                capability: input.capability.unwrap_or(own),
+                action: input.action,
+                resource: input.resource.clone(),
+                epoch: present.epoch,
+            };
             let decision = Decision {
                 header,
                 ledger,
@@ -92,9 +101,8 @@ impl Vault {
                 proposal: input.proposal,
                 deadline: input.deadline,
             };
-            let observer = drafter.keys.identity(Role::Operator)?;
             let entropy = &mut *drafter.sources.entropy;
-            let draft = open(&decision, &observer, drafter.policy, &KnownSecrets, entropy);
+            let draft = open(&decision, present.observer, drafter.policy, &KnownSecrets, entropy);
             Ok(vec![draft.map_err(VaultError::Decide)?])
         })?;
         self.told(header.id, None, appended)
@@ -111,7 +119,8 @@ impl Vault {
         }
         let common = Common::default();
         let mut rows = None;
-        let appended = self.decide_horizon(|drafter, snapshot, horizons| {
+        let appended = self.decide_horizon(|drafter, present| {
+            let Present { snapshot, horizons, observer, .. } = *present;
             let absent = || VaultError::NotFound { what: "open horizon", name: name.to_string() };
             let (row, _) = horizons.open_one(&name).ok_or_else(absent)?;
             let logged = snapshot.row(row).map_err(VaultError::View)?.ok_or_else(absent)?;
@@ -121,7 +130,7 @@ impl Vault {
                 let key = drafter.keys.openings()?;
                 let kept = snapshot.openings(&key, row).map_err(VaultError::Openings)?;
                 for option in (0..opening.option_count()).filter(|option| !takes(input.outcome, *option)) {
-                    let draft = drafter.held_back(&opening, option, &kept, reason)?;
+                    let draft = drafter.held_back(&opening, option, &kept, reason, observer)?;
                     receipts.push(OptionReceipt { option, row: draft.header().id });
                     drafts.push(draft);
                 }
@@ -129,8 +138,7 @@ impl Vault {
             // Behind its receipts in time, too.
             let header = drafter.header(&common)?;
             let conclusion = Conclusion { header, opening: &opening, outcome: input.outcome, receipts: &receipts };
-            let observer = drafter.keys.identity(Role::Operator)?;
-            drafts.push(close(&conclusion, &observer).map_err(VaultError::Decide)?);
+            drafts.push(close(&conclusion, observer).map_err(VaultError::Decide)?);
             rows = Some((row, header.id));
             Ok(drafts)
         })?;
@@ -142,16 +150,17 @@ impl Vault {
     /// Appends what `draft` makes of the present horizons, if they allow it.
     fn decide_horizon(
         &mut self,
-        draft: impl FnOnce(&mut Drafter<'_>, &Snapshot, &Horizons) -> Result<Vec<RowDraft>, VaultError>,
+        draft: impl FnOnce(&mut Drafter<'_>, &Present<'_>) -> Result<Vec<RowDraft>, VaultError>,
     ) -> Result<Vec<Recorded>, VaultError> {
         let announcement = self.header(&Common::default())?;
         let (permit, now) = (self.permit::<act::Record>()?, self.now());
-        let capability = permit.capability();
-        let (mut drafter, appender) = self.split();
+        let (capability, epoch) = (permit.capability(), permit.epoch());
+        let (mut drafter, Appender { ledger, holder }) = self.split();
         let mut notes: Vec<Vec<String>> = Vec::new();
-        let decided = appender.ledger.decide(&permit, announcement, now, |snapshot| {
+        let decided = ledger.decide(&permit, announcement, now, |snapshot| {
             let mut horizons = horizons(snapshot).map_err(VaultError::View)?;
-            let drafts = draft(&mut drafter, snapshot, &horizons)?;
+            let present = Present { snapshot, horizons: &horizons, epoch, observer: holder.identity() };
+            let drafts = draft(&mut drafter, &present)?;
             let size = snapshot.size().map_err(VaultError::View)?;
             for (seq, draft) in (size..).zip(&drafts) {
                 let row = draft.complete(Some(capability)).map_err(VaultError::Record)?;
@@ -204,6 +213,7 @@ impl Drafter<'_> {
         option: u8,
         kept: &[Opening],
         reason: &str,
+        observer: &SigningIdentity,
     ) -> Result<RowDraft, VaultError> {
         let pointer = option_pointer(option);
         let value = kept.iter().find(|one| one.pointer() == pointer).and_then(Opening::value);
@@ -220,8 +230,7 @@ impl Drafter<'_> {
             reason,
             meta: None,
         };
-        let observer = self.keys.identity(Role::Operator)?;
-        observe(&observation, &observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
+        observe(&observation, observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)
     }
 }

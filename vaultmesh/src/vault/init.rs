@@ -14,7 +14,7 @@ use vm_core::redact::Redacted;
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_ledger::{Ledger, LedgerError};
 
-use crate::error::VaultError;
+use crate::error::{TokenError, VaultError};
 use crate::keys::{KeyStore, NewKeys, Role};
 use crate::vault::{LOCK_TIMEOUT, Place, Sources, Vault, divide};
 
@@ -46,7 +46,7 @@ impl Vault {
         let ledger = genesis_name(&genesis, header)?;
         let keys = KeyStore::new(&place.keys, ledger);
         let grant = operator_grant(&new, ledger, nonce(&mut *sources.entropy))?;
-        let chain = Chain::root(&root, grant).map_err(VaultError::Capability)?;
+        let chain = Chain::root(&root, grant).map_err(TokenError::Refused)?;
         let begin = || -> Result<_, VaultError> {
             // Keys before the ledger: a ledger whose keys were lost in a crash could never go on.
             keys.save(&new)?;
@@ -65,9 +65,10 @@ impl Vault {
 impl Vault {
     /// Records the operator's token, under itself: it descends from the root key in the genesis.
     fn record_operator(&mut self, trace: TraceId) -> Result<(), VaultError> {
-        let mut header = || RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
-        let headers = [header(), header()];
-        let (permit, now, chain) = (self.permit()?, self.now(), self.holder.chain().clone());
+        let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
+        let headers = [RowHeader::mint(clock, entropy, trace), RowHeader::mint(clock, entropy, trace)];
+        let (now, chain) = (self.now(), self.holder.chain().clone());
+        let permit = self.permit()?;
         self.ledger.record_capability(&permit, headers, &chain, now)?;
         Ok(())
     }

@@ -12,6 +12,7 @@ mod pipeline;
 mod record;
 mod scroll;
 mod seal;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,8 +28,8 @@ use vm_core::source::{Clock, Entropy};
 use vm_core::view::EvidenceView as _;
 use vm_ledger::{Access, Ledger, Patience};
 
-use crate::error::VaultError;
-use crate::keys::{KeyStore, Role};
+use crate::error::{TokenError, VaultError};
+use crate::keys::{HolderName, KeyStore, Role};
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
@@ -44,6 +45,7 @@ pub use jsonl::{LINE_MAX, check_jsonl, read_line};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use record::{Recorded, RunePut};
 pub use seal::{SealOptions, Sealed};
+pub use token::{GrantRequest, Granted, LASTS_MICROS};
 
 /// How long a writer waits for another before it gives up and names it.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -135,12 +137,28 @@ impl Vault {
     /// # Errors
     /// [`VaultError`]: no vault there, keys missing, a schema of another release.
     pub fn open(place: &Place, sources: Sources, timeout: Duration) -> Result<Self, VaultError> {
+        Self::open_as(place, sources, timeout, None)
+    }
+
+    /// As [`Vault::open`], with the token of a holder other than the operator.
+    ///
+    /// # Errors
+    /// As [`Vault::open`]; [`VaultError::KeyMissing`] where there is no such holder.
+    pub fn open_as(
+        place: &Place,
+        sources: Sources,
+        timeout: Duration,
+        holder: Option<&HolderName>,
+    ) -> Result<Self, VaultError> {
         let ledger_id = Ledger::open_read(&place.vault)?.ledger().map_err(VaultError::View)?;
         let keys = KeyStore::new(&place.keys, ledger_id);
         let (own, access) = divide(sources, &keys, timeout)?;
         let ledger = Ledger::open(&place.vault, access)?;
         let mut vault = Self::assemble(place.clone(), ledger, keys, own)?;
         vault.ensure_operator()?;
+        if let Some(name) = holder {
+            vault.holder = vault.keys.holder(name)?;
+        }
         Ok(vault)
     }
 
@@ -196,9 +214,10 @@ impl Vault {
         self.sources.clock.now()
     }
 
-    /// Leave for one kind of act, from the operator's token.
-    fn permit<A: Act>(&self) -> Result<Permit<A>, VaultError> {
-        permit(&self.ledger, &self.holder, self.now())
+    /// Leave for one kind of act, from the token that the vault was opened with.
+    fn permit<A: Act>(&mut self) -> Result<Permit<A>, VaultError> {
+        let now = self.now();
+        permit(&mut self.ledger, &self.holder, now)
     }
 
     /// What drafts, and what appends.
@@ -231,10 +250,19 @@ impl Appender<'_> {
     }
 }
 
-fn permit<A: Act>(ledger: &Ledger, holder: &Holder, now: Instant) -> Result<Permit<A>, VaultError> {
-    let epoch = ledger.epoch();
-    let invocation = holder.invoke::<A>(epoch, now, None).map_err(VaultError::Capability)?;
-    let authority =
-        Authority { ledger: ledger.id(), root: ledger.genesis().root_key(), epoch, now, revoked: &|_| false };
-    authority.permit(holder.chain(), &invocation).map_err(VaultError::Capability)
+fn permit<A: Act>(ledger: &mut Ledger, holder: &Holder, now: Instant) -> Result<Permit<A>, VaultError> {
+    let (id, root) = (ledger.id(), ledger.genesis().root_key());
+    let in_force = ledger.refresh()?;
+    let asked = || {
+        let last = holder.chain().last()?;
+        let number = match last.grant().uses {
+            Some(_) => Some(in_force.next_use(&last.hash()?).unwrap_or(1)),
+            None => None,
+        };
+        let invocation = holder.invoke::<A>(in_force.epoch(), now, number)?;
+        let revoked = |hash: &_| in_force.is_revoked(hash);
+        let authority = Authority { ledger: id, root, epoch: in_force.epoch(), now, revoked: &revoked };
+        authority.permit(holder.chain(), &invocation)
+    };
+    Ok(asked().map_err(TokenError::Refused)?)
 }

@@ -90,6 +90,8 @@ impl Vault {
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
         let trace = indexed.unwrap_or_else(|| self.mint_trace());
+        // Index and seal are two uses of a token whose uses are numbered.
+        let permit = self.permit::<act::Seal>()?;
         let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
         let now = self.now();
         let appended = self.ledger.record_seal(&permit, header, &bundle, now)?;

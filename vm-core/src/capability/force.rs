@@ -89,6 +89,12 @@ impl InForce {
         self.tokens.get(capability).map_or(&[], |issued| &issued.lineage)
     }
 
+    /// Keys that issued the token and all it descends from: those that may revoke it. Empty where no row issues it.
+    #[must_use]
+    pub fn issuers(&self, capability: &CapabilityHash) -> &[PublicKey] {
+        self.tokens.get(capability).map_or(&[], |issued| &issued.issuers)
+    }
+
     /// How many uses of the token were spent.
     #[must_use]
     pub fn spent(&self, capability: &CapabilityHash) -> usize {

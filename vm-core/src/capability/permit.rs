@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use serde_json::json;
 
 use crate::canonical;
-use crate::capability::{Action, Chain, Engines, Resource};
+use crate::capability::{Action, Chain, Engines, Grant, Resource};
 use crate::digest::CapabilityHash;
 use crate::epoch::Epoch;
 use crate::error::CapabilityError;
@@ -109,6 +109,20 @@ impl Holder {
     #[must_use]
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The holder's key.
+    #[must_use]
+    pub const fn identity(&self) -> &SigningIdentity {
+        &self.identity
+    }
+
+    /// Issues a narrower token, as [`Chain::narrow`].
+    ///
+    /// # Errors
+    /// As [`Chain::narrow`].
+    pub fn narrow(&self, grant: Grant) -> Result<Chain, CapabilityError> {
+        self.chain.narrow(&self.identity, grant)
     }
 
     /// Signs the use of the token for the act `A`. `use_number` counts from 1 where uses are limited.
@@ -320,7 +334,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::capability::{CHAIN_MAX, Grant};
+    use crate::capability::CHAIN_MAX;
     use crate::digest::{LeafHash, Sha256Digest};
 
     fn key(seed: u8) -> SigningIdentity {

@@ -24,8 +24,8 @@ pub(super) fn is_of_the_gate(row: &StoredRow) -> bool {
 
 fn is_undone(row: &StoredRow) -> bool {
     let content = row.text("meta_json").and_then(|json| canonical::parse(json.as_bytes(), canonical::BYTES_MAX).ok());
-    let outcome = content.as_ref().and_then(|content| content.get("outcome")).and_then(Value::as_str);
-    matches!(outcome, Some("withheld" | "expired"))
+    let end = content.as_ref().and_then(|content| content.get("end")).and_then(Value::as_str);
+    matches!(end, Some("withheld" | "expired"))
 }
 
 /// Whether a row of the trace is an act where it stands under the capability: a tool's invocation in any phase, or a frame

@@ -288,7 +288,7 @@ impl Vault {
     }
 
     /// Headers of a row, and of one that may have to announce its format before it.
-    fn headers(&mut self) -> [RowHeader; 2] {
+    pub(in crate::vault) fn headers(&mut self) -> [RowHeader; 2] {
         let trace = self.mint_trace();
         let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
         [RowHeader::mint(clock, entropy, trace), RowHeader::mint(clock, entropy, trace)]

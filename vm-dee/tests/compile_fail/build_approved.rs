@@ -1,0 +1,4 @@
+//! Only the gate makes `Approved`.
+fn main() {
+    let _ = vm_dee::Approved {};
+}
