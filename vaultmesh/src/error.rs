@@ -1,6 +1,7 @@
 //! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
 
 mod chain;
+mod guard;
 mod token;
 
 use std::io;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
+pub use guard::GuardFault;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 
@@ -196,6 +198,9 @@ pub enum VaultError {
     /// A proof of restraint that cannot be read or written.
     #[error("proof of restraint")]
     Restraint(#[source] vm_shadow::error::RestraintError),
+    /// What a guardian answered, or was to be told.
+    #[error(transparent)]
+    Guard(#[from] GuardFault),
     /// `config.toml` is refused.
     #[error("configuration is refused")]
     Config(#[from] ConfigError),
@@ -321,6 +326,10 @@ pub enum VaultError {
     /// An anchor's record that cannot be made.
     #[error("anchor record")]
     Evidence(#[source] vm_anchor::error::EvidenceError),
+    /// A forecast that is not made.
+    #[cfg(feature = "forecast")]
+    #[error(transparent)]
+    Forecast(#[from] crate::forecast::ForecastFault),
     /// Evidence of an anchor that does not hold.
     #[error("the token does not hold: {}", report.findings().first().and_then(|f| f.found_value()).unwrap_or("unchecked"))]
     AnchorRefused {

@@ -59,6 +59,7 @@ impl VaultError {
             Self::HorizonRule(violation) => violation.code(),
             Self::Horizon(error) => error.code(),
             Self::Restraint(error) => error.code(),
+            Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
             Self::Files(fault) => match fault {
@@ -101,6 +102,8 @@ impl VaultError {
             Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
             Self::AnchorRefused { .. } => "anchor-refused",
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => error.code(),
         }
     }
 
@@ -120,6 +123,8 @@ impl VaultError {
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => return error.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
             Self::VaultFile(error) => error.is_machine(),
             Self::Backup(error) => error.is_machine(),
@@ -151,6 +156,7 @@ impl VaultError {
             | Self::HorizonRule(_)
             | Self::Horizon(_)
             | Self::Restraint(_)
+            | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
             | Self::Openings(_)
@@ -197,6 +203,8 @@ impl VaultError {
             Self::FormatUnknown { .. } => "Use a release that knows the format, or correct it.",
             Self::Input { .. } => "Correct the input; nothing of it was recorded.",
             Self::Line { source, .. } => source.remedy(),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => error.remedy(),
             Self::LineTooLong { .. } => {
                 "Split the record, or keep the large part in a file and record it as an artifact."
             }
@@ -210,6 +218,7 @@ impl VaultError {
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Decide(_) | Self::HorizonRule(_) => HORIZON_REMEDY,
             Self::Token(error) => error.remedy(),
+            Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,

@@ -3,7 +3,8 @@
 //! In scope: the [`Vault`](vault::Vault), which composes ledger, seals, anchors and shadow receipts, the verification
 //! of a whole vault, and the command line on top of both.
 //!
-//! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`).
+//! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`,
+//! `vm-guardian`, `vm-autogene`).
 
 pub mod anchors;
 pub mod ask;
@@ -16,6 +17,9 @@ pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod export;
+#[cfg(feature = "forecast")]
+pub mod forecast;
+pub mod guard;
 pub mod inspect;
 pub mod keys;
 mod line;

@@ -64,11 +64,16 @@ fn every_command_of_the_grammar_is_there() {
         "head",
         "prove",
         "export",
+        "forecast",
         "import",
         "verify-bundle",
         "verify-proof",
         "verify-tiles",
         "doctor",
+        "grant",
+        "revoke",
+        "tokens",
+        "guard",
         "completions",
         "man",
         "demo",
@@ -76,7 +81,7 @@ fn every_command_of_the_grammar_is_there() {
         assert!(top.contains(&name.to_owned()), "no {name}");
     }
     for (name, inner) in [
-        ("record", &["tool", "mcp", "artifact", "deploy", "shadow"][..]),
+        ("record", &["tool", "mcp", "artifact", "deploy", "shadow", "signal"][..]),
         ("rune", &["put", "show"]),
         ("scroll", &["append", "adopt", "verify"]),
         ("seal", &["create", "verify", "attest"]),

@@ -238,6 +238,21 @@ codes! {
     CoverageMissing "coverage-missing" Undecided
         "The export of a seal does not say what it covers."
         "Get the export again with a release that states it."
+    BudgetSpent "budget-spent" Undecided
+        "A guardian reached the end of its budget before it had looked at everything."
+        "Run it again with a larger budget; what it did find stands."
+    SignalQuarantined "signal-quarantined" Undecided
+        "Signals to learn from were set aside: their actors are outliers, too few, too loud, at odds, or repeat themselves."
+        "Let a person look at the actors; nothing is promoted on these signals before a quorum and a replay support it."
+    RefusalTrend "refusal-trend" Undecided
+        "Refusals of benign work, or false alarms on it, become more frequent."
+        "Roll the policy back by a proposal, and relax it again only after a replay."
+    ClockSkewed "clock-skewed" Undecided
+        "Times go back, lie ahead of the clock at hand, or contradict the order of the log."
+        "Look at the clock of the machine that recorded it; order is by the log, and only anchors settle time."
+    TraceBroken "trace-broken" Undecided
+        "Rows that belong together stand in different traces, or in none."
+        "Hand the trace id on where the call is made; correct the rows by new ones that name them."
     AnchorNotIndependent "anchor-not-independent" Remark
         "An anchor comes from an authority that the ledger's owner runs."
         "Anchor with an authority that the owner does not control."

@@ -11,6 +11,9 @@ mod doctor;
 mod error;
 mod export;
 mod fields;
+#[cfg(feature = "forecast")]
+mod forecast;
+mod guard;
 mod head;
 mod horizon;
 mod import;
@@ -90,12 +93,15 @@ enum Command {
     Revoke(token::Revoke),
     Tokens(token::Tokens),
     Verify(verify::Verify),
+    Guard(guard::Guard),
     Trust(trust::Trust),
     Head(head::Head),
     Horizon(horizon::Horizon),
     Prove(prove::Prove),
     Export(export::Export),
     Report(report::Report),
+    #[cfg(feature = "forecast")]
+    Forecast(forecast::Forecast),
     Import(import::Import),
     Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
@@ -128,12 +134,15 @@ impl Command {
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
             Self::Verify(command) => command.run(context),
+            Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
             Self::Horizon(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Report(command) => command.run(context),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),

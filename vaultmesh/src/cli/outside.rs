@@ -16,7 +16,7 @@ use super::input::read_limited;
 use crate::render::{Human, Output, Page, Style};
 
 /// Key and trust file.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct TrustArgs {
     /// The ledger's key as `init` printed it, kept elsewhere since
     #[arg(long, value_name = "VKEY")]

@@ -9,7 +9,6 @@ use vm_core::instant::Instant;
 use vm_core::key::SigningIdentity;
 use vm_core::record::{LogEntry, RowDraft, RowHeader};
 use vm_core::redact::{KnownSecrets, Opening};
-use vm_core::source::Clock as _;
 use vm_core::view::{EvidenceView as _, ViewError};
 use vm_ledger::{Decided, Snapshot};
 use vm_shadow::opening::option_pointer;

@@ -3,6 +3,7 @@
 mod anchor;
 mod attest;
 mod drafter;
+mod guard;
 mod horizon;
 mod init;
 mod input;

@@ -4,6 +4,7 @@ mod artifact;
 mod deploy;
 mod mcp;
 mod shadow;
+mod signal;
 mod tool;
 
 use std::path::Path;
@@ -42,6 +43,7 @@ enum What {
     Artifact(artifact::Artifact),
     Deploy(deploy::Deploy),
     Shadow(shadow::Shadow),
+    Signal(signal::Signal),
 }
 
 impl Record {
@@ -57,6 +59,7 @@ impl Record {
             What::Artifact(command) => command.run(context),
             What::Deploy(command) => command.run(context),
             What::Shadow(command) => command.run(context),
+            What::Signal(command) => command.run(context),
         }
     }
 }

@@ -1,0 +1,174 @@
+//! `guard`: guardians over the vault.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use vaultmesh::guard::{Guarding, guard, load_enrolments};
+use vaultmesh::system::SystemClock;
+use vaultmesh::verify::Outside;
+use vm_core::verdict::{Report, Verdict};
+use vm_guardian::detect::{BUILT_IN, built_in};
+use vm_guardian::{Guardian, Observed};
+
+use super::context::Context;
+use super::error::CliError;
+use super::outside::{TrustArgs, read_head};
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh guard --key KEY --trust trust.toml --head head.txt
+  vaultmesh guard --guardian poisoning --guardian overblocking --enrolled enrolled.toml
+  vaultmesh guard --dry-run --format json
+  vaultmesh guard --watch --interval 300
+
+Guardians: tampering, anchor, poisoning, overblocking, clock, trace. What they find is recorded, each thing once; they
+change nothing else. Exit code 0 means that nothing was found, 1 that something is proven wrong, 3 that something is
+suspect or could not be looked at: without a key and a head from outside a rollback is never excluded. With --watch it
+ends by the first round whose answer is 1, or when it is stopped.
+A file of enrolments is TOML, a line an actor: \"agent-7\" = \"alice\"";
+
+/// Have guardians look at the vault, and record what they find
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Guard {
+    /// Only this guardian; may be given again [default: all six]
+    #[arg(long, value_name = "NAME", value_parser = ["tampering", "anchor", "poisoning", "overblocking", "clock", "trace"])]
+    guardian: Vec<String>,
+    /// Who is enrolled: actors and their identities
+    #[arg(long, value_name = "FILE")]
+    enrolled: Option<PathBuf>,
+    /// Record nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Look again and again
+    #[arg(long)]
+    watch: bool,
+    /// With --watch: seconds between two looks
+    #[arg(long, value_name = "SECONDS", requires = "watch", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    interval: u64,
+    /// With --watch: end after so many looks
+    #[arg(long, value_name = "NUMBER", requires = "watch")]
+    rounds: Option<u64>,
+    /// Rows that each guardian may look at [default: 4000000]
+    #[arg(long, value_name = "NUMBER")]
+    budget_rows: Option<u64>,
+    /// Head that was kept elsewhere, to see that nothing was rolled back
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+#[derive(Serialize)]
+struct Guarded {
+    guardians: Vec<Answer>,
+    /// Rows that were recorded, those of earlier runs aside.
+    recorded: usize,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    guardian: String,
+    verdict: Verdict,
+    spent: Option<String>,
+    incidents: Vec<String>,
+    blocks: Vec<String>,
+    proposals: Vec<String>,
+    withheld: Vec<String>,
+}
+
+impl Answer {
+    fn of(observed: &Observed) -> Self {
+        let seen = observed.observations();
+        Self {
+            guardian: observed.engine().to_string(),
+            verdict: observed.verdict(),
+            spent: observed.spent().map(|spent| spent.to_string()),
+            incidents: seen.incidents.iter().map(|incident| incident.title().to_owned()).collect(),
+            blocks: seen.blocks.iter().map(|block| format!("{}: {}", block.scope, block.reason)).collect(),
+            proposals: seen.proposals.iter().map(|proposal| proposal.title.clone()).collect(),
+            withheld: seen.withheld.iter().map(|withheld| withheld.reason().to_owned()).collect(),
+        }
+    }
+}
+
+impl Human for Guarded {
+    fn human(&self, page: &mut Page) {
+        for answer in &self.guardians {
+            page.write(Style::Strong, &answer.guardian);
+            page.line(&format!(": {}", answer.verdict));
+            for (name, texts) in [
+                ("  incident", &answer.incidents),
+                ("  blocks", &answer.blocks),
+                ("  proposes to", &answer.proposals),
+                ("  held back", &answer.withheld),
+            ] {
+                texts.iter().for_each(|text| page.field(name, text));
+            }
+        }
+        page.field("recorded", format!("{} rows", self.recorded));
+    }
+}
+
+impl Guard {
+    pub(super) fn run(mut self, context: &Context) -> Result<Output, CliError> {
+        let trust = std::mem::take(&mut self.trust);
+        let mut outside = trust.load()?;
+        outside.head = self.head.as_deref().map(read_head).transpose()?;
+        let named: Vec<&dyn Guardian> = self.guardian.iter().filter_map(|name| built_in(name)).collect();
+        let guardians = if named.is_empty() { BUILT_IN.to_vec() } else { named };
+        let mut guarding = Guarding::default();
+        if let Some(path) = &self.enrolled {
+            guarding.enrolments = load_enrolments(path)?;
+        }
+        guarding.budget.rows = self.budget_rows.unwrap_or(guarding.budget.rows);
+        let mut round = 1;
+        loop {
+            let (output, verdict) = self.look(context, &outside, &guardians, &guarding)?;
+            let last = self.rounds.is_some_and(|rounds| round >= rounds);
+            if !self.watch || last || verdict == Verdict::Contradicted {
+                return Ok(output);
+            }
+            output
+                .write(&context.command, context.format, context.may_paint(), &mut *context.results())
+                .map_err(CliError::Output)?;
+            std::thread::sleep(Duration::from_secs(self.interval));
+            round += 1;
+        }
+    }
+
+    fn look(
+        &self,
+        context: &Context,
+        outside: &Outside,
+        guardians: &[&dyn Guardian],
+        guarding: &Guarding,
+    ) -> Result<(Output, Verdict), CliError> {
+        let all = guard(&context.reader()?, outside, guardians, guarding, &SystemClock)?;
+        let (mut report, mut recorded) = (Report::new(), 0);
+        for observed in &all {
+            report.merge(observed.observations().report.clone());
+            // One that checked nothing leaves the whole undecided, whatever the others say.
+            if observed.observations().report.checks().is_empty() && observed.verdict() == Verdict::Undecided {
+                let finding = vm_core::verdict::Finding::new(
+                    vm_core::verdict::Code::NothingChecked,
+                    format!("guardian {}", observed.engine()),
+                );
+                report.find(finding);
+            }
+        }
+        if !self.dry_run {
+            let mut vault = context.open()?;
+            for observed in &all {
+                recorded += vault.record_observed(observed)?.iter().filter(|row| !row.replayed).count();
+            }
+        }
+        let verdict = report.verdict();
+        let answers = Guarded { guardians: all.iter().map(Answer::of).collect(), recorded };
+        Ok((Output::checked(answers, &report), verdict))
+    }
+}

@@ -1,0 +1,109 @@
+//! `forecast` reads a vault that nobody may write to, and changes nothing but its outbox.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Home, files};
+use vm_autogene::{Artifact as _, Forecast, Recommendation};
+use vm_core::digest::Sha256Digest;
+
+/// Tool calls of two days, some more each hour, and one more hour begun.
+fn home() -> Home {
+    let home = Home::with_vault();
+    let mut lines = String::new();
+    for hour in 0..49 {
+        for n in 0..3 + hour / 6 + hour % 2 {
+            let (day, clock) = (1 + hour / 24, hour % 24);
+            lines += &format!("{{\"tool\":\"grep\",\"ts\":\"2026-03-0{day}T{clock:02}:00:{n:02}Z\"}}\n");
+        }
+    }
+    home.run_with(&["record", "tool", "--jsonl", "-"], lines.as_bytes()).expect(0);
+    home
+}
+
+/// Every file below a folder with the hash of its content, and every folder.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Sha256Digest> {
+    files(dir).into_iter().map(|path| (path.clone(), Sha256Digest::of(&fs::read(path).unwrap()))).collect()
+}
+
+fn permit_writing(dir: &Path, may: bool) {
+    let status = std::process::Command::new("chmod").args(["-R", if may { "u+w" } else { "a-w" }]).arg(dir).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
+    let home = home();
+    let before = tree(&home.path(""));
+    permit_writing(&home.vault(), false);
+    let (svg, outbox) = (home.path("calls.svg"), home.path("outbox"));
+    let args = ["forecast", "tool-calls", "--horizon", "12", "--above", "14"];
+    let out = ["--svg", svg.to_str().unwrap(), "--outbox", outbox.to_str().unwrap()];
+    let ran = home.json(&[&args[..], &out].concat());
+    permit_writing(&home.vault(), true);
+    let result = &ran.expect(0).json()["result"];
+    assert_eq!(result["forecast"]["points"].as_array().unwrap().len(), 12);
+    assert_eq!(result["forecast"]["series"], "tool-calls");
+
+    let mut after = tree(&home.path(""));
+    after.retain(|path, hash| before.get(path) != Some(hash));
+    let new: Vec<&PathBuf> = after.keys().collect();
+    assert!(before.keys().all(|path| path.exists()));
+    assert_eq!(new.len(), 3, "{new:?}");
+    assert!(new.iter().all(|path| path.starts_with(&outbox) || **path == svg), "{new:?}");
+    let read = |kind: &str| {
+        let path = new.iter().find(|path| path.to_string_lossy().contains(kind)).unwrap();
+        (fs::read(path).unwrap(), path.to_string_lossy().into_owned())
+    };
+    let (bytes, name) = read("autogene_forecast-");
+    let forecast = Forecast::parse(&bytes).unwrap();
+    assert!(name.contains(&Sha256Digest::of(&bytes).to_hex()));
+    assert_eq!(Recommendation::parse(&read("autogene_recommendation-").0).unwrap().forecast, forecast.hash().unwrap());
+    assert!(fs::read_to_string(&svg).unwrap().starts_with("<svg"));
+
+    // The same again is the same, and its files are there already; a picture is never written over.
+    let again = home.json(&[&args[..], &out[2..]].concat()).expect(0).json();
+    assert_eq!(&again["result"]["forecast"], &result["forecast"]);
+    assert_eq!(home.json(&[&args[..], &out].concat()).expect(2).json()["error"]["code"], "file-exists");
+
+    // What was left can be recorded, and the vault still holds.
+    home.run(&["record", "artifact", "--kind", "autogene_forecast", "--file", &name]).expect(0);
+    // No head is kept, so a rollback is not excluded; nothing is contradicted.
+    home.run(&["verify", "--key", &home.key()]).expect(3);
+}
+
+#[test]
+fn people_get_a_picture() {
+    let home = home();
+    let out = home
+        .run(&["forecast", "ledger-rows", "--horizon", "8", "--season", "4", "--until", "2026-03-03T00:00:00Z"])
+        .expect(0)
+        .out;
+    assert!(out.contains("ledger-rows (rows), step 1h; mstl-ets for 8 bins"), "{out}");
+    assert!(out.contains('*') && out.contains('o') && out.contains("sha256"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_said_has_a_name_and_an_exit_code() {
+    let home = home();
+    let vault = home.vault();
+    let inside = vault.join("outbox");
+    let code = |args: &[&str], exit: i32| {
+        let json = home.json(&[&["forecast"], args].concat()).expect(exit).json();
+        json["error"]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&["tool-calls", "--step", "12h"], 3), "forecast-too-few-bins");
+    assert_eq!(code(&["anchoring-lag"], 3), "series-empty");
+    assert_eq!(code(&["error-share"], 3), "forecast-constant");
+    assert_eq!(code(&["tool-calls", "--horizon", "0"], 2), "forecast-horizon");
+    assert_eq!(code(&["tool-calls", "--levels", "0.9", "0.8"], 2), "forecast-levels");
+    assert_eq!(code(&["tool-calls", "--step", "1s"], 2), "series-too-many-bins");
+    assert_eq!(code(&["tool-calls", "--outbox", inside.to_str().unwrap()], 2), "outbox-in-vault");
+    assert!(!inside.exists());
+    home.run(&["forecast", "weather"]).expect(2);
+}

@@ -1,0 +1,51 @@
+//! Blocks: what must not be promoted, and why. The gate of `vm-dee` heeds them.
+
+use core::fmt;
+
+use serde_json::{Value, json};
+use vm_core::id::SealId;
+use vm_core::verdict::Code;
+
+/// What a block holds up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum BlockScope {
+    /// Every promotion.
+    All,
+    /// A promotion that rests on this seal.
+    Seal(SealId),
+}
+
+impl fmt::Display for BlockScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Seal(seal) => write!(f, "seal {seal}"),
+        }
+    }
+}
+
+/// Says that changes of high impact must wait.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PromotionBlock {
+    /// What waits.
+    pub scope: BlockScope,
+    /// The finding behind it.
+    pub code: Code,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+impl PromotionBlock {
+    /// Whether a promotion that rests on `seal` must wait.
+    #[must_use]
+    pub fn holds_up(&self, seal: SealId) -> bool {
+        match self.scope {
+            BlockScope::All => true,
+            BlockScope::Seal(blocked) => blocked == seal,
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        json!({ "scope": self.scope.to_string(), "code": self.code, "reason": self.reason })
+    }
+}
