@@ -186,6 +186,18 @@ pub enum VaultError {
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),
+    /// A horizon that cannot be opened or closed.
+    #[error("horizon cannot be opened or closed")]
+    Decide(#[source] vm_shadow::error::DecideError),
+    /// A horizon that the rules do not allow to be opened or closed now.
+    #[error("the rules of horizons do not allow it")]
+    HorizonRule(#[from] vm_shadow::error::Violation),
+    /// A row that is no horizon.
+    #[error("horizon")]
+    Horizon(#[source] vm_shadow::error::HorizonError),
+    /// A proof of restraint that cannot be read or written.
+    #[error("proof of restraint")]
+    Restraint(#[source] vm_shadow::error::RestraintError),
     /// What a guardian answered, or was to be told.
     #[error(transparent)]
     Guard(#[from] GuardFault),

@@ -19,6 +19,8 @@ const PROOF_REMEDY: &str = "Get the proof again from where it was made, and veri
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
+const HORIZON_REMEDY: &str =
+    "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
@@ -53,6 +55,10 @@ impl VaultError {
             Self::Record(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::Shadow(error) => error.code(),
+            Self::Decide(error) => error.code(),
+            Self::HorizonRule(violation) => violation.code(),
+            Self::Horizon(error) => error.code(),
+            Self::Restraint(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -146,6 +152,10 @@ impl VaultError {
             | Self::Record(_)
             | Self::Token(_)
             | Self::Shadow(_)
+            | Self::Decide(_)
+            | Self::HorizonRule(_)
+            | Self::Horizon(_)
+            | Self::Restraint(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -206,6 +216,7 @@ impl VaultError {
             Self::Time(_) => "Write the time as 2026-01-02T03:04:05Z.",
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
+            Self::Decide(_) | Self::HorizonRule(_) => HORIZON_REMEDY,
             Self::Token(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
@@ -233,7 +244,8 @@ impl VaultError {
             Self::Ledger(error) => ledger_remedy(error),
             Self::Query(_) => "Ask for what rows can hold: `vaultmesh prove complete --help` says how.",
             Self::NotIndexed { .. } => "Seal the vault, which records an index, and ask again.",
-            Self::ProofFile(_) | Self::Completeness(_) => PROOF_REMEDY,
+            Self::ProofFile(_) | Self::Completeness(_) | Self::Restraint(_) => PROOF_REMEDY,
+            Self::Horizon(_) => "Look it up with `vaultmesh horizon list`.",
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",

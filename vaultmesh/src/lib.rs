@@ -29,6 +29,7 @@ mod policies;
 pub mod proof;
 pub mod read;
 pub mod report;
+pub mod restraint;
 pub mod system;
 mod temporary;
 pub mod tiles;

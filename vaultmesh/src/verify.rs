@@ -115,6 +115,10 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Ok(receipts) => report.merge(receipts),
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "shadow receipts").found(error)),
     }
+    match vm_shadow::check_horizons(reader.view()) {
+        Ok(horizons) => report.merge(horizons),
+        Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "horizons").found(error)),
+    }
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
@@ -167,6 +171,7 @@ pub fn verify_one_seal(
         let pinned = outside.pinned();
         report.merge(vm_seal::verify::verify_seal(bundle, reader.view(), Some(reader.files()), pinned).0);
         check_file(seal, bundle.file_hash(), &mut report);
+        report.merge(vm_shadow::check_sealed_horizons(reader.view(), bundle).map_err(VaultError::View)?);
     }
     Ok(Verification {
         subject: seal_subject(seal),

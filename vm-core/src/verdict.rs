@@ -169,6 +169,12 @@ codes! {
     ReceiptInvalid "receipt-invalid" Contradicted
         "A shadow receipt is malformed, or its observer did not sign it as it stands for this ledger."
         "Do not count the receipt as proof of restraint; compare the row with a backup or a peer."
+    HorizonInvalid "horizon-invalid" Contradicted
+        "A decision horizon was opened or closed against the rules, or its observer did not sign that as it stands for this ledger."
+        "Do not count the decision as proof of restraint; ask its observer, and compare the row with a backup or a peer."
+    RestraintBroken "restraint-broken" Contradicted
+        "A proof of restraint shows that its claim does not hold: no power to act, another outcome, or an act after all."
+        "Do not believe the claim; what was found says which part of it fails."
     AnchorInvalid "anchor-invalid" Contradicted
         "An anchor's evidence is malformed, badly signed, or stamps something else."
         "Anchor the seal again with an authority that answers correctly."
@@ -220,6 +226,9 @@ codes! {
     HorizonUnclosed "horizon-unclosed" Undecided
         "A decision horizon was opened and has no outcome."
         "Close it with its outcome."
+    RestraintUnproven "restraint-unproven" Undecided
+        "A proof of restraint lacks a row or an opening without which its claim cannot be judged."
+        "Get the proof again with `vaultmesh prove restraint`, from whoever holds the ledger and its openings."
     NothingChecked "nothing-checked" Undecided
         "No check could be made."
         "Name something that can be checked."

@@ -1,8 +1,14 @@
 //! Errors: one enum an operation, each variant with a stable code.
 
+mod horizon;
+mod restraint;
+
 use thiserror::Error;
 use vm_core::error::{CanonicalError, KeyError, RecordError};
 use vm_core::record::Table;
+
+pub use horizon::{DecideError, HorizonError, Violation};
+pub use restraint::{ProveRestraintError, RestraintError, RestraintFault};
 
 /// A receipt that cannot be made.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]

@@ -15,6 +15,7 @@ mod fields;
 mod forecast;
 mod guard;
 mod head;
+mod horizon;
 mod import;
 mod init;
 mod input;
@@ -26,6 +27,7 @@ mod prove;
 mod query;
 mod record;
 mod report;
+mod restraint;
 mod rune;
 mod scroll;
 mod seal;
@@ -94,6 +96,7 @@ enum Command {
     Guard(guard::Guard),
     Trust(trust::Trust),
     Head(head::Head),
+    Horizon(horizon::Horizon),
     Prove(prove::Prove),
     Export(export::Export),
     Report(report::Report),
@@ -134,6 +137,7 @@ impl Command {
             Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
+            Self::Horizon(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Report(command) => command.run(context),

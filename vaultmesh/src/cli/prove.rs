@@ -1,4 +1,4 @@
-//! `prove`: an inclusion proof of one row, or that an answer is complete.
+//! `prove`: an inclusion proof of one row, that an answer is complete, or that somebody held back.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use super::complete::Complete;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{shown, write_new};
+use super::restraint::Restraint;
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -23,6 +24,7 @@ Examples:
   vaultmesh prove 01900000-0000-7000-8000-0000000000ff --output row.cose --entry row.entry
   vaultmesh verify-proof row.tlog-proof --key KEY
   vaultmesh prove complete --trace 01900000-0000-7000-8000-0000000000ff -o trace.json
+  vaultmesh prove restraint deploy/api -o restraint.json
 
 The proof is RFC 6962: hash leaf_data with prefix 0x00, then up the path with 0x01, and compare with the
 root in the signed checkpoint. A .tlog-proof is the same in the form of C2SP, which foreign clients read; the row is its
@@ -34,7 +36,7 @@ const TLOG_PROOF: &str = "tlog-proof";
 /// Ending of the names of COSE receipts, which are no text and so are always written to a file.
 const COSE: &str = "cose";
 
-/// Print the proof that a row stands in the log that the latest checkpoint signs, or that an answer is complete
+/// Prove that a row stands in the log that the latest checkpoint signs, that an answer is complete, or restraint
 #[derive(Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Prove {
@@ -60,6 +62,7 @@ pub(super) struct Prove {
 #[derive(Subcommand)]
 enum What {
     Complete(Complete),
+    Restraint(Restraint),
 }
 
 #[derive(Serialize)]
@@ -84,6 +87,7 @@ impl Prove {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let row = match (self.what, self.row) {
             (Some(What::Complete(command)), _) => return command.run(context),
+            (Some(What::Restraint(command)), _) => return command.run(context),
             (None, Some(row)) => row,
             (None, None) => return Err(CliError::Usage { what: "name a row".to_owned() }),
         };

@@ -153,6 +153,7 @@ fn verify_file(context: &Context, path: &Path, outside: &Outside) -> Result<Outp
         Some(reader) => {
             let mut report = verify_seal(&bundle, reader.view(), Some(reader.files()), outside.pinned()).0;
             report.merge(verify_anchors(reader, &bundle, outside)?);
+            report.merge(vm_shadow::check_sealed_horizons(reader.view(), &bundle).map_err(VaultError::View)?);
             report
         }
         None => verify_bundle_alone(&bundle, outside.pinned()),

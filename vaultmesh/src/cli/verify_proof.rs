@@ -1,4 +1,4 @@
-//! `verify-proof`: checks the proof of one row, or of a complete answer, with no vault at hand.
+//! `verify-proof`: checks the proof of one row, of a complete answer, or of restraint, with no vault at hand.
 
 use std::path::PathBuf;
 
@@ -15,6 +15,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::input::read_limited;
 use super::outside::TrustArgs;
+use super::restraint;
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -24,6 +25,7 @@ Examples:
   vaultmesh verify-proof entry.tlog-proof --entry entry.bin --key KEY
   vaultmesh verify-proof row.cose --entry row.entry --key KEY
   vaultmesh verify-proof january.json --key KEY
+  vaultmesh verify-proof restraint.json --key KEY
 
 A proof shows that the entry was in the log at that size. It says nothing of other entries, and nothing of whether this log
 is the one that others see. Proofs of other logs are checked too; what their entry is, --entry says.
@@ -31,7 +33,7 @@ is the one that others see. Proofs of other logs are checked too; what their ent
 A COSE receipt (RFC 9942) holds neither row nor root: without --entry and a key nothing of it can be checked, and the
 answer is undecided.";
 
-/// Verify a proof as `prove` makes it: of one row, of a complete answer; or a .tlog-proof or COSE receipt of any log
+/// Verify a proof as `prove` makes it: of one row, of a complete answer, of restraint; or a .tlog-proof or COSE receipt of any log
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyProof {
@@ -48,8 +50,10 @@ impl VerifyProof {
     pub(super) fn run(self, _: &Context) -> Result<Output, CliError> {
         let outside = self.trust.load()?;
         let bytes = read_limited(&self.file, PROOF_FILE_MAX)?;
-        if is_completeness(&bytes) {
-            return complete::check(&bytes, &outside);
+        match named(&bytes) {
+            Some(Named::Completeness) => return complete::check(&bytes, &outside),
+            Some(Named::Restraint) => return restraint::check(&bytes, &outside),
+            None => {}
         }
         let entry = self.entry.map(|path| read_limited(&path, LEAF_MAX)).transpose()?;
         if bytes.first() == Some(&RECEIPT_FIRST_BYTE) {
@@ -63,15 +67,25 @@ impl VerifyProof {
     }
 }
 
-/// Whether a file calls itself a completeness proof; whether it is one is for its parser.
-fn is_completeness(bytes: &[u8]) -> bool {
-    let named = |value: &serde_json::Value| {
-        value
-            .get("format")
-            .and_then(serde_json::Value::as_str)
-            .is_some_and(|format| format.starts_with("vm-completeness-"))
-    };
-    bytes.first() == Some(&b'{') && canonical::parse(bytes, COMPLETENESS_MAX).is_ok_and(|value| named(&value))
+/// What a file calls itself, other than the proof of one row; whether it is that, is for its parser.
+enum Named {
+    Completeness,
+    Restraint,
+}
+
+fn named(bytes: &[u8]) -> Option<Named> {
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let value = canonical::parse(bytes, COMPLETENESS_MAX).ok()?;
+    let format = value.get("format").and_then(serde_json::Value::as_str)?;
+    if format.starts_with("vm-completeness-") {
+        Some(Named::Completeness)
+    } else if format.starts_with("vm-restraint-proof-") {
+        Some(Named::Restraint)
+    } else {
+        None
+    }
 }
 
 #[derive(serde::Serialize)]

@@ -38,6 +38,12 @@ impl Opening {
         &self.pointer
     }
 
+    /// The salt.
+    #[must_use]
+    pub const fn salt(&self) -> Salt {
+        self.salt
+    }
+
     /// The committed value, where it was kept.
     #[must_use]
     pub const fn value(&self) -> Option<&Value> {
