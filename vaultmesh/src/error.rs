@@ -1,7 +1,10 @@
 //! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
 
 mod chain;
+#[cfg(feature = "forecast")]
+mod forecast;
 mod guard;
+mod horizon;
 mod token;
 
 use std::io;
@@ -10,7 +13,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
+#[cfg(feature = "forecast")]
+pub use forecast::ForecastFault;
 pub use guard::GuardFault;
+pub use horizon::HorizonFault;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 
@@ -189,15 +195,9 @@ pub enum VaultError {
     /// A horizon that cannot be opened or closed.
     #[error("horizon cannot be opened or closed")]
     Decide(#[source] vm_shadow::error::DecideError),
-    /// A horizon that the rules do not allow to be opened or closed now.
-    #[error("the rules of horizons do not allow it")]
-    HorizonRule(#[from] vm_shadow::error::Violation),
-    /// A row that is no horizon.
-    #[error("horizon")]
-    Horizon(#[source] vm_shadow::error::HorizonError),
-    /// A proof of restraint that cannot be read or written.
-    #[error("proof of restraint")]
-    Restraint(#[source] vm_shadow::error::RestraintError),
+    /// A horizon, or a proof of restraint.
+    #[error(transparent)]
+    Horizon(#[from] HorizonFault),
     /// What a guardian answered, or was to be told.
     #[error(transparent)]
     Guard(#[from] GuardFault),
@@ -329,7 +329,7 @@ pub enum VaultError {
     /// A forecast that is not made.
     #[cfg(feature = "forecast")]
     #[error(transparent)]
-    Forecast(#[from] crate::forecast::ForecastFault),
+    Forecast(#[from] ForecastFault),
     /// Evidence of an anchor that does not hold.
     #[error("the token does not hold: {}", report.findings().first().and_then(|f| f.found_value()).unwrap_or("unchecked"))]
     AnchorRefused {

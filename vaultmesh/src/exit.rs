@@ -21,11 +21,23 @@ const FILE_REMEDY: &str = "Give a regular file, below the vault where its path s
 
 const HORIZON_REMEDY: &str =
     "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded.";
+const LINE_REMEDY: &str = "Split the record, or keep the large part in a file and record it as an artifact.";
+const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
+const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
 const CLIENT_REMEDY: &str =
     "Check the URL and the network, or ask later or elsewhere; the attempt was recorded, no anchor was.";
+
+/// Stable name of what is wrong with a file.
+const fn fault_code(fault: &FileFault) -> &'static str {
+    match fault {
+        FileFault::Missing { .. } => "file-missing",
+        FileFault::NotRegular { .. } => "file-not-regular",
+        _ => "file-io",
+    }
+}
 
 impl VaultError {
     /// Stable, machine-readable name of this error; that of its cause where the cause has one.
@@ -56,17 +68,11 @@ impl VaultError {
             Self::Token(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Decide(error) => error.code(),
-            Self::HorizonRule(violation) => violation.code(),
             Self::Horizon(error) => error.code(),
-            Self::Restraint(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
-            Self::Files(fault) => match fault {
-                FileFault::Missing { .. } => "file-missing",
-                FileFault::NotRegular { .. } => "file-not-regular",
-                _ => "file-io",
-            },
+            Self::Files(fault) => fault_code(fault),
             Self::ScrollUnsound { .. } => "scroll-unsound",
             Self::Path(error) => error.code(),
             Self::VaultFile(error) => error.code(),
@@ -153,9 +159,7 @@ impl VaultError {
             | Self::Token(_)
             | Self::Shadow(_)
             | Self::Decide(_)
-            | Self::HorizonRule(_)
             | Self::Horizon(_)
-            | Self::Restraint(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -188,12 +192,8 @@ impl VaultError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Entropy(_) => "Give the process access to the operating system's random numbers.",
-            Self::KeyFile { .. } => {
-                "Check that the folder of keys can be read and written, or name another with --keys."
-            }
-            Self::KeyMissing { .. } => {
-                "Name the folder that holds this ledger's keys with --keys, or restore them from a backup."
-            }
+            Self::KeyFile { .. } => KEYS_REMEDY,
+            Self::KeyMissing { .. } => KEY_REMEDY,
             Self::KeyOpen { .. } => "Take the rights of others away with chmod 600.",
             Self::KeyMalformed { .. } => "Restore the key file from a backup.",
             Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } => {
@@ -205,9 +205,7 @@ impl VaultError {
             Self::Line { source, .. } => source.remedy(),
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.remedy(),
-            Self::LineTooLong { .. } => {
-                "Split the record, or keep the large part in a file and record it as an artifact."
-            }
+            Self::LineTooLong { .. } => LINE_REMEDY,
             Self::File { .. } => "Check the name of the file, the right to use it, and the space on its disk.",
             Self::EvidenceDiffers { .. } => "Find out which is right, the file or the hash, before recording it.",
             Self::NotFound { .. } => "Look it up with `vaultmesh list`.",
@@ -216,7 +214,7 @@ impl VaultError {
             Self::Time(_) => "Write the time as 2026-01-02T03:04:05Z.",
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
-            Self::Decide(_) | Self::HorizonRule(_) => HORIZON_REMEDY,
+            Self::Decide(_) => HORIZON_REMEDY,
             Self::Token(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
@@ -244,8 +242,8 @@ impl VaultError {
             Self::Ledger(error) => ledger_remedy(error),
             Self::Query(_) => "Ask for what rows can hold: `vaultmesh prove complete --help` says how.",
             Self::NotIndexed { .. } => "Seal the vault, which records an index, and ask again.",
-            Self::ProofFile(_) | Self::Completeness(_) | Self::Restraint(_) => PROOF_REMEDY,
-            Self::Horizon(_) => "Look it up with `vaultmesh horizon list`.",
+            Self::ProofFile(_) | Self::Completeness(_) => PROOF_REMEDY,
+            Self::Horizon(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",

@@ -5,103 +5,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-use vm_autogene::error::{ArtifactError, ForecastError, PlotError, SeriesError};
 use vm_autogene::{Artifact, Forecast, Forecaster, Question, Recommendation, Series, SeriesQuery};
 use vm_core::digest::Sha256Digest;
-use vm_core::verdict::Verdict;
 
-use crate::error::{EXIT_MACHINE, EXIT_USAGE};
+use crate::error::ForecastFault;
 use crate::outside::write_new;
 use crate::read::Reader;
-
-/// A forecast that is not made, or could not be left.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ForecastFault {
-    /// The series cannot be read.
-    #[error("series")]
-    Series(#[from] SeriesError),
-    /// There is no forecast.
-    #[error("forecast")]
-    Forecast(#[from] ForecastError),
-    /// An artifact cannot be written as JSON.
-    #[error("artifact")]
-    Artifact(#[from] ArtifactError),
-    /// There is no picture.
-    #[error("picture")]
-    Plot(#[from] PlotError),
-    /// The outbox lies in the vault, which forecasting leaves as it is.
-    #[error("{} lies in the vault", path.display())]
-    Inside {
-        /// The outbox or file.
-        path: PathBuf,
-    },
-    /// A file of the outbox cannot be written.
-    #[error("cannot write {}", path.display())]
-    Outbox {
-        /// The file.
-        path: PathBuf,
-        /// What the machine said.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl ForecastFault {
-    /// Stable, machine-readable name of this error.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Series(error) => error.code(),
-            Self::Forecast(error) => error.code(),
-            Self::Artifact(error) => error.code(),
-            Self::Plot(error) => error.code(),
-            Self::Inside { .. } => "outbox-in-vault",
-            Self::Outbox { .. } => "outbox",
-        }
-    }
-
-    /// Exit code: that of an undecided check where the evidence is too little or cannot be relied on, since then nothing can be said.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        let undecided = Verdict::Undecided.exit_code();
-        match self {
-            Self::Forecast(ForecastError::Series(error)) | Self::Series(error) => match error {
-                SeriesError::View(_) => EXIT_MACHINE,
-                SeriesError::Empty
-                | SeriesError::NoBins { .. }
-                | SeriesError::Unreadable { .. }
-                | SeriesError::Altered { .. } => undecided,
-                _ => EXIT_USAGE,
-            },
-            Self::Forecast(
-                ForecastError::TooFewBins { .. }
-                | ForecastError::TooSparse { .. }
-                | ForecastError::Constant
-                | ForecastError::Model { .. }
-                | ForecastError::Malformed { .. },
-            ) => undecided,
-            Self::Outbox { .. } | Self::Plot(_) => EXIT_MACHINE,
-            Self::Forecast(_) | Self::Artifact(_) | Self::Inside { .. } => EXIT_USAGE,
-        }
-    }
-
-    /// What to do about it, in one sentence.
-    #[must_use]
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Series(SeriesError::Unreadable { .. } | SeriesError::Altered { .. }) => {
-                "Verify the vault with `vaultmesh verify`; nothing is forecast from rows that do not hold."
-            }
-            Self::Series(_) => "Ask for another series, step or window: `vaultmesh forecast --help` lists them.",
-            Self::Forecast(_) => "Wait for more evidence, or ask with another step, horizon or model.",
-            Self::Artifact(_) | Self::Plot(_) => "Ask for a shorter horizon, and report this.",
-            Self::Inside { .. } => "Name a place outside the vault.",
-            Self::Outbox { .. } => "Check the name of the folder, the right to write there, and the space on its disk.",
-        }
-    }
-}
 
 /// A forecast with what it was made from and what it gives reason to look at.
 #[derive(Clone, PartialEq, Debug)]

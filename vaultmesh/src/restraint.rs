@@ -20,7 +20,7 @@ use vm_shadow::opening::option_pointer;
 use vm_shadow::restraint::NOT_SHOWN;
 use vm_shadow::{Horizons, OpenedOption, Restraint, RestraintProof, VerifiedClosing, VerifiedOpening, prove_restraint};
 
-use crate::error::{TokenError, VaultError};
+use crate::error::{HorizonFault, TokenError, VaultError};
 use crate::read::Reader;
 use crate::verify::Outside;
 
@@ -223,7 +223,7 @@ impl Reader {
         let log = self.view().log_hashes(size).map_err(VaultError::Proof)?;
         prove_restraint(self.view(), &log, &checkpoint, horizon.opening, opened).map_err(|error| match error {
             ProveRestraintError::NotIndexed => VaultError::NotIndexed { size },
-            ProveRestraintError::Opening(error) => VaultError::Horizon(error),
+            ProveRestraintError::Opening(error) => HorizonFault::Row(error).into(),
             ProveRestraintError::Power(error) => TokenError::Refused(error).into(),
             ProveRestraintError::View(error) => VaultError::View(error),
             error => VaultError::View(ViewError::store(error)),
@@ -239,7 +239,7 @@ impl Reader {
         let opening = self.view().row(horizon.opening).map_err(VaultError::View)?;
         let absent = |name: String| VaultError::NotFound { what: "opening", name };
         let opening = opening.ok_or_else(|| absent(horizon.opening.to_string()))?;
-        let opening = VerifiedOpening::of(&opening.row, self.ledger()).map_err(VaultError::Horizon)?;
+        let opening = VerifiedOpening::of(&opening.row, self.ledger()).map_err(HorizonFault::Row)?;
         let receipts = self.receipts_by_option(horizon)?;
         let kept = self.view().openings(key, opening.id()).map_err(VaultError::Openings)?;
         let all: Vec<u8> = (0..opening.option_count()).collect();
@@ -270,7 +270,7 @@ impl Reader {
     fn receipts_by_option(&self, horizon: &HorizonState) -> Result<Vec<(u8, RowId)>, VaultError> {
         let Some(closing) = horizon.closing else { return Ok(Vec::new()) };
         let Some(row) = self.view().row(closing).map_err(VaultError::View)? else { return Ok(Vec::new()) };
-        let closing = VerifiedClosing::of(&row.row, self.ledger()).map_err(VaultError::Horizon)?;
+        let closing = VerifiedClosing::of(&row.row, self.ledger()).map_err(HorizonFault::Row)?;
         Ok(closing.receipts().iter().map(|receipt| (receipt.option, receipt.row)).collect())
     }
 }

@@ -5,7 +5,7 @@ mod fixture;
 
 use fixture::{later, sources};
 use serde_json::json;
-use vaultmesh::error::VaultError;
+use vaultmesh::error::{HorizonFault, VaultError};
 use vaultmesh::keys::KeyStore;
 use vaultmesh::read::Reader;
 use vaultmesh::restraint::verify_restraint;
@@ -88,7 +88,7 @@ fn what_the_rules_do_not_allow_is_not_recorded() {
     vault.open_horizon(&decision("a")).unwrap();
     let before = size();
     let refused = vault.open_horizon(&decision("a"));
-    assert!(matches!(refused, Err(VaultError::HorizonRule(Violation::OpenAlready))), "{refused:?}");
+    assert!(matches!(refused, Err(VaultError::Horizon(HorizonFault::Rule(Violation::OpenAlready)))), "{refused:?}");
     assert_eq!(vault.close_horizon(&outcome("a", Outcome::Expired)).unwrap_err().code(), "horizon-early");
     let wrong = Outcome::Taken { option: 2 };
     assert_eq!(vault.close_horizon(&outcome("a", wrong)).unwrap_err().code(), "horizon-no-such-option");

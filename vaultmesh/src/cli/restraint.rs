@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use vaultmesh::error::VaultError;
+use vaultmesh::error::{HorizonFault, VaultError};
 use vaultmesh::keys::KeyStore;
 use vaultmesh::restraint::{RestraintAnswer, verify_restraint};
 use vaultmesh::verify::Outside;
@@ -51,7 +51,7 @@ impl Restraint {
         let horizon = reader.horizon(&self.horizon)?;
         let key = KeyStore::new(&context.keys()?.value, reader.ledger()).openings()?;
         let proof = reader.prove_restraint(&horizon, &self.option, &key)?;
-        let bytes = proof.to_bytes().map_err(VaultError::Restraint)?;
+        let bytes = proof.to_bytes().map_err(|error| VaultError::Horizon(HorizonFault::Restraint(error)))?;
         // What is handed out was checked as whoever gets it will check it.
         let key = reader.claimed_key()?;
         let (answer, report) = verify_restraint(&proof, &Outside { key: Some(key), ..Outside::default() });
@@ -64,7 +64,7 @@ impl Restraint {
 
 /// Checks a proof of restraint from a file.
 pub(super) fn check(bytes: &[u8], outside: &Outside) -> Result<Output, CliError> {
-    let proof = RestraintProof::parse(bytes).map_err(VaultError::Restraint)?;
+    let proof = RestraintProof::parse(bytes).map_err(|error| VaultError::Horizon(HorizonFault::Restraint(error)))?;
     let (answer, report) = verify_restraint(&proof, outside);
     Ok(Output::checked(Proven { answer, file: None }, &report))
 }

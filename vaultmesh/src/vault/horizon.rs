@@ -17,7 +17,7 @@ use vm_shadow::{
     VerifiedClosing, VerifiedOpening, close, observe, open,
 };
 
-use crate::error::{TokenError, VaultError};
+use crate::error::{HorizonFault, TokenError, VaultError};
 use crate::restraint::{HorizonState, horizons};
 use crate::vault::input::Common;
 use crate::vault::record::{Recorded, recorded};
@@ -123,7 +123,7 @@ impl Vault {
             let absent = || VaultError::NotFound { what: "open horizon", name: name.to_string() };
             let (row, _) = horizons.open_one(&name).ok_or_else(absent)?;
             let logged = snapshot.row(row).map_err(VaultError::View)?.ok_or_else(absent)?;
-            let opening = VerifiedOpening::of(&logged.row, drafter.ledger).map_err(VaultError::Horizon)?;
+            let opening = VerifiedOpening::of(&logged.row, drafter.ledger).map_err(HorizonFault::Row)?;
             let (mut drafts, mut receipts) = (Vec::new(), Vec::new());
             if let Some(reason) = &input.reason {
                 let key = drafter.keys.openings()?;
@@ -194,8 +194,8 @@ impl Vault {
         let opened = row(opening)?;
         let closing = closing.map(row).transpose()?;
         let closing = closing.map(|row| VerifiedClosing::of(&row.row, ledger)).transpose();
-        let closing = closing.map_err(VaultError::Horizon)?;
-        let opening = VerifiedOpening::of(&opened.row, ledger).map_err(VaultError::Horizon)?;
+        let closing = closing.map_err(HorizonFault::Row)?;
+        let opening = VerifiedOpening::of(&opened.row, ledger).map_err(HorizonFault::Row)?;
         Ok(HorizonRecorded { horizon: HorizonState::of(&opening, opened.entry.seq, closing.as_ref()), recorded })
     }
 }

@@ -1,0 +1,38 @@
+//! Errors of horizons and of proofs of restraint.
+
+use thiserror::Error;
+
+/// A decision that cannot be opened, closed or read, or a proof about one.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HorizonFault {
+    /// The rules of horizons refuse it.
+    #[error(transparent)]
+    Rule(#[from] vm_shadow::error::Violation),
+    /// A row that is no horizon.
+    #[error("horizon")]
+    Row(#[from] vm_shadow::error::HorizonError),
+    /// A proof of restraint that cannot be read or written.
+    #[error("proof of restraint")]
+    Restraint(#[from] vm_shadow::error::RestraintError),
+}
+
+impl HorizonFault {
+    /// Stable, machine-readable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rule(violation) => violation.code(),
+            Self::Row(error) => error.code(),
+            Self::Restraint(error) => error.code(),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Rule(_) | Self::Row(_) => "Look it up with `vaultmesh horizon list`; nothing was recorded.",
+            Self::Restraint(_) => "Get the proof again from where it was made, and verify the vault there.",
+        }
+    }
+}
