@@ -1,6 +1,7 @@
 //! Errors of the facade: each with a stable code, a remedy, and the exit code it leads to.
 
 mod chain;
+mod gate;
 
 use std::io;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use chain::ChainError;
+pub use gate::GateError;
 use vm_core::digest::CapabilityHash;
 use vm_core::error::{CanonicalError, CapabilityError, IdError, InstantError, KeyError, RecordError};
 
@@ -195,6 +197,9 @@ pub enum VaultError {
     /// A capability that does not permit it.
     #[error("not permitted")]
     Capability(#[source] CapabilityError),
+    /// The gate refuses, or cannot be asked.
+    #[error("gate")]
+    Gate(#[from] GateError),
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),

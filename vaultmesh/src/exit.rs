@@ -56,6 +56,7 @@ impl VaultError {
             Self::HolderName => "holder-name",
             Self::HolderExists { .. } => "holder-exists",
             Self::NoIssuer { .. } => "capability-no-issuer",
+            Self::Gate(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -116,6 +117,7 @@ impl VaultError {
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
+            Self::Gate(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
@@ -244,6 +246,7 @@ impl VaultError {
             Self::NotVacant { .. } => "Choose an absent or empty folder.",
             Self::Policy(_) => "Correct the trust file.",
             Self::Chain(error) => error.remedy(),
+            Self::Gate(error) => error.remedy(),
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",
             #[cfg(feature = "client")]
             Self::Client(_) => CLIENT_REMEDY,

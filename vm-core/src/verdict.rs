@@ -169,6 +169,9 @@ codes! {
     ReceiptInvalid "receipt-invalid" Contradicted
         "A shadow receipt is malformed, or its observer did not sign it as it stands for this ledger."
         "Do not count the receipt as proof of restraint; compare the row with a backup or a peer."
+    GateViolated "gate-violated" Contradicted
+        "A row of the gate is there that the gate refuses, such as an execution that nobody approved."
+        "Treat what it says as unauthorised, and find out who recorded it past the gate."
     AnchorInvalid "anchor-invalid" Contradicted
         "An anchor's evidence is malformed, badly signed, or stamps something else."
         "Anchor the seal again with an authority that answers correctly."
@@ -220,6 +223,9 @@ codes! {
     HorizonUnclosed "horizon-unclosed" Undecided
         "A decision horizon was opened and has no outcome."
         "Close it with its outcome."
+    OutcomeUnknown "outcome-unknown" Undecided
+        "An execution was authorised and nobody knows what became of it."
+        "Find out what it did; `vaultmesh gate recover` records that it is unknown, and it is never run again."
     NothingChecked "nothing-checked" Undecided
         "No check could be made."
         "Name something that can be checked."

@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to stdout, everything else to stderr.
 
 mod anchor;
+mod approve;
 mod attest;
 mod backup;
 mod complete;
@@ -8,9 +9,12 @@ mod completions;
 mod context;
 mod demo;
 mod doctor;
+mod epoch;
 mod error;
+mod execute;
 mod export;
 mod fields;
+mod gate;
 mod head;
 mod import;
 mod init;
@@ -19,9 +23,12 @@ mod list;
 mod man;
 mod output;
 mod outside;
+mod proposals;
+mod propose;
 mod prove;
 mod query;
 mod record;
+mod replay;
 mod report;
 mod rune;
 mod scroll;
@@ -35,6 +42,7 @@ mod verify;
 mod verify_bundle;
 mod verify_proof;
 mod verify_tiles;
+mod withhold;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -87,6 +95,14 @@ enum Command {
     Grant(token::Grant),
     Revoke(token::Revoke),
     Tokens(token::Tokens),
+    Gate(gate::Gate),
+    Propose(propose::Propose),
+    Replay(replay::Replay),
+    Approve(approve::Approve),
+    Withhold(withhold::Withhold),
+    Execute(execute::Execute),
+    Proposals(proposals::Proposals),
+    Epoch(epoch::EpochCommand),
     Verify(verify::Verify),
     Trust(trust::Trust),
     Head(head::Head),
@@ -124,6 +140,14 @@ impl Command {
             Self::Grant(command) => command.run(context),
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
+            Self::Gate(command) => command.run(context),
+            Self::Propose(command) => command.run(context),
+            Self::Replay(command) => command.run(context),
+            Self::Approve(command) => command.run(context),
+            Self::Withhold(command) => command.run(context),
+            Self::Execute(command) => command.run(context),
+            Self::Proposals(command) => command.run(context),
+            Self::Epoch(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
