@@ -131,7 +131,10 @@ impl Human for Shown {
         for identity in &policy.identities {
             let roles: Vec<&str> = identity.roles.iter().map(vm_dee::Name::as_str).collect();
             let human = if identity.human { ", a person" } else { "" };
-            page.field("identity", format!("{}{human}: {} keys; {}", identity.name, identity.keys.len(), roles.join(", ")));
+            page.field(
+                "identity",
+                format!("{}{human}: {} keys; {}", identity.name, identity.keys.len(), roles.join(", ")),
+            );
         }
         for rule in &policy.rules {
             let roles: Vec<&str> = rule.roles.iter().map(vm_dee::Name::as_str).collect();

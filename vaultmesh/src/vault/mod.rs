@@ -38,7 +38,8 @@ pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
 pub use gate::{
-    Executed, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed, Thresholds, Withheld, word,
+    Executed, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed, Thresholds,
+    Withheld, word,
 };
 pub use init::Initialized;
 pub(crate) use init::check_vacant;

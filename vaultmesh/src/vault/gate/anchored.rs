@@ -24,10 +24,8 @@ pub(super) fn candidates(reader: &Reader, outside: &Outside, now: Instant) -> Re
     let (mut rows, mut anchors) = (Vec::new(), Vec::new());
     reader.visit_kind(SystemKind::Seal.as_str(), &mut |logged| rows.push(artifact(&logged)))?;
     reader.visit_kind(SystemKind::Anchor.as_str(), &mut |logged| anchors.push(artifact(&logged)))?;
-    let seals: Vec<AuditedSeal> = rows
-        .into_iter()
-        .map(|row| AuditedSeal { bundle: read_bundle(reader, &row), row, verified: None })
-        .collect();
+    let seals: Vec<AuditedSeal> =
+        rows.into_iter().map(|row| AuditedSeal { bundle: read_bundle(reader, &row), row, verified: None }).collect();
     let judged = judge_seals(reader, &seals, &anchors, outside, now)?;
     let satisfied = judged.seals.iter().map(|(state, _)| state.interval.not_after.is_some());
     let anchors: Vec<Option<VerifiedAnchor>> = satisfied

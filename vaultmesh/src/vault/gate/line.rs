@@ -39,7 +39,9 @@ impl Leaves {
         match read {
             Err(FileFault::Missing { .. }) => Ok(Self(Vec::new())),
             Err(fault) => Err(VaultError::Files(fault)),
-            Ok(_) if is_long => Err(VaultError::Input { reason: format!("{path} has a line longer than {LINE_MAX} bytes") }),
+            Ok(_) if is_long => {
+                Err(VaultError::Input { reason: format!("{path} has a line longer than {LINE_MAX} bytes") })
+            }
             Ok(_) => Ok(Self(leaves)),
         }
     }

@@ -56,7 +56,11 @@ impl PolicyInput {
     pub fn parse(text: &str) -> Result<Self, VaultError> {
         let fault = |error: toml::de::Error| GateError::PolicyFile(TomlFault::new(&error, text));
         let input: Self = toml::from_str(text).map_err(fault)?;
-        if input.format == Self::FORMAT { Ok(input) } else { Err(VaultError::FormatUnknown { what: "policy file", found: input.format }) }
+        if input.format == Self::FORMAT {
+            Ok(input)
+        } else {
+            Err(VaultError::FormatUnknown { what: "policy file", found: input.format })
+        }
     }
 }
 

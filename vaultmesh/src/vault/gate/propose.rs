@@ -48,7 +48,15 @@ impl ProposalInput {
     /// A proposal of `change` and nothing more.
     #[must_use]
     pub const fn of(change: Change) -> Self {
-        Self { change, evidence: Vec::new(), expected: Vec::new(), risk: None, rollback: None, replay: None, expires: None }
+        Self {
+            change,
+            evidence: Vec::new(),
+            expected: Vec::new(),
+            risk: None,
+            rollback: None,
+            replay: None,
+            expires: None,
+        }
     }
 }
 
@@ -112,12 +120,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::KeyMissing`] where there is no such holder; [`GateError::Evidence`]; [`VaultError::Gate`] where the gate
     /// refuses it.
-    pub fn approve(
-        &mut self,
-        row: RowId,
-        by: &HolderName,
-        lasts_seconds: Option<u64>,
-    ) -> Result<Recorded, VaultError> {
+    pub fn approve(&mut self, row: RowId, by: &HolderName, lasts_seconds: Option<u64>) -> Result<Recorded, VaultError> {
         let permit = self.permit::<act::Record>()?;
         let approver = self.keys.holder(by)?;
         let (proposal, trace) = self.proposal(row)?;

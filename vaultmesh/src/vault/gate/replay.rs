@@ -70,7 +70,10 @@ impl Decider for Thresholds {
     }
 }
 
-#[expect(clippy::as_conversions, reason = "a limit is a double itself; a difference beyond 2^53 is none that it could state")]
+#[expect(
+    clippy::as_conversions,
+    reason = "a limit is a double itself; a difference beyond 2^53 is none that it could state"
+)]
 const fn to_float(number: i64) -> f64 {
     number as f64
 }

@@ -69,7 +69,9 @@ impl Vault {
         let mut unanchored = None;
         for Candidate { bundle, anchor } in candidates(&reader, outside, self.now())? {
             let Some(size) = sealed_size(&bundle, line)? else { continue };
-            let Some(path) = leaves.tree_at(size).and_then(|tree| tree.prove_inclusion(line, size).ok()) else { continue };
+            let Some(path) = leaves.tree_at(size).and_then(|tree| tree.prove_inclusion(line, size).ok()) else {
+                continue;
+            };
             let (_, verified) = verify_seal(&bundle, reader.view(), Some(reader.files()), Some(&self.note_key));
             let Some(seal) = verified else { continue };
             let line = LineProof { line, path: &path };
