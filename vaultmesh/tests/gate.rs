@@ -6,6 +6,18 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use vaultmesh::keys::{KeyStore, Role};
+use vaultmesh::read::Reader;
+use vaultmesh::system::{SystemClock, SystemEntropy};
+use vaultmesh::vault::Place;
+use vm_core::capability::{Authority, act};
+use vm_core::epoch::Epoch;
+use vm_core::id::{RowId, TraceId};
+use vm_core::record::RowHeader;
+use vm_core::source::Clock as _;
+use vm_core::view::EvidenceView as _;
+use vm_dee::{Approval, Change, Proposal, Signed};
+use vm_ledger::{Access, Ledger, Patience};
 
 /// A vault of its own with a policy, and the command on it.
 struct World(TempDir);
@@ -141,7 +153,7 @@ fn what_is_approved_runs_once_and_no_more() {
     let proposal = world.threshold();
     let script = world.marking("true");
     let execute = ["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script];
-    assert_eq!(world.refused(&execute), "gate-human", "nobody approved");
+    assert_eq!(world.refused(&execute), "gate-quorum", "nobody approved");
     assert_eq!(world.refused(&["approve", &proposal, "--by", "watch"]), "gate-by-proposer");
     assert_eq!(world.refused(&["approve", &proposal, "--by", "chief"]), "gate-not-enrolled");
     world.ran(0, &["approve", &proposal, "--by", "bea"]);
@@ -337,4 +349,65 @@ fn a_command_is_run_word_by_word() {
     let done = anchored(&[&execute[..], &[&script]].concat());
     assert_eq!((done["result"]["end"].as_str(), world.marks()), (Some("succeeded"), 1));
     world.is_sound();
+}
+
+/// Records an approval by ada of a proposal that was changed after it was recorded, by a writer that asks no gate.
+fn approve_another_past_the_gate(world: &World, proposal: RowId) {
+    let place = Place { vault: world.path("vault"), keys: world.path("keys") };
+    let reader = Reader::open(&place).unwrap();
+    let keys = KeyStore::new(&place.keys, reader.ledger());
+    let [ada, watch] = ["ada", "watch"].map(|name| keys.holder(&name.parse().unwrap()).unwrap());
+    let row = reader.view().row(proposal).unwrap().unwrap().row;
+    let change = Change::Threshold { name: "risk.max".parse().unwrap(), from: 0.5, to: 0.9 };
+    let content = Proposal { change, ..Signed::<Proposal>::of_row(&row).unwrap().content().clone() };
+    let changed = Signed::sign(content, watch.identity()).unwrap();
+
+    let (mut entropy, now) = (SystemEntropy::open().unwrap(), SystemClock.now());
+    let access = Access {
+        log_key: keys.identity(Role::Log).unwrap(),
+        openings: Some(keys.openings().unwrap()),
+        entropy: Box::new(SystemEntropy::open().unwrap()),
+        patience: Patience::default(),
+    };
+    let mut ledger = Ledger::open(&place.vault, access).unwrap();
+    let (id, root, epoch) = (ledger.id(), ledger.genesis().root_key(), Epoch::Nigredo);
+    ledger.refresh().unwrap();
+    let operator = keys.operator().unwrap();
+    let invocation = operator.invoke::<act::Record>(epoch, now, None).unwrap();
+    let authority = Authority { ledger: id, root, epoch, now, revoked: &|_| false };
+    let permit = authority.permit::<act::Record>(operator.chain(), &invocation).unwrap();
+    let trace = TraceId::mint(&SystemClock, &mut entropy);
+    let mut header = || RowHeader::mint(&SystemClock, &mut entropy, trace);
+    let (announcement, head) = (header(), header());
+    let approval = Approval {
+        ledger: id,
+        row: head.id,
+        proposal: changed.reference().unwrap(),
+        epoch,
+        approver: ada.identity().public(),
+        given: head.ts,
+        expires: head.ts.saturating_add_micros(1_000_000),
+    };
+    let draft = Signed::sign(approval, ada.identity()).unwrap().draft(head).unwrap();
+    ledger.decide(&permit, announcement, now, |_| Ok::<_, std::convert::Infallible>(vec![draft])).unwrap();
+}
+
+#[test]
+fn what_was_recorded_past_the_gate_is_contradicted_and_shuts_it() {
+    let world = World::new();
+    let proposal = world.threshold();
+    world.is_sound();
+    approve_another_past_the_gate(&world, proposal.parse().unwrap());
+    let findings = world.findings(1);
+    assert!(findings.contains(&("gate-violated".to_owned(), "contradicted".to_owned())), "{findings:?}");
+    let script = world.marking("true");
+    for words in [
+        &["approve", &proposal, "--by", "ada"][..],
+        &["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script],
+        &["gate", "policy", world.path("policy.toml").to_str().unwrap()],
+        &["proposals"],
+    ] {
+        assert_eq!(world.refused(words), "gate-violated", "{words:?}");
+    }
+    assert_eq!(world.marks(), 0);
 }
