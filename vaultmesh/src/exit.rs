@@ -3,12 +3,12 @@
 use std::io;
 
 use vm_core::error::CapabilityError;
-use vm_core::verdict::Code;
+use vm_core::verdict::{Code, Verdict};
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::{SealError, TlogError};
 
-use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
+use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, GateError, VaultError};
 
 const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
 const BACKUP_REMEDY: &str = "Check that this is the vault you meant; if it is, restore it from a backup.";
@@ -104,7 +104,8 @@ impl VaultError {
     }
 
     /// Exit code of a command that ends with this error: [`EXIT_USAGE`] where something else must be asked or given,
-    /// [`EXIT_MACHINE`] where the machine failed and the same may work later.
+    /// [`EXIT_MACHINE`] where the machine failed and the same may work later; that of a verdict where the gate's own log is at
+    /// fault, or its seal lacks an anchor.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let machine = match self {
@@ -117,6 +118,11 @@ impl VaultError {
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
+            // A seal stands and lacks its anchor; a row that should not be there is proven wrong.
+            Self::Gate(GateError::AnchorNeeded { .. } | GateError::Unreadable { .. }) => {
+                return Verdict::Undecided.exit_code();
+            }
+            Self::Gate(GateError::Violated { .. }) => return Verdict::Contradicted.exit_code(),
             Self::Gate(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),

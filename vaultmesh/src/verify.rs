@@ -116,7 +116,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Ok(receipts) => report.merge(receipts),
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "shadow receipts").found(error)),
     }
-    report.merge(gate::audit(reader.view(), &seals, now)?);
+    report.merge(gate::audit(reader.view(), &seals)?);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }

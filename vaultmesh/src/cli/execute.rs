@@ -29,7 +29,8 @@ policy asks for an anchor, the command ends there, and goes on once the seal it 
 the authority. Then the intent is recorded, the command is run, and its exit status decides between succeeded and failed. A change
 of kind command must be given word by word. What the command writes goes to stderr.
 
-Exit codes: 0 where the command succeeded, 4 where it failed; 2 where nothing was run.";
+Exit codes: 0 where the command succeeded, 4 where it failed; 3 where the seal must be anchored first, 2 where the gate refused: nothing
+was run.";
 
 /// Run what an approved proposal says, once, and record what became of it
 #[derive(Args)]

@@ -1,7 +1,6 @@
 //! The gate folded over a log: what is in force, and what an audit says of it.
 
 use vm_core::digest::{CapabilityHash, Sha256Digest};
-use vm_core::instant::Instant;
 use vm_core::record::{LogEntry, RowDraft, SCHEMA, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView as _, LoggedRow, RowState, ViewError, Visit};
@@ -62,7 +61,7 @@ pub(super) fn admit(
 
 /// Folds the gate over a log that is audited: each row that it refuses is contradicted, each intent without an outcome is
 /// undecided. `seals` are those that the log recorded. Of a vault without rows of the gate nothing is said.
-pub(crate) fn audit(snapshot: &Snapshot, seals: &[AuditedSeal], now: Instant) -> Result<Report, VaultError> {
+pub(crate) fn audit(snapshot: &Snapshot, seals: &[AuditedSeal]) -> Result<Report, VaultError> {
     let (mut rows, mut report, mut auditor) = (0_u64, Report::new(), None);
     snapshot
         .visit_kinds(&KINDS, 0, &mut |entry, state| {
@@ -86,7 +85,7 @@ pub(crate) fn audit(snapshot: &Snapshot, seals: &[AuditedSeal], now: Instant) ->
         report.find(Finding::new(Code::OutcomeUnknown, format!("intent {}", unfinished.intent())));
     }
     if let Some(gate) = &auditor {
-        let open = gate.open().filter(|open| gate.stage(open.row, now).is_some()).count();
+        let open = gate.open().count();
         report.checked(format!("gate: {rows} rows, {open} proposals open, in {}", gate.epoch()));
     }
     Ok(report)
