@@ -107,6 +107,7 @@ pub(crate) struct Weighing<'a> {
     now: Instant,
     states: Vec<AnchorState>,
     tally: Tally,
+    counted: Vec<VerifiedAnchor>,
     report: Report,
     /// What only matters where the policy is not satisfied without it.
     open: Vec<Finding>,
@@ -119,12 +120,15 @@ pub(crate) struct Weighed {
     pub(crate) states: Vec<AnchorState>,
     pub(crate) report: Report,
     pub(crate) interval: Interval,
+    /// The anchors that count.
+    pub(crate) counted: Vec<VerifiedAnchor>,
 }
 
 impl<'a> Weighing<'a> {
     pub(crate) fn new(bundle: &'a SealBundle, floor: Option<Instant>, now: Instant) -> Self {
         let (states, report) = (Vec::new(), Report::new());
-        Self { bundle, floor, now, states, tally: Tally::new(), report, open: Vec::new(), proofs: Vec::new() }
+        let (open, proofs, counted) = (Vec::new(), Vec::new(), Vec::new());
+        Self { bundle, floor, now, states, tally: Tally::new(), counted, report, open, proofs }
     }
 
     /// Notes an anchor whose evidence cannot be had.
@@ -168,6 +172,7 @@ impl<'a> Weighing<'a> {
         let counted = verified.filter(|_| counts);
         if let Some(anchor) = &counted {
             self.tally.count(anchor);
+            self.counted.push(anchor.clone());
         }
         counted
     }
@@ -243,7 +248,7 @@ impl<'a> Weighing<'a> {
             }
         }
         let interval = Interval { not_before: self.floor, not_after };
-        Weighed { states: self.states, report: self.report, interval }
+        Weighed { states: self.states, report: self.report, interval, counted: self.counted }
     }
 }
 

@@ -3,6 +3,7 @@
 mod chain;
 #[cfg(feature = "forecast")]
 mod forecast;
+mod gate;
 mod guard;
 mod horizon;
 mod token;
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use chain::ChainError;
 #[cfg(feature = "forecast")]
 pub use forecast::ForecastFault;
+pub use gate::GateError;
 pub use guard::GuardFault;
 pub use horizon::HorizonFault;
 pub use token::TokenError;
@@ -189,6 +191,9 @@ pub enum VaultError {
     /// A token that is not granted, not revoked, or does not permit it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The gate refuses, or cannot be asked.
+    #[error("gate")]
+    Gate(#[from] GateError),
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use vm_core::verdict::Code;
+use vm_core::verdict::{Code, Verdict};
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::{SealError, TlogError};
 
-use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
+use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, GateError, VaultError};
 
 const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
 const BACKUP_REMEDY: &str = "Check that this is the vault you meant; if it is, restore it from a backup.";
@@ -66,6 +66,7 @@ impl VaultError {
             Self::Key(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Token(error) => error.code(),
+            Self::Gate(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Decide(error) => error.code(),
             Self::Horizon(error) => error.code(),
@@ -114,7 +115,8 @@ impl VaultError {
     }
 
     /// Exit code of a command that ends with this error: [`EXIT_USAGE`] where something else must be asked or given,
-    /// [`EXIT_MACHINE`] where the machine failed and the same may work later.
+    /// [`EXIT_MACHINE`] where the machine failed and the same may work later; that of a verdict where the gate's own log is at
+    /// fault, or its seal lacks an anchor.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let machine = match self {
@@ -127,6 +129,12 @@ impl VaultError {
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
+            // A seal stands and lacks its anchor; a row that should not be there is proven wrong.
+            Self::Gate(GateError::AnchorNeeded { .. } | GateError::Unreadable { .. }) => {
+                return Verdict::Undecided.exit_code();
+            }
+            Self::Gate(GateError::Violated { .. }) => return Verdict::Contradicted.exit_code(),
+            Self::Gate(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
             #[cfg(feature = "forecast")]
@@ -250,6 +258,7 @@ impl VaultError {
             Self::NotVacant { .. } => "Choose an absent or empty folder.",
             Self::Policy(_) => "Correct the trust file.",
             Self::Chain(error) => error.remedy(),
+            Self::Gate(error) => error.remedy(),
             Self::Authority(_) => "Look at the clock and the local authority's files beside the keys.",
             #[cfg(feature = "client")]
             Self::Client(_) => CLIENT_REMEDY,

@@ -1,7 +1,7 @@
 //! Verification of a vault: the audit of `vm-seal` and the anchors of `vm-anchor`, under one trust.
 
 use serde::Serialize;
-use vm_anchor::{Rail, TrustPolicy};
+use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
@@ -21,6 +21,7 @@ use crate::error::VaultError;
 use crate::policies::Policies;
 use crate::read::Reader;
 use crate::trust::TrustFile;
+use crate::vault::gate;
 
 /// What a verifier brings from outside the vault.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +120,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Ok(horizons) => report.merge(horizons),
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "horizons").found(error)),
     }
+    report.merge(gate::audit(reader.view(), &seals)?);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
@@ -215,11 +217,13 @@ pub(crate) fn judge_seals(
     let policies = Policies::read(reader, outside, &mut report)?;
     let mut attempts = attempts(reader, &mut report)?;
     let mut judged = Vec::with_capacity(seals.len());
+    let mut counted = Vec::with_capacity(seals.len());
     for seal in seals {
         let rows: Vec<&ArtifactRow> = anchors.iter().filter(|anchor| anchors_seal(anchor, seal)).collect();
         let weighed = weigh_seal(reader, seal, &rows, &policies, &mut floors, now)?;
         let mut state = seal_state(seal, &weighed);
         report.merge(weighed.report);
+        counted.push(weighed.counted);
         state.attempts = attempts.remove(&seal.row.entry.row_id).unwrap_or_default();
         let vouches = |name: &str| state.anchors.iter().any(|anchor| anchor.authority.as_deref() == Some(name));
         state.attempts.retain(|attempt| !vouches(&attempt.authority));
@@ -227,13 +231,15 @@ pub(crate) fn judge_seals(
         // What is wrong with a policy is told once, with the first seal.
         judged.push((state, std::mem::take(&mut report)));
     }
-    Ok(Judged { seals: judged, floors, quorum: policies.given().quorum() })
+    Ok(Judged { seals: judged, counted, floors, quorum: policies.given().quorum() })
 }
 
 /// What the anchors of all seals come to.
 pub(crate) struct Judged {
     /// State and findings of each seal, in the order given.
     pub(crate) seals: Vec<(SealState, Report)>,
+    /// The anchors that count of each seal, in the order given.
+    pub(crate) counted: Vec<Vec<VerifiedAnchor>>,
     floors: Floors,
     quorum: Option<u32>,
 }
@@ -289,7 +295,7 @@ fn unread(rows: &[&ArtifactRow], subject: &str) -> Weighed {
         states.push(AnchorState { source, ..AnchorState::default() });
     }
     report.find(Finding::new(Code::SealUnanchored, subject));
-    Weighed { states, report, interval: Interval::default() }
+    Weighed { states, report, interval: Interval::default(), counted: Vec::new() }
 }
 
 fn seal_state(seal: &AuditedSeal, weighed: &Weighed) -> SealState {

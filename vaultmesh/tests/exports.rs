@@ -271,7 +271,7 @@ fn archives_that_no_export_makes_are_refused_by_name() {
     assert!(!exports.dir.path().parent().unwrap().join("escaping").exists());
     // A name twice: the same length, so that it can be changed in place.
     refused(&exports, &replace(&with("VERIFY.tyt"), "VERIFY.tyt", "VERIFY.txt"), "a name stands twice");
-    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "ledger.db/x"] {
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "execution.lock", "ledger.db/x"] {
         refused(&exports, &with(name), "a file that only the ledger itself writes");
     }
     for name in ["stray", "config.toml", "receipts/x/y", "receipts/x/ROOT.y.txt", "rebuilt.vault/x"] {

@@ -1,4 +1,5 @@
 //! Capability tokens on the command line: granted, narrowed, used up, revoked, and what an audit says of it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 use std::process::Command;
 

@@ -175,6 +175,9 @@ codes! {
     RestraintBroken "restraint-broken" Contradicted
         "A proof of restraint shows that its claim does not hold: no power to act, another outcome, or an act after all."
         "Do not believe the claim; what was found says which part of it fails."
+    GateViolated "gate-violated" Contradicted
+        "A row of the gate is there that the gate refuses, such as an execution that nobody approved."
+        "Treat what it says as unauthorised, and find out who recorded it past the gate."
     AnchorInvalid "anchor-invalid" Contradicted
         "An anchor's evidence is malformed, badly signed, or stamps something else."
         "Anchor the seal again with an authority that answers correctly."
@@ -229,6 +232,9 @@ codes! {
     RestraintUnproven "restraint-unproven" Undecided
         "A proof of restraint lacks a row or an opening without which its claim cannot be judged."
         "Get the proof again with `vaultmesh prove restraint`, from whoever holds the ledger and its openings."
+    OutcomeUnknown "outcome-unknown" Undecided
+        "An execution was authorised and nobody knows what became of it."
+        "Find out what it did; `vaultmesh gate recover` records that it is unknown, and it is never run again."
     NothingChecked "nothing-checked" Undecided
         "No check could be made."
         "Name something that can be checked."

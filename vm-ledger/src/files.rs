@@ -7,7 +7,7 @@ mod handle;
 mod hash;
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub(crate) use hash::pump;
 
 /// Name of the database below the vault.
 pub const DATABASE_FILE: &str = "ledger.db";
+/// Name of the file below the vault whose lock a process holds while it executes a proposal.
+pub const EXECUTION_FILE: &str = "execution.lock";
 /// Largest file that is hashed, in bytes: 64 GiB, which takes about a minute. A sparse file claims a terabyte at no
 /// cost and would take twenty.
 pub const FILE_MAX: u64 = 64 << 30;
@@ -259,11 +261,29 @@ impl VaultDir {
 
     /// Opens the lock file, making it where it is missing.
     pub(crate) fn open_lock(&self) -> Result<File, FileError> {
+        self.open_lock_named(LOCK_FILE)
+    }
+
+    fn open_lock_named(&self, name: &'static str) -> Result<File, FileError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat(&self.handle, LOCK_FILE, flags, private()).map_err(|errno| fault(LOCK_FILE, errno))?;
-        let stat = fstat(&opened).map_err(|errno| fault(LOCK_FILE, errno))?;
-        check_regular(FileType::from_raw_mode(stat.st_mode), LOCK_FILE)?;
+        let opened = openat(&self.handle, name, flags, private()).map_err(|errno| fault(name, errno))?;
+        let stat = fstat(&opened).map_err(|errno| fault(name, errno))?;
+        check_regular(FileType::from_raw_mode(stat.st_mode), name)?;
         Ok(File::from(opened))
+    }
+
+    /// Takes the exclusive lock on [`EXECUTION_FILE`], which is held until what it gives is dropped or the process ends; none
+    /// where another holds it. It is apart from the writers' lock, so that whoever executes can record meanwhile.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn try_execution_lock(&self) -> Result<Option<File>, FileError> {
+        let file = self.open_lock_named(EXECUTION_FILE)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(FileError::io(EXECUTION_FILE, source)),
+        }
     }
 
     /// The vault's folder itself, opened anew, so that a lock on it is the caller's own.
@@ -391,7 +411,7 @@ pub fn make_private_folders(path: &Path) -> io::Result<()> {
 /// Files that the ledger itself goes on writing: no artifact can be one of them.
 fn is_reserved(path: &VaultPath) -> bool {
     let first = path.components().next().unwrap_or_default();
-    first == LOCK_FILE || first.starts_with(DATABASE_FILE) || first == "receipts"
+    first == LOCK_FILE || first == EXECUTION_FILE || first.starts_with(DATABASE_FILE) || first == "receipts"
 }
 
 fn split(path: &VaultPath) -> (Vec<&str>, &str) {

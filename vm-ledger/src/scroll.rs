@@ -132,20 +132,61 @@ impl<'a> ScrollWriter<'a> {
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
         let Found { mut frontier, torn, .. } = self.take_up(Unsigned::Refuse, Torn::Cut)?;
         let first_seq = frontier.size().as_u64();
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(events.len());
         for event in events {
-            let line = self.line(permit, event, frontier.size().as_u64(), trace, now)?;
+            let seq = first_seq.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+            let line = self.line(permit, event, seq, trace, now)?;
             frontier.append(line_leaf(&line));
-            lines.extend_from_slice(&line);
-            lines.push(b'\n');
+            lines.push(line);
         }
-        if !lines.is_empty() {
-            let (mut file, _) = self.dir.open_append(&self.events)?;
-            let written = file.write_all(&lines).and_then(|()| file.sync_data());
-            written.map_err(|source| FileError::io(self.events.as_str(), source))?;
-            self.sign(&frontier)?;
-        }
+        self.put(&lines, &frontier)?;
         Ok(self.state(first_seq, &frontier, torn))
+    }
+
+    /// Writes lines as they are, for a format that says what its whole line is, such as `vm-dee-line-v0`. Each is canonical
+    /// JSON of one object that the system itself made.
+    ///
+    /// # Errors
+    /// As [`ScrollWriter::append`]; [`ScrollError::Canonical`] where a line is not canonical.
+    pub fn append_lines(
+        &mut self,
+        permit: &Permit<act::Record>,
+        lines: &[Redacted],
+        epoch: Epoch,
+        now: Instant,
+    ) -> Result<ScrollState, ScrollError> {
+        self.check(permit, epoch, now)?;
+        let _lock = Lock::acquire(self.dir, &self.patience, now)?;
+        let Found { mut frontier, torn, .. } = self.take_up(Unsigned::Refuse, Torn::Cut)?;
+        let first_seq = frontier.size().as_u64();
+        let mut whole = Vec::with_capacity(lines.len());
+        for line in lines {
+            let line = line.as_json().as_bytes();
+            canonical::check_exact(line, LINE_MAX).map_err(ScrollError::Canonical)?;
+            if !line.starts_with(b"{") {
+                return Err(ScrollError::Line { engine: self.engine.to_string(), line: frontier.size().as_u64() });
+            }
+            frontier.append(line_leaf(line));
+            whole.push(line.to_vec());
+        }
+        self.put(&whole, &frontier)?;
+        Ok(self.state(first_seq, &frontier, torn))
+    }
+
+    /// Writes whole lines behind those there are, then the root over `frontier`, which they lead to.
+    fn put(&mut self, lines: &[Vec<u8>], frontier: &Frontier) -> Result<(), ScrollError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
+        for line in lines {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
+        let (mut file, _) = self.dir.open_append(&self.events)?;
+        let written = file.write_all(&bytes).and_then(|()| file.sync_data());
+        written.map_err(|source| FileError::io(self.events.as_str(), source))?;
+        self.sign(frontier)
     }
 
     /// Keeps what a crash left after the last newline in a file of its own, where that was not done yet, and cuts nothing:

@@ -189,6 +189,35 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Artifact rows of any of these kinds, in log order, from place `from` on.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    pub fn visit_kinds(
+        &self,
+        kinds: &[SystemKind],
+        from: u64,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        let words: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
+        let sql = format!(
+            "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf FROM proof_artifacts AS t JOIN log AS l ON l.row_id = t.id \
+             AND l.tbl = ?1 WHERE t.kind IN ({}) AND l.seq >= ?2 ORDER BY l.seq",
+            words.join(", ")
+        );
+        let from = i64::try_from(from).unwrap_or(i64::MAX);
+        let mut statement = self.conn.prepare_cached(&sql).map_err(store)?;
+        let mut found = statement.query(params![Table::ProofArtifacts.number(), from]).map_err(store)?;
+        while let Some(row) = found.next().map_err(store)? {
+            if let StoredEntry::Entry(entry) = rows::read_entry(row, 0).map_err(store)?
+                && visit(entry, self.state(&entry)?)? == Visit::Stop
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// What the last index states; none where no row is one. Its row must be the one that was logged, since the next index
     /// takes over what it states. Cost: the artifacts recorded since are looked at, and one proof's hashes.
     ///

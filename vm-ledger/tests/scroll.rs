@@ -104,6 +104,22 @@ fn lines_are_canonical_and_the_root_is_signed_over_them() {
 }
 
 #[test]
+fn a_line_of_another_format_stands_as_it_is() {
+    let scroll = Scroll::with(2);
+    let put = |value: &Value| {
+        let lines = [Redacted::system(value).unwrap()];
+        scroll.run(|writer, permit| writer.append_lines(permit, &lines, Epoch::Nigredo, now()))
+    };
+    let state = put(&json!({"z": 1, "format": "vm-dee-line-v0"})).unwrap();
+    assert_eq!((state.first_seq, state.size, state.torn), (2, 3, None));
+    let text = fs::read_to_string(scroll.events()).unwrap();
+    assert_eq!(text.lines().last(), Some("{\"format\":\"vm-dee-line-v0\",\"z\":1}"));
+    assert!(matches!(put(&json!([1])).unwrap_err(), ScrollError::Line { line: 3, .. }));
+    assert_eq!(scroll.append(vec![json!({"n": 3})]).unwrap().first_seq, 3);
+    assert_eq!(scroll.verdict(), (Verdict::Verified, vec![]));
+}
+
+#[test]
 fn one_writer_goes_on_from_where_it_was_and_sees_what_another_wrote() {
     let scroll = Scroll::new();
     let signer = log_key();

@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to stdout, everything else to stderr.
 
 mod anchor;
+mod approve;
 mod attest;
 mod backup;
 mod complete;
@@ -8,11 +9,14 @@ mod completions;
 mod context;
 mod demo;
 mod doctor;
+mod epoch;
 mod error;
+mod execute;
 mod export;
 mod fields;
 #[cfg(feature = "forecast")]
 mod forecast;
+mod gate;
 mod guard;
 mod head;
 mod horizon;
@@ -23,9 +27,12 @@ mod list;
 mod man;
 mod output;
 mod outside;
+mod proposals;
+mod propose;
 mod prove;
 mod query;
 mod record;
+mod replay;
 mod report;
 mod restraint;
 mod rune;
@@ -40,6 +47,7 @@ mod verify;
 mod verify_bundle;
 mod verify_proof;
 mod verify_tiles;
+mod withhold;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -92,6 +100,14 @@ enum Command {
     Grant(token::Grant),
     Revoke(token::Revoke),
     Tokens(token::Tokens),
+    Gate(gate::Gate),
+    Propose(propose::Propose),
+    Replay(replay::Replay),
+    Approve(approve::Approve),
+    Withhold(withhold::Withhold),
+    Execute(execute::Execute),
+    Proposals(proposals::Proposals),
+    Epoch(epoch::EpochCommand),
     Verify(verify::Verify),
     Guard(guard::Guard),
     Trust(trust::Trust),
@@ -133,6 +149,14 @@ impl Command {
             Self::Grant(command) => command.run(context),
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
+            Self::Gate(command) => command.run(context),
+            Self::Propose(command) => command.run(context),
+            Self::Replay(command) => command.run(context),
+            Self::Approve(command) => command.run(context),
+            Self::Withhold(command) => command.run(context),
+            Self::Execute(command) => command.run(context),
+            Self::Proposals(command) => command.run(context),
+            Self::Epoch(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),

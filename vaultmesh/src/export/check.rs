@@ -14,7 +14,7 @@ use vm_core::key::{Note, NoteKey};
 use vm_core::record::StoredRow;
 use vm_core::source::Clock as _;
 use vm_core::verdict::{Code, Finding, Report, Verdict};
-use vm_ledger::files::DATABASE_FILE;
+use vm_ledger::files::{DATABASE_FILE, EXECUTION_FILE};
 use vm_ledger::{LOCK_FILE, LedgerError, Patience, Restored, VaultDir, restore};
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
@@ -130,7 +130,10 @@ fn check_manifest(manifest: &Manifest, restored: &Restored) -> Result<(), VaultE
 fn named_files(unpacked: &Unpacked) -> Result<Vec<String>, VaultError> {
     const OWN: [&str; 5] = [MANIFEST, VERIFY, ROWS, CHECKPOINTS, SUMS];
     let mut files: BTreeSet<String> = unpacked.names().filter(|name| !OWN.contains(name)).map(str::to_owned).collect();
-    if files.iter().any(|name| name.starts_with(LOCK_FILE) || name.starts_with(DATABASE_FILE)) {
+    if files
+        .iter()
+        .any(|name| name.starts_with(LOCK_FILE) || name.starts_with(EXECUTION_FILE) || name.starts_with(DATABASE_FILE))
+    {
         return Err(VaultError::Archive { reason: "it holds a file that only the ledger itself writes".to_owned() });
     }
     let all = files.iter().cloned().collect();

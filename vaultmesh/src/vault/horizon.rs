@@ -166,7 +166,7 @@ impl Vault {
                 let RowHeader { id: row_id, .. } = *draft.header();
                 let leaf = row.leaf_hash().map_err(VaultError::Record)?;
                 let entry = LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf };
-                horizons.apply(&entry, &row)?;
+                horizons.apply(&entry, &row).map_err(HorizonFault::Rule)?;
             }
             notes = drafts.iter().map(|draft| draft.secrets().to_vec()).collect();
             Ok::<_, VaultError>(drafts)

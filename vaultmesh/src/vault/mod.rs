@@ -3,6 +3,7 @@
 mod anchor;
 mod attest;
 mod drafter;
+pub(crate) mod gate;
 mod guard;
 mod horizon;
 mod init;
@@ -38,6 +39,10 @@ use drafter::Drafter;
 pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
+pub use gate::{
+    Executed, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed, Thresholds,
+    Withheld, word,
+};
 pub use horizon::{HorizonInput, HorizonRecorded, OutcomeInput};
 pub use init::Initialized;
 pub(crate) use init::check_vacant;

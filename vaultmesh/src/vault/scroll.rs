@@ -54,7 +54,7 @@ impl Vault {
     }
 
     /// Writes to a scroll. What a crash had left torn is kept apart and on record before it is cut off.
-    fn write_scroll(
+    pub(super) fn write_scroll(
         &mut self,
         engine: &EngineName,
         permit: &Permit<act::Record>,

@@ -1,0 +1,97 @@
+//! `execute`: runs what was approved, once.
+
+use std::io;
+use std::process::{Command, ExitStatus};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use vaultmesh::error::{EXIT_MACHINE, GateError, VaultError};
+use vaultmesh::vault::Executed;
+use vm_core::canonical;
+use vm_core::digest::Sha256Digest;
+use vm_core::id::RowId;
+use vm_dee::{Change, End};
+
+use super::context::Context;
+use super::error::CliError;
+use super::outside::TrustArgs;
+use super::propose::digest;
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh --holder chief execute 01900000-0000-7000-8000-0000000000aa -- deploy api
+  vaultmesh --holder chief execute 01900000-0000-7000-8000-0000000000aa --trust trust.toml -- ./apply-threshold.sh
+
+The token must allow to execute, seal and record. A line is written to the scroll of engine dee and all is sealed; where the
+policy asks for an anchor, the command ends there, and goes on once the seal it names is anchored (anchor add SEAL) and --trust accepts
+the authority. Then the intent is recorded, the command is run, and its exit status decides between succeeded and failed. A change
+of kind command must be given word by word. What the command writes goes to stderr.
+
+Exit codes: 0 where the command succeeded, 4 where it failed; 3 where the seal must be anchored first, 2 where the gate refused: nothing
+was run.";
+
+/// Run what an approved proposal says, once, and record what became of it
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Execute {
+    /// Row of the proposal
+    #[arg(value_name = "PROPOSAL")]
+    proposal: RowId,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Command that does it, after --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct Ended(pub(super) Executed);
+
+impl Execute {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let (outside, given) = (self.trust.load()?, digest(&self.command)?);
+        let mut vault = context.open()?;
+        let change = vault.proposal(self.proposal)?.0.content().change.clone();
+        if matches!(change, Change::Command { command } if command != given) {
+            return Err(VaultError::Gate(GateError::OtherCommand).into());
+        }
+        let executed = vault.execute(self.proposal, &outside, |_| run(&self.command))?;
+        let has_failed = executed.end != End::Succeeded;
+        let output = Output::done(Ended(executed));
+        Ok(if has_failed { output.exiting(EXIT_MACHINE) } else { output })
+    }
+}
+
+/// Runs a command; answers with the hash of how it ended.
+fn run(command: &[String]) -> Result<Sha256Digest, Sha256Digest> {
+    let (program, args) = command.split_first().ok_or_else(|| told("none"))?;
+    let status = Command::new(program).args(args).stdout(io::stderr()).status();
+    let status = status.map_err(|error| told(&format!("not started: {}", error.kind())))?;
+    let told = told(&said(status));
+    if status.success() { Ok(told) } else { Err(told) }
+}
+
+/// Hash of canonical `{"ended":...,"format":"vm-command-end-v0"}`.
+fn told(ended: &str) -> Sha256Digest {
+    let value = json!({ "format": "vm-command-end-v0", "ended": ended });
+    Sha256Digest::of(&canonical::to_bytes(&value).unwrap_or_default())
+}
+
+fn said(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"))
+}
+
+impl Human for Ended {
+    fn human(&self, page: &mut Page) {
+        let executed = &self.0;
+        let style = if executed.end == End::Succeeded { Style::Good } else { Style::Bad };
+        page.write(style, executed.end.as_str());
+        page.line(&format!(" proposal {}", executed.proposal));
+        page.field_if("intent", executed.intent);
+        page.field("outcome", executed.outcome.id);
+        page.field_if("seal", executed.seal);
+    }
+}

@@ -1,0 +1,149 @@
+//! `propose`: what should change, as data.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::Serialize;
+use vaultmesh::error::VaultError;
+use vaultmesh::vault::ProposalInput;
+use vm_core::epoch::Epoch;
+use vm_core::id::RowId;
+use vm_core::instant::Instant;
+use vm_dee::{Change, CommandLine, Name, ProposalHash, Risk};
+
+use super::context::Context;
+use super::error::CliError;
+use super::fields::Row;
+use super::input::{parse_time, read_whole};
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh propose change.json
+  vaultmesh propose --kind threshold --name risk.max --from 0.5 --to 0.4
+  vaultmesh propose --kind command --risk high -- deploy api
+  vaultmesh propose --kind epoch --epoch albedo
+  vaultmesh --holder watch propose change.json
+
+A file: {\"change\":{\"type\":\"guard_policy\",\"policy\":\"HEX\"},\"evidence\":[\"ROW\"],\"risk\":\"medium\",
+  \"replay\":{\"from\":0,\"to\":100,\"benign_blocked_max\":0}}; docs/spec/dee-proposal.md has all members.
+
+Nothing happens by it. It is signed by the key of --holder, else the operator's, which does not count as approving.";
+
+/// Propose a change: data that others approve, and that is executed once or never
+#[derive(Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("what").required(true).args(["file", "kind"]))]
+pub(super) struct Propose {
+    /// Proposal in JSON, - for stdin
+    #[arg(value_name = "FILE", conflicts_with_all = ["risk", "evidence", "expires"])]
+    file: Option<PathBuf>,
+    /// Kind of change, for those that need no file
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<Kind>,
+    /// Threshold that moves
+    #[arg(long, requires = "kind", value_name = "NAME")]
+    name: Option<Name>,
+    /// Where the threshold stands
+    #[arg(long, requires = "kind", value_name = "NUMBER", allow_negative_numbers = true)]
+    from: Option<f64>,
+    /// Where the threshold would stand
+    #[arg(long, requires = "kind", value_name = "NUMBER", allow_negative_numbers = true)]
+    to: Option<f64>,
+    /// Epoch to change to
+    #[arg(long, requires = "kind", value_name = "EPOCH")]
+    epoch: Option<Epoch>,
+    /// How much is at stake [default: the least that a change of its kind has]
+    #[arg(long, value_name = "RISK", value_parser = risks())]
+    risk: Option<Risk>,
+    /// Row that it rests on; can be given more than once
+    #[arg(long, value_name = "ROW")]
+    evidence: Vec<RowId>,
+    /// From then on it may no longer be executed, RFC 3339 [default: in seven days]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    expires: Option<Instant>,
+    /// Command that would be run, after --
+    #[arg(last = true, requires = "kind", value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Kinds of change that need no file. What each is stands in the examples.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Kind {
+    Threshold,
+    Command,
+    Epoch,
+}
+
+#[derive(Serialize)]
+struct Proposed {
+    proposal: RowId,
+    hash: ProposalHash,
+    row: Row,
+}
+
+impl Propose {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let input = match &self.file {
+            Some(path) => {
+                let value = vm_core::canonical::parse(&read_whole(path)?, vm_core::canonical::BYTES_MAX);
+                let value = value.map_err(|error| CliError::argument("FILE", VaultError::Canonical(error)))?;
+                let reason = |error: serde_json::Error| VaultError::Input { reason: error.to_string() };
+                serde_json::from_value(value).map_err(reason)?
+            }
+            None => {
+                let change = self.change(context)?;
+                let Self { evidence, risk, expires, .. } = self;
+                ProposalInput { evidence, risk, expires, ..ProposalInput::of(change) }
+            }
+        };
+        proposed(context, input)
+    }
+
+    fn change(&self, context: &Context) -> Result<Change, CliError> {
+        let lacks = |what: &str| CliError::Usage { what: format!("a change of this kind needs {what}") };
+        Ok(match (self.kind, &self.name, self.from, self.to, self.epoch) {
+            (Some(Kind::Threshold), Some(name), Some(from), Some(to), None) => {
+                Change::Threshold { name: name.clone(), from, to }
+            }
+            (Some(Kind::Threshold), ..) => return Err(lacks("--name, --from and --to")),
+            (Some(Kind::Epoch), None, None, None, Some(to)) => {
+                Change::Epoch { from: context.reader()?.gate()?.epoch(), to }
+            }
+            (Some(Kind::Epoch), ..) => return Err(lacks("--epoch and nothing else")),
+            (_, None, None, None, None) => Change::Command { command: digest(&self.command)? },
+            _ => return Err(lacks("the command after -- and nothing else")),
+        })
+    }
+}
+
+/// Proposes, and shows the proposal.
+pub(super) fn proposed(context: &Context, input: ProposalInput) -> Result<Output, CliError> {
+    let proposed = context.open()?.propose(input)?;
+    let row = Row::of(&proposed.recorded);
+    Ok(Output::done(Proposed { proposal: row.id, hash: proposed.hash, row }))
+}
+
+/// Identity of a command.
+pub(super) fn digest(command: &[String]) -> Result<vm_core::digest::Sha256Digest, CliError> {
+    let Some((program, args)) = command.split_first() else {
+        return Err(CliError::Usage { what: "there is no command after --".to_owned() });
+    };
+    let line = CommandLine { program: program.clone(), args: args.to_vec() };
+    Ok(line.digest().map_err(VaultError::Canonical)?)
+}
+
+fn risks() -> impl clap::builder::TypedValueParser<Value = Risk> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::PossibleValuesParser::new(Risk::ALL.map(Risk::as_str))
+        .try_map(|word| Risk::ALL.into_iter().find(|risk| risk.as_str() == word).ok_or("no such risk"))
+}
+
+impl Human for Proposed {
+    fn human(&self, page: &mut Page) {
+        page.write(Style::Good, "proposed");
+        page.line(&format!(" {}", self.proposal));
+        page.field("hash", self.hash);
+        page.field("place", self.row.seq);
+        page.line(&format!("Have it approved: vaultmesh approve {} --by NAME", self.proposal));
+    }
+}

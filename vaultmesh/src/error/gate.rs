@@ -1,0 +1,146 @@
+//! Errors of the gate: what it refuses, and what keeps an execution from being prepared or recorded.
+
+use thiserror::Error;
+use vm_core::id::{RowId, SealId};
+use vm_core::verdict::Report;
+use vm_dee::error::{ContentError, ReplayError, RoadError, Violation};
+
+use crate::error::VaultError;
+
+/// What a step through the gate can fail with.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// The gate refuses the row. Nothing was recorded.
+    #[error("refused by the gate")]
+    Refused(#[from] Violation),
+    /// A row that the gate refuses is in the log already, so nothing can be said of what is in force.
+    #[error("row {row} stands in the log and the gate refuses it")]
+    Violated {
+        /// The row.
+        row: RowId,
+        /// Why.
+        #[source]
+        source: Violation,
+    },
+    /// A row of the gate cannot be read.
+    #[error("row {row} of the gate cannot be read")]
+    Unreadable {
+        /// The row.
+        row: RowId,
+    },
+    /// A content that cannot be made.
+    #[error("content")]
+    Content(#[from] ContentError),
+    /// The road to the execution ends here. Nothing was run.
+    #[error("nothing was run")]
+    Road(#[from] RoadError),
+    /// A replay that cannot be made.
+    #[error("replay")]
+    Replay(#[from] ReplayError),
+    /// Thresholds that cannot be read.
+    #[error("thresholds: {reason}")]
+    Thresholds {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A policy file that cannot be read.
+    #[error("policy file")]
+    PolicyFile(#[source] crate::error::TomlFault),
+    /// Evidence that the proposal names is not there, or not as it says.
+    #[error("evidence of the proposal: {}", report.findings().first().map_or("unchecked", |found| found.code().as_str()))]
+    Evidence {
+        /// What was found.
+        report: Box<Report>,
+    },
+    /// The seal that was made for the execution must be anchored first. Nothing was run.
+    #[error("seal {seal} covers the proposal and has no anchor that counts")]
+    AnchorNeeded {
+        /// The seal.
+        seal: SealId,
+    },
+    /// Another process executes.
+    #[error("another execution is running")]
+    Running,
+    /// What is to be run is not what was approved.
+    #[error("command is not the one that the proposal names")]
+    OtherCommand,
+    /// A change of epoch is not run as a command.
+    #[error("proposal is a change of epoch")]
+    EpochChange,
+    /// It was executed, and its outcome could not be recorded.
+    #[error("intent {intent} was executed, and its outcome could not be recorded")]
+    OutcomeLost {
+        /// The intent.
+        intent: RowId,
+        /// Why not.
+        #[source]
+        source: Box<VaultError>,
+    },
+    /// The view could not answer.
+    #[error("the evidence could not be read")]
+    View(#[from] vm_core::view::ViewError),
+    /// The ledger could not answer.
+    #[error("ledger")]
+    Ledger(#[from] vm_ledger::LedgerError),
+}
+
+impl GateError {
+    /// Stable, machine-readable name of this error; that of its cause where the cause has one.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(violation) => violation.code(),
+            Self::Violated { .. } => "gate-violated",
+            Self::Unreadable { .. } | Self::View(_) => "evidence-unreadable",
+            Self::Content(error) => error.code(),
+            Self::Road(error) => error.code(),
+            Self::Replay(error) => error.code(),
+            Self::Thresholds { .. } => "gate-thresholds",
+            Self::PolicyFile(_) => "gate-policy-file",
+            Self::Evidence { .. } => "gate-evidence",
+            Self::AnchorNeeded { .. } => "gate-unanchored",
+            Self::Running => "gate-running",
+            Self::OtherCommand => "gate-other-command",
+            Self::EpochChange => "gate-is-epoch-change",
+            Self::OutcomeLost { .. } => "gate-outcome-lost",
+            Self::Ledger(error) => error.code(),
+        }
+    }
+
+    /// Whether the machine failed, so that the same may work later.
+    pub(crate) fn is_machine(&self) -> bool {
+        match self {
+            Self::View(_) | Self::Running | Self::OutcomeLost { .. } => true,
+            Self::Replay(error) => matches!(error, ReplayError::View(_)),
+            Self::Ledger(error) => error.is_machine(),
+            _ => false,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Refused(violation) => violation.remedy(),
+            Self::Violated { .. } | Self::Unreadable { .. } => {
+                "Run `vaultmesh verify`; the gate stays shut until the vault is restored from a backup."
+            }
+            Self::Content(_) => "Correct what was given; nothing of it was recorded.",
+            Self::Road(error) => error.remedy(),
+            Self::Replay(_) => "Propose it with a plan for places that the log has, and run `vaultmesh verify`.",
+            Self::Thresholds { .. } => "Give JSON of format vm-thresholds-v0.",
+            Self::PolicyFile(_) => "Correct the file; see `vaultmesh gate policy --help` for its form.",
+            Self::Evidence { .. } => "Propose anew with the rows as they stand in the log.",
+            Self::AnchorNeeded { .. } => {
+                "Anchor it with `vaultmesh anchor add SEAL`, and try again with a trust file that accepts the authority."
+            }
+            Self::Running => "Wait until it is over; what it leaves without an outcome is recorded as unknown.",
+            Self::OtherCommand => "Run the very command that was proposed, argument by argument.",
+            Self::EpochChange => "Use `vaultmesh epoch change`.",
+            Self::OutcomeLost { .. } => {
+                "Look at what it did; `vaultmesh gate recover` records that its outcome is unknown, and it is never run again."
+            }
+            Self::View(_) | Self::Ledger(_) => "Check that the vault can be read, and its disk.",
+        }
+    }
+}
