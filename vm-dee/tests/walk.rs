@@ -3,6 +3,7 @@
 //! and attacks in between.
 //!
 //! `VAULTMESH_GATE_WALKS` sets the number of walks (1,000 without it), `VAULTMESH_GATE_SEED` the seed.
+//! `VAULTMESH_GATE_TRACES` names a file for the logs of some walks, told in the words of `spec/GateTrace.tla`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests may panic; counts are small")]
 
 mod common;
@@ -417,4 +418,29 @@ fn random_walks_of_the_gate_agree_with_the_model() {
         assert!(reached(step, true) > 0 && reached(step, false) > 0, "{step} was not seen to be accepted and refused");
     }
     assert!(reached("recover", true) > 0 && reached("revoke", true) > 0);
+}
+
+/// Walks whose logs are told; together they have every event there is.
+const TOLD: u64 = 16;
+
+#[test]
+fn logs_of_walks_are_told_for_the_specification() {
+    let mut kinds = BTreeSet::new();
+    let mut lines = String::new();
+    for seed in 0..TOLD {
+        let mut walk = Walk::new(seed);
+        for _ in 0..STEPS {
+            walk.step();
+        }
+        let events = common::trace::events(&walk.feed.accepted);
+        assert!(events.len() >= walk.feed.accepted.len(), "a row was not told");
+        kinds.extend(events.iter().map(|event| event["kind"].as_str().unwrap().to_owned()));
+        lines.push_str(&serde_json::json!({ "seed": seed, "events": events }).to_string());
+        lines.push('\n');
+    }
+    let wanted = ["anchor", "approval", "change", "execute", "intent", "outcome", "policy", "proposal", "seal", "tick"];
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), wanted);
+    if let Some(path) = std::env::var_os("VAULTMESH_GATE_TRACES") {
+        std::fs::write(path, lines).unwrap();
+    }
 }
