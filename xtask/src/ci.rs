@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
-use crate::{crash, deny, features, msrv, package, semver, tidy};
+use crate::{crash, deny, features, model, msrv, package, semver, tidy};
 
 /// Installed where no cargo-deny is. Bump it by hand, with a look at its changelog.
 const CARGO_DENY: &str = "0.20.2";
@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     ("fuzz targets compile", fuzz),
     ("a crate outside the workspace", outside),
     ("crashes, short form", crashes),
+    ("model", models),
 ];
 
 /// `cargo xtask ci`: runs the steps in order and stops at the first that fails.
@@ -102,4 +103,8 @@ fn outside(tree: &Tree) -> Result<(), Failure> {
 
 fn crashes(tree: &Tree) -> Result<(), Failure> {
     crash::run(tree, &[])
+}
+
+fn models(tree: &Tree) -> Result<(), Failure> {
+    model::run(tree, &[])
 }
