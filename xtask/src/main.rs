@@ -45,7 +45,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   interop [--python PROGRAM] [--dry]
                                   have foreign clients check what the binary makes, and check what they make
   model [--walks N]               check the gate: its specification by TLC, logs of the code held to it, stateright, random walks
-                                  (1,000 unless told; 100,000 is the long form)
+                                  (200 unless told; 100,000 is the long form)
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";
 

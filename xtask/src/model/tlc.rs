@@ -71,7 +71,8 @@ impl Tlc {
         let mut command = Command::new("java");
         command.current_dir(&self.folder).stdin(Stdio::null());
         command.args(["-XX:+UseSerialGC", HEAP]).arg(format!("-Djava.io.tmpdir={}", self.folder.display()));
-        command.arg("-cp").arg(&self.jar).args(["tlc2.TLC", "-nowarning", "-workers", "auto", "-metadir", "states"]);
+        command.arg("-cp").arg(&self.jar).args(["tlc2.TLC", "-nowarning", "-metadir", "states", "-workers"]);
+        command.arg(std::thread::available_parallelism().map_or(1, usize::from).to_string());
         command.args(ends.then_some("-deadlock")).args(["-config", config, module]);
         let start = Instant::now();
         let output = run::capture(command)?;
@@ -106,8 +107,7 @@ fn is_pinned(jar: &Path) -> Result<bool, Failure> {
         return Ok(false);
     }
     let bytes = std::fs::read(jar).map_err(Failure::io(jar))?;
-    let found: String = Sha256Digest::of(&bytes).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(found == JAR)
+    Ok(Sha256Digest::of(&bytes).to_hex() == JAR)
 }
 
 fn fetch(tree: &Tree, folder: &Path) -> Result<(), Failure> {
