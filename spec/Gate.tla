@@ -78,7 +78,7 @@ Init ==
   /\ prepared = {} /\ held = {} /\ running = {}
   /\ runs = {} /\ now = 0 /\ policies = 0 /\ crashes = 0
 
-Append(row) == log' = log \cup {row}
+Record(row) == log' = log \cup {row}
 
 Policy(who) ==
   /\ enrolled' = who
@@ -88,7 +88,7 @@ Policy(who) ==
 
 Propose(p, to, until) ==
   /\ ~Known(p) /\ to # epoch /\ now < until
-  /\ Append([kind |-> "proposal", p |-> p, to |-> to, age |-> age, until |-> until])
+  /\ Record([kind |-> "proposal", p |-> p, to |-> to, age |-> age, until |-> until])
   /\ UNCHANGED <<folded, sealed, anchored, volatile, runs, now, bounds>>
 
 \* `n` tells rows apart that say the same.
@@ -98,7 +98,7 @@ Approve(p, who, until, n) ==
   /\ CheckProposer => who # Proposer
   /\ now < until /\ until <= now + Lasts
   /\ Cardinality({r \in Of("approval", p) : r.who = who /\ r \notin gone}) < EachMax
-  /\ Append([kind |-> "approval", p |-> p, who |-> who, age |-> age, until |-> until, n |-> n])
+  /\ Record([kind |-> "approval", p |-> p, who |-> who, age |-> age, until |-> until, n |-> n])
   /\ UNCHANGED <<folded, sealed, anchored, volatile, runs, now, bounds>>
 
 \* A seal covers all rows there are. Of those only what a trail can need is kept.
@@ -120,7 +120,7 @@ Prepare(p, by) ==
 \* The intent becomes durable, if the gate lets it, and the process has leave.
 Promote(p, by) ==
   /\ Executable(p) /\ IsGated(p, by)
-  /\ Append([kind |-> "intent", p |-> p, age |-> age, epoch |-> epoch, at |-> now, by |-> by,
+  /\ Record([kind |-> "intent", p |-> p, age |-> age, epoch |-> epoch, at |-> now, by |-> by,
              withdrawn |-> by \cap gone, n |-> Cardinality(Intents(p))])
   /\ prepared' = prepared \ {[p |-> p, by |-> by]}
   /\ held' = held \cup {p}
@@ -141,7 +141,7 @@ ChangeEpoch(p) ==
   /\ IsOpen(p) /\ IsChange(p) /\ ~IsVoid(p)
   /\ CheckChange => p \in held /\ IsTaken(p)
   /\ CheckOpen => ~\E other \in Proposals \ {p} : IsOpen(other) /\ IsTaken(other)
-  /\ Append([kind |-> "change", p |-> p, age |-> age])
+  /\ Record([kind |-> "change", p |-> p, age |-> age])
   /\ epoch' = ProposalOf(p).to /\ age' = age + 1
   /\ Run(p)
   /\ held' = held \ {p}
@@ -149,7 +149,7 @@ ChangeEpoch(p) ==
   /\ UNCHANGED <<enrolled, gone, sealed, anchored, prepared, now, bounds>>
 
 End(p, end) ==
-  /\ Append([kind |-> "outcome", p |-> p, end |-> end])
+  /\ Record([kind |-> "outcome", p |-> p, end |-> end])
   /\ held' = held \ {p} /\ running' = running \ {p}
   /\ UNCHANGED <<folded, sealed, anchored, prepared, runs, now, bounds>>
 

@@ -102,13 +102,15 @@ impl Twin {
     }
 }
 
+/// Accepted and refused steps by name.
+type Tally = BTreeMap<(&'static str, bool), u64>;
+
 struct Walk {
     feed: Feed,
     twin: Twin,
     dice: Dice,
     proposals: Vec<Signed<Proposal>>,
-    /// Accepted and refused steps by name.
-    tally: BTreeMap<(&'static str, bool), u64>,
+    tally: Tally,
     states: HashSet<u64>,
 }
 
@@ -120,7 +122,7 @@ impl Walk {
             twin,
             dice: Dice(seed),
             proposals: Vec::new(),
-            tally: BTreeMap::new(),
+            tally: Tally::new(),
             states: HashSet::new(),
         };
         walk.enrol((0..PEOPLE.len()).collect());
@@ -386,13 +388,10 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-#[test]
-fn random_walks_of_the_gate_agree_with_the_model() {
-    let walks = setting("VAULTMESH_GATE_WALKS", 1_000);
-    let seed = setting("VAULTMESH_GATE_SEED", 0x5eed);
-    let mut tally: BTreeMap<(&str, bool), u64> = BTreeMap::new();
-    let mut states = HashSet::new();
-    for number in 0..walks {
+/// Walks by number, each of its own seed; what they came to does not depend on how they are shared out.
+fn walk_some(seed: u64, numbers: impl Iterator<Item = u64>) -> (Tally, HashSet<u64>) {
+    let (mut tally, mut states) = (Tally::new(), HashSet::new());
+    for number in numbers {
         let mut walk = Walk::new(seed ^ number.wrapping_mul(0x0000_0100_0000_01b3));
         for _ in 0..STEPS {
             walk.step();
@@ -403,6 +402,25 @@ fn random_walks_of_the_gate_agree_with_the_model() {
         }
         states.extend(walk.states);
     }
+    (tally, states)
+}
+
+#[test]
+fn random_walks_of_the_gate_agree_with_the_model() {
+    let walks = setting("VAULTMESH_GATE_WALKS", 1_000);
+    let seed = setting("VAULTMESH_GATE_SEED", 0x5eed);
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let (mut tally, mut states) = (Tally::new(), HashSet::new());
+    std::thread::scope(|scope| {
+        let begin = |first| scope.spawn(move || walk_some(seed, (first..walks).step_by(threads as usize)));
+        for running in (0..threads).map(begin).collect::<Vec<_>>() {
+            let some = running.join().unwrap();
+            for (step, count) in some.0 {
+                *tally.entry(step).or_default() += count;
+            }
+            states.extend(some.1);
+        }
+    });
     let operations: u64 = tally.values().sum();
     println!("seed {seed:#x}: {walks} walks, {operations} operations, {} distinct states", states.len());
     for ((step, accepted), count) in &tally {

@@ -157,7 +157,9 @@ fn traces(tree: &Tree, tlc: &Tlc) -> Result<(), Failure> {
     tlc.write("GateTrace.cfg", &config)?;
     tlc.write("Traces.tla", &trace::module(&traces))?;
     let report = tlc.check("GateTrace.tla", "GateTrace.cfg", false)?;
-    expect(&report, report.is_complete, "a log of the real code")?;
+    // A state before each event, and one at the end of each log.
+    let is_read = report.distinct == u64::try_from(events + traces.len()).unwrap_or(u64::MAX);
+    expect(&report, report.is_complete && is_read, "a log of the real code")?;
     say(&format!("{} logs of the real code, {events} events: accepted", traces.len()), &report);
 
     let doctored: Vec<trace::Doctored> = traces.iter().flat_map(trace::doctor).collect();
