@@ -1,6 +1,6 @@
 ------------------------------ MODULE GateTrace ------------------------------
 (* The gate, held to what a log says: each event must be a step that Gate allows in the state that the events before it *)
-(* led to. `cargo xtask model` writes the module Traces from logs of the real code (vm-dee/tests/walk.rs).               *)
+(* led to. `cargo xtask model` writes the module Traces, and in it Proposed, from logs of the real code (vm-dee/tests/walk.rs).               *)
 (*                                                                                                                       *)
 (* A log that Gate refuses cannot be read to its end, which TLC reports as a deadlock.                                    *)
 EXTENDS Gate, Sequences, Traces
@@ -10,8 +10,6 @@ VARIABLES trace, place
 traceVars == <<vars, trace, place>>
 Event == Traces[trace][place]
 IsRead == place > Len(Traces[trace])
-
-TraceProposals == UNION {{Traces[t][i].p : i \in {j \in DOMAIN Traces[t] : Traces[t][j].kind = "proposal"}} : t \in DOMAIN Traces}
 
 PromoteBy(p, names) ==
   LET by == {r \in Of("approval", p) : r.n \in names}

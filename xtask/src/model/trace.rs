@@ -1,5 +1,6 @@
 //! Logs of the real code as a module of TLA+, and the same logs doctored so that they must be refused.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -29,15 +30,19 @@ pub(super) fn parse(text: &str) -> Result<Vec<Trace>, Failure> {
     text.lines().map(one).collect()
 }
 
-/// The module `Traces`.
+/// The module `Traces`: the logs, and all that is proposed in any.
 pub(super) fn module<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> String {
     let mut text = String::from("---- MODULE Traces ----\nTraces == <<\n");
+    let mut proposed = BTreeSet::new();
     for (number, trace) in traces.into_iter().enumerate() {
         let events: Vec<String> = trace.iter().map(term).collect();
         let comma = if number == 0 { "" } else { "," };
         let _ = writeln!(text, "{comma}<<\n  {}>>", events.join(",\n  "));
+        let proposals = trace.iter().filter(|event| is(event, "proposal"));
+        proposed.extend(proposals.filter_map(|event| event.get("p")).map(Value::to_string));
     }
-    text.push_str(">>\n====\n");
+    // Written out, since TLC would evaluate all logs again for each event in a definition over them.
+    let _ = writeln!(text, ">>\nProposed == {{{}}}\n====", proposed.into_iter().collect::<Vec<_>>().join(", "));
     text
 }
 
@@ -149,7 +154,7 @@ mod tests {
         let traces = parse(&line.replace('\n', "")).unwrap();
         let text = module(&traces);
         assert!(text.contains(r#"[kind |-> "policy", who |-> {"ada", "bob"}]"#), "{text}");
-        assert!(text.contains("by |-> {3}"), "{text}");
+        assert!(text.contains("by |-> {3}") && text.contains("Proposed == {2}\n"), "{text}");
         let doctored = doctor(&traces[0]);
         assert_eq!(doctored.len(), 9);
         for one in &doctored {
