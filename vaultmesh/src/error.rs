@@ -197,9 +197,6 @@ pub enum VaultError {
     /// A shadow receipt that cannot be made.
     #[error("shadow receipt cannot be made")]
     Shadow(#[source] vm_shadow::error::ObserveError),
-    /// A horizon that cannot be opened or closed.
-    #[error("horizon cannot be opened or closed")]
-    Decide(#[source] vm_shadow::error::DecideError),
     /// A horizon, or a proof of restraint.
     #[error(transparent)]
     Horizon(#[from] HorizonFault),

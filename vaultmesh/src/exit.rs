@@ -2,12 +2,12 @@
 
 use std::io;
 
-use vm_core::verdict::{Code, Verdict};
+use vm_core::verdict::Code;
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::{SealError, TlogError};
 
-use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, GateError, VaultError};
+use crate::error::{ConfigError, EXIT_MACHINE, EXIT_USAGE, VaultError};
 
 const LOCK_REMEDY: &str = "Wait for the other writer, or raise --lock-timeout.";
 const BACKUP_REMEDY: &str = "Check that this is the vault you meant; if it is, restore it from a backup.";
@@ -19,8 +19,6 @@ const PROOF_REMEDY: &str = "Get the proof again from where it was made, and veri
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
 
-const HORIZON_REMEDY: &str =
-    "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded.";
 const LINE_REMEDY: &str = "Split the record, or keep the large part in a file and record it as an artifact.";
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
@@ -68,7 +66,6 @@ impl VaultError {
             Self::Token(error) => error.code(),
             Self::Gate(error) => error.code(),
             Self::Shadow(error) => error.code(),
-            Self::Decide(error) => error.code(),
             Self::Horizon(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
@@ -116,12 +113,11 @@ impl VaultError {
 
     /// Exit code of a command that ends with this error: [`EXIT_USAGE`] where something else must be asked or given,
     /// [`EXIT_MACHINE`] where the machine failed and the same may work later; that of a verdict where the gate's own log is at
-    /// fault, or its seal lacks an anchor.
+    /// fault, or its seal lacks an anchor. Networks and authorities fail like machines do: the same may work later.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let machine = match self {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
-            // Networks and authorities fail like machines do: the same may work later.
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
             Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
@@ -129,12 +125,7 @@ impl VaultError {
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
-            // A seal stands and lacks its anchor; a row that should not be there is proven wrong.
-            Self::Gate(GateError::AnchorNeeded { .. } | GateError::Unreadable { .. }) => {
-                return Verdict::Undecided.exit_code();
-            }
-            Self::Gate(GateError::Violated { .. }) => return Verdict::Contradicted.exit_code(),
-            Self::Gate(error) => error.is_machine(),
+            Self::Gate(error) => return error.exit_code(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Line { source, .. } => return source.exit_code(),
             #[cfg(feature = "forecast")]
@@ -166,7 +157,6 @@ impl VaultError {
             | Self::Record(_)
             | Self::Token(_)
             | Self::Shadow(_)
-            | Self::Decide(_)
             | Self::Horizon(_)
             | Self::Guard(_)
             | Self::Config(_)
@@ -222,7 +212,6 @@ impl VaultError {
             Self::Time(_) => "Write the time as 2026-01-02T03:04:05Z.",
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
-            Self::Decide(_) => HORIZON_REMEDY,
             Self::Token(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",

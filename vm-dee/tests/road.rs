@@ -184,6 +184,7 @@ impl World {
             not_before: at(-10),
             expires,
             uses: None,
+            min_interval_seconds: None,
             nonce: vm_core::id::nonce(&mut self.entropy),
         };
         let holder = Holder::new(Chain::root(&key(ROOT), grant).unwrap(), holder).unwrap();

@@ -3,6 +3,7 @@
 //! and attacks in between.
 //!
 //! `VAULTMESH_GATE_WALKS` sets the number of walks (1,000 without it), `VAULTMESH_GATE_SEED` the seed.
+//! `VAULTMESH_GATE_TRACES` names a file for the logs of some walks, told in the words of `spec/GateTrace.tla`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests may panic; counts are small")]
 
 mod common;
@@ -101,13 +102,15 @@ impl Twin {
     }
 }
 
+/// Accepted and refused steps by name.
+type Tally = BTreeMap<(&'static str, bool), u64>;
+
 struct Walk {
     feed: Feed,
     twin: Twin,
     dice: Dice,
     proposals: Vec<Signed<Proposal>>,
-    /// Accepted and refused steps by name.
-    tally: BTreeMap<(&'static str, bool), u64>,
+    tally: Tally,
     states: HashSet<u64>,
 }
 
@@ -119,7 +122,7 @@ impl Walk {
             twin,
             dice: Dice(seed),
             proposals: Vec::new(),
-            tally: BTreeMap::new(),
+            tally: Tally::new(),
             states: HashSet::new(),
         };
         walk.enrol((0..PEOPLE.len()).collect());
@@ -385,13 +388,10 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-#[test]
-fn random_walks_of_the_gate_agree_with_the_model() {
-    let walks = setting("VAULTMESH_GATE_WALKS", 1_000);
-    let seed = setting("VAULTMESH_GATE_SEED", 0x5eed);
-    let mut tally: BTreeMap<(&str, bool), u64> = BTreeMap::new();
-    let mut states = HashSet::new();
-    for number in 0..walks {
+/// Walks by number, each of its own seed; what they came to does not depend on how they are shared out.
+fn walk_some(seed: u64, numbers: impl Iterator<Item = u64>) -> (Tally, HashSet<u64>) {
+    let (mut tally, mut states) = (Tally::new(), HashSet::new());
+    for number in numbers {
         let mut walk = Walk::new(seed ^ number.wrapping_mul(0x0000_0100_0000_01b3));
         for _ in 0..STEPS {
             walk.step();
@@ -402,6 +402,25 @@ fn random_walks_of_the_gate_agree_with_the_model() {
         }
         states.extend(walk.states);
     }
+    (tally, states)
+}
+
+#[test]
+fn random_walks_of_the_gate_agree_with_the_model() {
+    let walks = setting("VAULTMESH_GATE_WALKS", 1_000);
+    let seed = setting("VAULTMESH_GATE_SEED", 0x5eed);
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let (mut tally, mut states) = (Tally::new(), HashSet::new());
+    std::thread::scope(|scope| {
+        let begin = |first| scope.spawn(move || walk_some(seed, (first..walks).step_by(threads as usize)));
+        for running in (0..threads).map(begin).collect::<Vec<_>>() {
+            let some = running.join().unwrap();
+            for (step, count) in some.0 {
+                *tally.entry(step).or_default() += count;
+            }
+            states.extend(some.1);
+        }
+    });
     let operations: u64 = tally.values().sum();
     println!("seed {seed:#x}: {walks} walks, {operations} operations, {} distinct states", states.len());
     for ((step, accepted), count) in &tally {
@@ -417,4 +436,34 @@ fn random_walks_of_the_gate_agree_with_the_model() {
         assert!(reached(step, true) > 0 && reached(step, false) > 0, "{step} was not seen to be accepted and refused");
     }
     assert!(reached("recover", true) > 0 && reached("revoke", true) > 0);
+}
+
+/// Most walks that are looked at for logs to tell, each of this many steps: changes of epoch are rare.
+const LOOKED_AT: u64 = 64;
+const TOLD_STEPS: usize = 120;
+/// Least number of logs told.
+const TOLD: usize = 12;
+
+#[test]
+fn logs_of_walks_are_told_for_the_specification() {
+    let wanted = ["anchor", "approval", "change", "execute", "intent", "outcome", "policy", "proposal", "seal", "tick"];
+    let mut kinds = BTreeSet::new();
+    let mut lines = Vec::new();
+    for seed in 0..LOOKED_AT {
+        if lines.len() >= TOLD && kinds.len() == wanted.len() {
+            break;
+        }
+        let mut walk = Walk::new(seed);
+        for _ in 0..TOLD_STEPS {
+            walk.step();
+        }
+        let events = common::trace::events(&walk.feed.accepted);
+        assert!(events.len() >= walk.feed.accepted.len(), "a row was not told");
+        kinds.extend(events.iter().map(|event| event["kind"].as_str().unwrap().to_owned()));
+        lines.push(serde_json::json!({ "seed": seed, "events": events }).to_string() + "\n");
+    }
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), wanted);
+    if let Some(path) = std::env::var_os("VAULTMESH_GATE_TRACES") {
+        std::fs::write(path, lines.concat()).unwrap();
+    }
 }

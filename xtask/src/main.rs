@@ -12,6 +12,7 @@ mod error;
 mod features;
 mod fuzz;
 mod interop;
+mod model;
 mod msrv;
 mod mutants;
 mod package;
@@ -43,6 +44,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
   interop [--python PROGRAM] [--dry]
                                   have foreign clients check what the binary makes, and check what they make
+  model [--walks N]               check the gate: its specification by TLC, logs of the code held to it, stateright, random walks
+                                  (200 unless told; 100,000 is the long form)
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";
 
@@ -79,6 +82,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("crash", rest) => crash::run(&tree, rest),
         ("fuzz", rest) => fuzz::run(&tree, rest),
         ("interop", rest) => interop::run(&tree, rest),
+        ("model", rest) => model::run(&tree, rest),
         ("mutants", rest) => mutants::run(&tree, rest),
         ("package", []) => package::run(&tree, false),
         ("package", [verify]) if verify == "--verify" => package::run(&tree, true),

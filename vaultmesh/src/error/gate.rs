@@ -3,9 +3,10 @@
 use thiserror::Error;
 use vm_core::id::{RowId, SealId};
 use vm_core::verdict::Report;
+use vm_core::verdict::Verdict;
 use vm_dee::error::{ContentError, ReplayError, RoadError, Violation};
 
-use crate::error::VaultError;
+use crate::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
 
 /// What a step through the gate can fail with.
 #[derive(Debug, Error)]
@@ -108,14 +109,18 @@ impl GateError {
         }
     }
 
-    /// Whether the machine failed, so that the same may work later.
-    pub(crate) fn is_machine(&self) -> bool {
-        match self {
+    /// Exit code that it leads to.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let machine = match self {
+            // A seal stands and lacks its anchor; a row that should not be there is proven wrong.
+            Self::AnchorNeeded { .. } | Self::Unreadable { .. } => return Verdict::Undecided.exit_code(),
+            Self::Violated { .. } => return Verdict::Contradicted.exit_code(),
             Self::View(_) | Self::Running | Self::OutcomeLost { .. } => true,
             Self::Replay(error) => matches!(error, ReplayError::View(_)),
             Self::Ledger(error) => error.is_machine(),
             _ => false,
-        }
+        };
+        if machine { EXIT_MACHINE } else { EXIT_USAGE }
     }
 
     /// What to do about it.

@@ -6,6 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HorizonFault {
+    /// A horizon that cannot be opened or closed.
+    #[error("horizon cannot be opened or closed")]
+    Decide(#[from] vm_shadow::error::DecideError),
     /// The rules of horizons refuse it.
     #[error(transparent)]
     Rule(#[from] vm_shadow::error::Violation),
@@ -22,6 +25,7 @@ impl HorizonFault {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Decide(error) => error.code(),
             Self::Rule(violation) => violation.code(),
             Self::Row(error) => error.code(),
             Self::Restraint(error) => error.code(),
@@ -31,7 +35,9 @@ impl HorizonFault {
     /// What to do about it.
     pub(crate) const fn remedy(&self) -> &'static str {
         match self {
-            Self::Rule(_) | Self::Row(_) => "Look it up with `vaultmesh horizon list`; nothing was recorded.",
+            Self::Decide(_) | Self::Rule(_) | Self::Row(_) => {
+                "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded."
+            }
             Self::Restraint(_) => "Get the proof again from where it was made, and verify the vault there.",
         }
     }

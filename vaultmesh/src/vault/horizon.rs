@@ -102,7 +102,7 @@ impl Vault {
             };
             let entropy = &mut *drafter.sources.entropy;
             let draft = open(&decision, present.observer, drafter.policy, &KnownSecrets, entropy);
-            Ok(vec![draft.map_err(VaultError::Decide)?])
+            Ok(vec![draft.map_err(HorizonFault::Decide)?])
         })?;
         self.told(header.id, None, appended)
     }
@@ -137,7 +137,7 @@ impl Vault {
             // Behind its receipts in time, too.
             let header = drafter.header(&common)?;
             let conclusion = Conclusion { header, opening: &opening, outcome: input.outcome, receipts: &receipts };
-            drafts.push(close(&conclusion, observer).map_err(VaultError::Decide)?);
+            drafts.push(close(&conclusion, observer).map_err(HorizonFault::Decide)?);
             rows = Some((row, header.id));
             Ok(drafts)
         })?;

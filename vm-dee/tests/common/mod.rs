@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests may panic")]
 
+pub(crate) mod trace;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
