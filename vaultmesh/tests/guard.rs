@@ -1,4 +1,5 @@
 //! Guardians on the command line: what they find, that it is recorded once, and that nothing else changes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 use std::process::Command;
 

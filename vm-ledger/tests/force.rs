@@ -1,4 +1,5 @@
 //! What is in force: tokens that are revoked, uses that are spent, the epoch, and decisions taken under the writers' lock.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 mod common;
 

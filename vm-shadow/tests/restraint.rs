@@ -328,7 +328,8 @@ fn foreign_receipts_are_refused() {
 
 #[test]
 fn an_act_in_the_trace_is_found() {
-    let calls: [(&str, fn(&mut World), bool); 5] = [
+    type Act = fn(&mut World);
+    let calls: [(&str, Act, bool); 5] = [
         ("tool", |world| _ = world.tool(), true),
         ("request", |world| _ = world.mcp(McpKind::Request), true),
         ("batch", |world| _ = world.mcp(McpKind::Batch), true),

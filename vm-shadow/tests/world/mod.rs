@@ -327,7 +327,7 @@ pub(crate) fn named(receipts: &[Received]) -> Vec<OptionReceipt> {
 
 pub(crate) fn shown(opened: &Opened, receipts: &[Received]) -> Vec<OpenedOption> {
     let shown = |(option, opening): (u8, &Opening)| {
-        let receipt = receipts.get(usize::from(option)).map(|receipt| counterfactual(receipt));
+        let receipt = receipts.get(usize::from(option)).map(counterfactual);
         OpenedOption::new(option, opening, receipt).unwrap()
     };
     (0..).zip(&opened.openings).map(shown).collect()
