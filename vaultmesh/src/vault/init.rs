@@ -65,10 +65,10 @@ impl Vault {
 impl Vault {
     /// Records the operator's token, under itself: it descends from the root key in the genesis.
     fn record_operator(&mut self, trace: TraceId) -> Result<(), VaultError> {
-        let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
-        let headers = [RowHeader::mint(clock, entropy, trace), RowHeader::mint(clock, entropy, trace)];
-        let (now, chain) = (self.now(), self.holder.chain().clone());
-        let permit = self.permit()?;
+        let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
+        let (permit, now, chain) = (self.permit()?, self.now(), self.holder.chain().clone());
+        // The operator's token limits no rate, so that nothing is announced.
+        let headers = [header, header];
         self.ledger.record_capability(&permit, headers, &chain, now)?;
         Ok(())
     }

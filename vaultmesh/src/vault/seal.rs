@@ -91,7 +91,7 @@ impl Vault {
         drop(snapshot);
         let trace = indexed.unwrap_or_else(|| self.mint_trace());
         // Index and seal are two uses of a token whose uses are numbered.
-        let permit = self.permit::<act::Seal>()?;
+        let permit = if permit.use_number().is_some() { self.permit::<act::Seal>()? } else { permit };
         let header = RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace);
         let now = self.now();
         let appended = self.ledger.record_seal(&permit, header, &bundle, now)?;
