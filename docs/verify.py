@@ -92,7 +92,7 @@ def read_json(data, limit, words, format=None):
     value = json.loads(data.decode())
     need(written(value).encode() == data and isinstance(value, dict), "no object in canonical JSON")
     named = value.get("format")
-    need(format in (None, named), named or "no format", isinstance(named, str) and "format-unknown")
+    need(format in (None, named), "format %s" % named, isinstance(named, str) and "format-unknown")
     return shape(value, words)
 
 def shape(value, words):
