@@ -1,11 +1,12 @@
 //! The gate on the command line: what is refused before it, what is run once behind it, and what an audit says of it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+mod common;
 
+use std::path::PathBuf;
+
+use common::Home;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use vaultmesh::keys::{KeyStore, Role};
 use vaultmesh::read::Reader;
 use vaultmesh::system::{SystemClock, SystemEntropy};
@@ -20,7 +21,7 @@ use vm_dee::{Approval, Change, Proposal, Signed};
 use vm_ledger::{Access, Ledger, Patience};
 
 /// A vault of its own with a policy, and the command on it.
-struct World(TempDir);
+struct World(Home);
 
 const POLICY: &str = r#"
 format = "vm-gate-policy-file-v0"
@@ -59,8 +60,7 @@ lasts_seconds = 3600
 
 impl World {
     fn new() -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
-        world.ran(0, &["init"]);
+        let world = Self(Home::with_vault());
         for name in ["ada", "bea", "watch"] {
             world.ran(0, &["grant", name, "--profile", "guardian"]);
         }
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
     fn file(&self, name: &str, text: &str) -> String {
@@ -78,24 +78,14 @@ impl World {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    fn output(&self, words: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh"));
-        command.args(["--format", "json", "--vault"]).arg(self.path("vault"));
-        command.arg("--keys").arg(self.path("keys")).args(words).output().unwrap()
-    }
-
-    /// Runs a command that must end with this code; gives its result, or its error.
     #[track_caller]
     fn ran(&self, code: i32, words: &[&str]) -> Value {
-        let output = self.output(words);
-        let told = [&output.stdout[..], &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {told:?}");
-        serde_json::from_str(&told[0]).unwrap_or_else(|_| panic!("{words:?}: {told:?}"))
+        self.0.told(code, words)
     }
 
     #[track_caller]
     fn refused(&self, words: &[&str]) -> String {
-        self.ran(2, words)["error"]["code"].as_str().unwrap().to_owned()
+        self.0.refused(words)
     }
 
     #[track_caller]
@@ -184,7 +174,7 @@ fn a_killed_execution_is_unknown_and_never_runs_again() {
     let proposal = world.approved();
     let script = world.marking("kill -9 $PPID");
     let execute = ["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script];
-    assert_eq!(world.output(&execute).status.code(), None, "it was killed");
+    assert_eq!(world.0.json(&execute).code, -1, "it was killed");
     assert_eq!((world.marks(), world.stage(&proposal)), (1, "authorised".to_owned()));
     let findings = world.findings(3);
     assert!(findings.contains(&("outcome-unknown".to_owned(), "undecided".to_owned())), "{findings:?}");
@@ -212,7 +202,7 @@ fn nobody_calls_a_running_execution_unknown() {
         "{us} gate recover > recover.json; test $? = 4 || exit 1; {us} record tool grep > tool.json || exit 2; \
          {us} --holder chief execute {other} -- true > second.json; test $? = 4 || exit 3"
     );
-    let script = format!("cd '{}'; {script}", world.0.path().display());
+    let script = format!("cd '{}'; {script}", world.0.path("").display());
     world.ran(0, &["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script]);
     for name in ["recover.json", "second.json"] {
         let refused: Value = serde_json::from_slice(&std::fs::read(world.path(name)).unwrap()).unwrap();

@@ -1,36 +1,31 @@
 //! Guardians on the command line: what they find, that it is recorded once, and that nothing else changes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
-use std::process::Command;
+mod common;
 
+use common::Home;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// An alert as Falco writes it, with the secret that it saw.
-const ALERT: &str = r#"{"hostname":"node-1","output":"x","output_fields":{"proc.name":"sh"},"priority":"Warning","rule":"Terminal shell in container","source":"syscall","tags":["shell"],"time":"2026-01-02T03:04:05.000000000Z"}"#;
+/// What the alert saw on a command line.
+const SECRET: &str = "hunter2-4711";
+/// An alert as Falco writes it.
+const ALERT: &str = r#"{"hostname":"node-1","output":"sh -c login hunter2-4711","output_fields":{"proc.cmdline":"sh -c login hunter2-4711","proc.name":"sh"},"priority":"Warning","rule":"Terminal shell in container","source":"syscall","tags":["shell"],"time":"2026-01-02T03:04:05.000000000Z"}"#;
 
-struct World(TempDir);
+/// A vault of its own, and the command on it.
+struct World(Home);
 
 impl World {
     fn new() -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
-        world.ran(0, &["init"]);
-        world
+        Self(Home::with_vault())
     }
 
+    #[track_caller]
     fn ran(&self, code: i32, words: &[&str]) -> Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh"));
-        command.args(["--format", "json", "--vault"]).arg(self.0.path().join("vault"));
-        let output = command.arg("--keys").arg(self.0.path().join("keys")).args(words).output().unwrap();
-        let told = [&output.stdout[..], &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {told:?}");
-        serde_json::from_str(&told[0]).unwrap_or_else(|_| panic!("{words:?}: {told:?}"))
+        self.0.told(code, words)
     }
 
     fn size(&self) -> u64 {
-        let head = self.ran(0, &["head"]);
-        let note = head["result"]["checkpoint"].as_str().unwrap();
-        note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_else(|| panic!("{head}"))
+        self.0.log_size()
     }
 }
 
@@ -63,7 +58,7 @@ fn a_seal_that_was_changed_ends_with_exit_1() {
     let world = World::new();
     world.ran(0, &["record", "tool", "grep"]);
     let seal = world.ran(0, &["seal", "create"]);
-    let path = world.0.path().join("vault").join(seal["result"]["path"].as_str().unwrap());
+    let path = world.0.path("vault").join(seal["result"]["path"].as_str().unwrap());
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("\"leaves\":", "\"leaves\":1")).unwrap();
     let answer = world.ran(1, &["guard", "--guardian", "tampering", "--dry-run"]);
@@ -73,7 +68,7 @@ fn a_seal_that_was_changed_ends_with_exit_1() {
 #[test]
 fn alerts_become_signals() {
     let world = World::new();
-    let file = world.0.path().join("alerts.jsonl");
+    let file = world.0.path("alerts.jsonl");
     // The same alert twice, and a line that is none.
     std::fs::write(&file, format!("{ALERT}\n{ALERT}\nnot json\n")).unwrap();
     let before = world.size();
@@ -81,4 +76,9 @@ fn alerts_become_signals() {
     assert!(world.size() > before);
     let list = world.ran(0, &["list", "--table", "proof_artifacts", "--limit", "1000"]);
     assert_eq!(list.to_string().matches("vm-guardian-signal-v0").count(), 1, "{list}");
+    for path in common::files(&world.0.vault()) {
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+        assert!(!holds, "{} holds what the alert saw", path.display());
+    }
 }

@@ -1,29 +1,22 @@
 //! Capability tokens on the command line: granted, narrowed, used up, revoked, and what an audit says of it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
-use std::process::Command;
+mod common;
 
+use common::Home;
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// A vault of its own, and the command on it.
-struct World(TempDir);
+struct World(Home);
 
 impl World {
     fn new() -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
-        world.ran(0, &["init"]);
-        world
+        Self(Home::with_vault())
     }
 
-    /// Runs a command that must end with this code; gives its result, or its error.
+    #[track_caller]
     fn ran(&self, code: i32, words: &[&str]) -> Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vaultmesh"));
-        command.args(["--format", "json", "--vault"]).arg(self.0.path().join("vault"));
-        let output = command.arg("--keys").arg(self.0.path().join("keys")).args(words).output().unwrap();
-        let told = [&output.stdout[..], &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {told:?}");
-        serde_json::from_str(&told[0]).unwrap_or_else(|_| panic!("{words:?}: {told:?}"))
+        self.0.told(code, words)
     }
 
     fn granted(&self, words: &[&str]) -> String {
@@ -31,8 +24,9 @@ impl World {
         granted["result"]["capability"].as_str().unwrap().to_owned()
     }
 
+    #[track_caller]
     fn refused(&self, words: &[&str]) -> String {
-        self.ran(2, words)["error"]["code"].as_str().unwrap().to_owned()
+        self.0.refused(words)
     }
 
     fn state(&self, capability: &str) -> String {
@@ -105,7 +99,7 @@ fn what_is_revoked_stays_revoked_with_all_below_it() {
     assert_eq!(world.refused(&["revoke", &parent]), "capability-revoked");
     world.is_sound();
     // An export and what is imported from it say the same.
-    let file = world.0.path().join("all.vmb");
+    let file = world.0.path("all.vmb");
     world.ran(0, &["export", "-o", file.to_str().unwrap()]);
 }
 
@@ -114,7 +108,7 @@ fn profiles_of_the_configuration_are_profiles() {
     let world = World::new();
     let text =
         "format = \"vm-config-v0\"\n[profiles.deployer]\nactions = [\"record\"]\nresource = \"/proof_artifacts\"\n";
-    std::fs::write(world.0.path().join("vault/config.toml"), text).unwrap();
+    std::fs::write(world.0.path("vault/config.toml"), text).unwrap();
     world.granted(&["robot", "--profile", "deployer"]);
     let refused = world.refused(&["--holder", "robot", "record", "tool", "grep"]);
     assert_eq!(refused, "capability-resource-not-granted");

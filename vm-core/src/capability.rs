@@ -160,7 +160,12 @@ impl Resource {
     /// Whether `other` lies at or below this.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.0 == "/" || other.0 == self.0 || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+        self.covers_path(&other.0)
+    }
+
+    /// As [`Resource::covers`], of a path that is known to be one.
+    fn covers_path(&self, path: &str) -> bool {
+        self.0 == "/" || path == self.0 || path.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{IdError, RecordError};
+use crate::record::check_format;
 
 /// System mode. Every rune, token and proposal names the epochs it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -71,11 +72,7 @@ impl EpochChange {
             from: Epoch,
             to: Epoch,
         }
-        match value.get("format").and_then(Value::as_str) {
-            Some(Self::FORMAT) => {}
-            Some(other) => return Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
-            None => return Err(RecordError::Shape),
-        }
+        check_format(value, Self::FORMAT)?;
         let Content { from, to, .. } = Content::deserialize(value).map_err(|_| RecordError::Shape)?;
         if from == to { Err(RecordError::Shape) } else { Ok(Self { from, to }) }
     }

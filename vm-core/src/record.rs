@@ -34,6 +34,7 @@ use cells::Cells;
 pub use cell::{Cell, CellRef};
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
 pub use entry::LogEntry;
+pub(crate) use system::check_format;
 pub use system::{ArtifactKind, FormatChange, Genesis, SystemKind};
 pub use typed::{
     ArtifactFile, Direction, FrameProof, McpCall, McpKind, Phase, ProofArtifact, ShadowReceipt, Status, ToolInvocation,

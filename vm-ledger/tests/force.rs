@@ -278,3 +278,37 @@ fn a_decision_sees_the_present_and_a_refusal_leaves_nothing() {
     assert!(matches!(refused, Err(Decided::Refused(No))));
     assert_eq!(fixture.ledger.snapshot().unwrap().size().unwrap(), size + 1);
 }
+
+/// A token for so many acts gives its holder no more of them by way of others.
+#[test]
+fn uses_of_what_descends_from_a_token_are_uses_of_it() {
+    let mut fixture = Fixture::new();
+    let twice = || Limits { uses: Some(2), ..Limits::default() };
+    fixture.issue(twice());
+    let parent = chain(fixture.id(), twice());
+    let mut children = Vec::new();
+    for seed in 50..53 {
+        let holder = SigningIdentity::from_seed(&[seed; 32]);
+        let grant = Grant { holder: holder.public(), ..parent.last().unwrap().grant().clone() };
+        let child = parent.narrow(&operator(), grant).unwrap();
+        let headers = fixture.maker.headers();
+        fixture.ledger.record_capability(&permit(fixture.id()), headers, &child, now()).unwrap();
+        children.push(Holder::new(child, holder).unwrap());
+    }
+    let mut spend = |holder: &Holder, number| {
+        let invocation = holder.invoke::<act::Record>(Epoch::Nigredo, now(), Some(number)).unwrap();
+        let (ledger, root) = (fixture.id(), root_key().public());
+        let authority = Authority { ledger, root, epoch: Epoch::Nigredo, now: now(), revoked: &|_| false };
+        let permit = authority.permit::<act::Record>(holder.chain(), &invocation).unwrap();
+        let draft = fixture.maker.tool("by a child");
+        fixture.ledger.append(&permit, vec![draft], now()).map(drop).map_err(|error| error.code())
+    };
+    assert_eq!(spend(&children[0], 1), Ok(()));
+    assert_eq!(spend(&children[1], 1), Ok(()));
+    assert_eq!(spend(&children[2], 1), Err("capability-used-up"));
+    assert_eq!(spend(&children[0], 2), Err("capability-used-up"));
+    let own = permit_with::<act::Record>(fixture.id(), twice(), Some(1));
+    let draft = fixture.maker.tool("by itself");
+    assert_eq!(fixture.ledger.append(&own, vec![draft], now()).unwrap_err().code(), "capability-used-up");
+    kinds(&fixture.ledger);
+}

@@ -132,7 +132,7 @@ struct TokenOut {
     not_before: Instant,
     expires: Instant,
     uses: Option<u64>,
-    spent: usize,
+    spent: u64,
     min_interval_seconds: Option<u32>,
     parent: Option<CapabilityHash>,
 }
@@ -198,7 +198,7 @@ fn token(in_force: &InForce, capability: CapabilityHash, grant: &Granted, now: I
         "expired"
     } else if now < grant.not_before {
         "early"
-    } else if grant.uses.is_some_and(|uses| u64::try_from(spent).is_ok_and(|spent| spent >= uses)) {
+    } else if grant.uses.is_some_and(|uses| spent >= uses) {
         "used up"
     } else {
         "good"

@@ -89,6 +89,18 @@ impl Home {
         self.run(&[&["--format", "json"], args].concat())
     }
 
+    /// What a command that must end with `code` says in JSON.
+    #[track_caller]
+    pub(crate) fn told(&self, code: i32, args: &[&str]) -> Value {
+        self.json(args).expect(code).json()
+    }
+
+    /// The code of the error with which a command is refused.
+    #[track_caller]
+    pub(crate) fn refused(&self, args: &[&str]) -> String {
+        self.told(2, args)["error"]["code"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

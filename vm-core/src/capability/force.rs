@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::canonical;
-use crate::capability::{Action, Chain, Grant, INVOCATION_SKEW_MICROS, PermitUse, Resource, Revocation, Standing};
+use crate::capability::{Action, Chain, Grant, INVOCATION_SKEW_MICROS, PermitUse, Revocation, Standing};
 use crate::digest::CapabilityHash;
 use crate::epoch::{Epoch, EpochChange};
 use crate::error::{CapabilityError, RecordError};
@@ -37,13 +37,15 @@ pub struct InForce {
 #[derive(Clone, Debug)]
 struct Issued {
     grant: Grant,
-    /// Tables it covers.
-    tables: Vec<Table>,
     /// It and all it descends from, the root's first.
     lineage: Vec<CapabilityHash>,
     /// Who issued them.
     issuers: Vec<PublicKey>,
+    /// Numbers of its own uses that were spent.
     spent: BTreeSet<u64>,
+    /// How many uses were spent of it and of all that descends from it: what it was given is all that it can give.
+    used: u64,
+    /// When the last of those was.
     last_use: Option<Instant>,
 }
 
@@ -95,10 +97,10 @@ impl InForce {
         self.tokens.get(capability).map_or(&[], |issued| &issued.issuers)
     }
 
-    /// How many uses of the token were spent.
+    /// How many uses were spent of the token and of all that descends from it.
     #[must_use]
-    pub fn spent(&self, capability: &CapabilityHash) -> usize {
-        self.tokens.get(capability).map_or(0, |issued| issued.spent.len())
+    pub fn spent(&self, capability: &CapabilityHash) -> u64 {
+        self.tokens.get(capability).map_or(0, |issued| issued.used)
     }
 
     /// The least number of a use that was not spent, for a token whose uses are numbered.
@@ -134,9 +136,36 @@ impl InForce {
     /// [`CapabilityError::Unissued`], [`CapabilityError::UseNumber`], [`CapabilityError::Spent`] or
     /// [`CapabilityError::TooSoon`].
     pub fn admit_use(&self, standing: &Standing, now: Instant) -> Result<(), CapabilityError> {
-        let (capability, Some(number)) = (standing.capability, standing.use_number) else { return Ok(()) };
+        match standing.use_number {
+            Some(number) => self.check_use(standing.capability, number, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a use of this number is left of the token, and one of every token that it descends from, and whether none of
+    /// them was used too short a time ago.
+    fn check_use(&self, capability: CapabilityHash, number: u64, at: Instant) -> Result<(), CapabilityError> {
         let issued = self.tokens.get(&capability).ok_or(CapabilityError::Unissued { capability })?;
-        issued.check_use(capability, number, now)
+        if issued.grant.uses.is_none_or(|uses| number == 0 || number > uses) {
+            return Err(CapabilityError::UseNumber);
+        }
+        if issued.spent.contains(&number) {
+            return Err(CapabilityError::Spent { capability, number });
+        }
+        for hash in &issued.lineage {
+            let above = self.tokens.get(hash).ok_or(CapabilityError::Unissued { capability: *hash })?;
+            if above.grant.uses.is_some_and(|uses| above.used >= uses) {
+                return Err(CapabilityError::UsedUp { capability: *hash });
+            }
+            let interval = i64::from(above.grant.min_interval_seconds.unwrap_or(0)).saturating_mul(1_000_000);
+            if let Some(again) = above.last_use.map(|last| last.saturating_add_micros(interval))
+                && interval > 0
+                && at < again
+            {
+                return Err(CapabilityError::TooSoon { capability: *hash, again });
+            }
+        }
+        Ok(())
     }
 
     /// Takes in the next row of the log, whatever it is, and judges what it is recorded under. It is taken in also where
@@ -199,10 +228,9 @@ impl InForce {
             lineage.push(*hash);
             issuers.push(token.issuer());
             let grant = token.grant().clone();
-            let tables = Table::ALL.into_iter().filter(|table| covers(&grant.resource, *table)).collect();
             let (lineage, issuers) = (lineage.clone(), issuers.clone());
             // What was spent of a token that is recorded a second time stays spent.
-            let issued = || Issued { grant, tables, lineage, issuers, spent: BTreeSet::new(), last_use: None };
+            let issued = || Issued { grant, lineage, issuers, spent: BTreeSet::new(), used: 0, last_use: None };
             self.tokens.entry(*hash).or_insert_with(issued);
         }
         Ok(())
@@ -244,10 +272,16 @@ impl InForce {
     fn spend(&mut self, row: &StoredRow) -> Result<(), CapabilityError> {
         let PermitUse { capability, number, .. } = PermitUse::from_value(&content(row)?)?;
         let ts = row.ts().map_err(|_| CapabilityError::Shape)?;
-        let issued = self.tokens.get_mut(&capability).ok_or(CapabilityError::Unissued { capability })?;
-        issued.check_use(capability, number, ts)?;
-        issued.spent.insert(number);
-        issued.last_use = Some(ts);
+        self.check_use(capability, number, ts)?;
+        if let Some(issued) = self.tokens.get_mut(&capability) {
+            issued.spent.insert(number);
+        }
+        for hash in self.lineage(&capability).to_vec() {
+            if let Some(above) = self.tokens.get_mut(&hash) {
+                above.used = above.used.saturating_add(1);
+                above.last_use = Some(ts);
+            }
+        }
         Ok(())
     }
 
@@ -260,7 +294,7 @@ impl InForce {
         if let Some(hash) = issued.lineage.iter().find(|hash| self.revoked.contains(hash)) {
             return Err(CapabilityError::Revoked { capability: *hash });
         }
-        let Grant { actions, epochs, not_before, expires, .. } = &issued.grant;
+        let Grant { actions, epochs, resource: covers, not_before, expires, .. } = &issued.grant;
         if !epochs.contains(&self.epoch) {
             return Err(CapabilityError::EpochNotGranted { epoch: self.epoch });
         }
@@ -273,14 +307,15 @@ impl InForce {
                 return Err(CapabilityError::NotYet { not_before: *not_before });
             }
         }
-        let Some(action) = wanted(kind) else { return Ok(()) };
+        let Some((action, resource)) = wanted(kind, row.table()) else { return Ok(()) };
         if !actions.contains(&action) {
             return Err(CapabilityError::ActionNotGranted { action });
         }
-        if kind.is_none() && !issued.tables.contains(&row.table()) {
-            return Err(CapabilityError::ResourceNotGranted { resource: format!("/{}", row.table()) });
+        if covers.covers_path(resource) {
+            Ok(())
+        } else {
+            Err(CapabilityError::ResourceNotGranted { resource: resource.to_owned() })
         }
-        Ok(())
     }
 
     /// Counts rows under numbered uses, and holds the row of a use against those directly before it.
@@ -311,35 +346,23 @@ impl InForce {
     }
 }
 
-impl Issued {
-    fn check_use(&self, capability: CapabilityHash, number: u64, at: Instant) -> Result<(), CapabilityError> {
-        if !self.grant.uses.is_some_and(|uses| (1..=uses).contains(&number)) {
-            return Err(CapabilityError::UseNumber);
-        }
-        if self.spent.contains(&number) {
-            return Err(CapabilityError::Spent { capability, number });
-        }
-        let interval = i64::from(self.grant.min_interval_seconds.unwrap_or(0)).saturating_mul(1_000_000);
-        match self.last_use.map(|last| last.saturating_add_micros(interval)) {
-            Some(again) if interval > 0 && at < again => Err(CapabilityError::TooSoon { capability, again }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The act that a row of this kind is; none where whoever holds a token of the ledger may record it: issuing, revoking,
-/// using, recovering and announcing are judged by what the row holds.
-const fn wanted(kind: Option<SystemKind>) -> Option<Action> {
+/// The act that a row is, and what a token must cover for it; none for announcements and uses, which come with rows of
+/// any act.
+const fn wanted(kind: Option<SystemKind>, table: Table) -> Option<(Action, &'static str)> {
+    let path = match table {
+        Table::ToolInvocations => "/tool_invocations",
+        Table::McpCalls => "/mcp_calls",
+        Table::ProofArtifacts => "/proof_artifacts",
+        Table::ShadowReceipts => "/shadow_receipts",
+    };
     match kind {
-        None => Some(Action::Record),
-        Some(SystemKind::Seal) => Some(Action::Seal),
-        Some(SystemKind::Anchor) => Some(Action::Anchor),
-        Some(kind) => kind.gate_action(),
+        Some(SystemKind::FormatChange | SystemKind::PermitUse | SystemKind::Genesis) => None,
+        Some(SystemKind::Seal | SystemKind::Index) => Some((Action::Seal, "/seals")),
+        Some(SystemKind::Anchor) => Some((Action::Anchor, "/anchors")),
+        Some(SystemKind::Intent) => Some((Action::Execute, "/gate")),
+        Some(SystemKind::EpochChange) => Some((Action::ChangeEpoch, "/gate")),
+        _ => Some((Action::Record, path)),
     }
-}
-
-fn covers(resource: &Resource, table: Table) -> bool {
-    format!("/{table}").parse().is_ok_and(|table| resource.covers(&table))
 }
 
 fn content(row: &StoredRow) -> Result<Value, CapabilityError> {

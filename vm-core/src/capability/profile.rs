@@ -40,7 +40,7 @@ impl Profile {
             _ => return None,
         };
         let resource = match name {
-            "observer" => "/shadow_receipts".parse().unwrap_or_else(|_| Resource::all()),
+            "observer" => "/shadow_receipts".parse().ok()?,
             _ => Resource::all(),
         };
         Some(Self { actions: actions.iter().copied().collect(), resource })

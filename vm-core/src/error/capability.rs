@@ -113,6 +113,12 @@ pub enum CapabilityError {
         /// The use.
         number: u64,
     },
+    /// All uses of a token were spent, by it or by those that descend from it.
+    #[error("all uses of capability {capability} were spent")]
+    UsedUp {
+        /// The token.
+        capability: CapabilityHash,
+    },
     /// No row of the ledger issues the token.
     #[error("capability {capability} was not issued before")]
     Unissued {
@@ -168,6 +174,7 @@ stable_codes!(CapabilityError {
     Self::UseNumber => "capability-use-number",
     Self::Revoked { .. } => "capability-revoked",
     Self::Spent { .. } => "capability-spent",
+    Self::UsedUp { .. } => "capability-used-up",
     Self::Unissued { .. } => "capability-unissued",
     Self::NotIssuer => "capability-not-issuer",
     Self::EpochChanged { .. } => "capability-epoch-changed",

@@ -183,6 +183,15 @@ impl fmt::Display for ArtifactKind {
     }
 }
 
+/// Tells another version of a format apart from something else.
+pub(crate) fn check_format(value: &Value, format: &str) -> Result<(), RecordError> {
+    match value.get("format").and_then(Value::as_str) {
+        Some(found) if found == format => Ok(()),
+        Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
+        None => Err(RecordError::Shape),
+    }
+}
+
 /// Content of the genesis row: the keys a ledger begins with, and a nonce that makes its name its own.
 ///
 /// ```text
@@ -232,11 +241,8 @@ impl Genesis {
     /// # Errors
     /// [`RecordError::UnknownFormat`] or [`RecordError::Shape`].
     pub fn from_value(value: &Value) -> Result<Self, RecordError> {
-        match value.get("format").and_then(Value::as_str) {
-            Some(Self::FORMAT) => Self::deserialize(value).map_err(|_| RecordError::Shape),
-            Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
-            None => Err(RecordError::Shape),
-        }
+        check_format(value, Self::FORMAT)?;
+        Self::deserialize(value).map_err(|_| RecordError::Shape)
     }
 }
 
@@ -296,10 +302,7 @@ impl FormatChange {
         }
         let json = row.text("meta_json").ok_or(RecordError::Shape)?;
         let value = canonical::parse(json.as_bytes(), canonical::BYTES_MAX).map_err(RecordError::Canonical)?;
-        match value.get("format").and_then(Value::as_str) {
-            Some(Self::FORMAT) => Self::deserialize(value).map(Some).map_err(|_| RecordError::Shape),
-            Some(other) => Err(RecordError::UnknownFormat { found: other.chars().take(64).collect() }),
-            None => Err(RecordError::Shape),
-        }
+        check_format(&value, Self::FORMAT)?;
+        Self::deserialize(value).map(Some).map_err(|_| RecordError::Shape)
     }
 }
