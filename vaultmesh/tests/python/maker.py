@@ -346,7 +346,7 @@ def coverage(bundle, rows, blind, proven, log_size):
                  for key in sorted({row["observer_key"] for row in seen})]
     not_covered = ["claimed-times", "other-rows", "unrecorded"] + ["contents"] * blind + ["completeness"] * (not proven)
     not_covered += ["scroll-lines"] * bool(bundle["scrolls"])
-    return {"format": "vm-coverage-v0", "asked": bundle["selection"], "as_of": bundle["as_of"],
+    return {"format": "vm-coverage-v2", "asked": bundle["selection"], "as_of": bundle["as_of"],
             "rows": {table: sum(row["table"] == table for row in rows) for table in TABLES},
             "scrolls": [{"engine": scroll["engine"], "lines": scroll["size"]} for scroll in bundle["scrolls"]],
             "observers": None if blind else observers, "gaps": None if blind else gaps,
