@@ -365,11 +365,12 @@ def check_coverage(entries, seal, cards, rows, proven):
              "scroll-lines": seal["scrolls"], "unrecorded": 1}
     told["not_covered"] = [word for word in words if words[word]]
     if rows is not None:
-        tools, calls, _, shadows = ([row.columns for row in rows if row.table == kind] for kind in KINDS)
+        tools, calls, artifacts, shadows = ([row.columns for row in rows if row.table == kind] for kind in KINDS)
         keys = collections.Counter(row["observer_key"] for row in shadows)
         told["observers"] = [{"key": key, "receipts": keys[key]} for key in sorted(keys)[:1024]]
         gaps = {"no_answer": ids(calls, "answers_id", kind="no_answer"),
-                "open_horizons": {row["horizon_id"] for row in shadows},
+                "open_horizons": ids(artifacts, "id", kind="vm-horizon-opened") -
+                                 ids(artifacts, "subject_id", kind="vm-horizon-closed"),
                 "open_intents": ids(tools, "id", phase="intent") - ids(tools, "intent_id"),
                 "unanswered": ids(calls, "id", kind="request") - ids(calls, "answers_id")}
         told["gaps"] = {name: {"count": len(gaps[name]), "first": sorted(gaps[name])[:256]} for name in gaps}
