@@ -157,6 +157,7 @@ Finish(p, end) ==
   /\ IsOpen(p)
   /\ IF end = "succeeded" THEN p \in running ELSE p \in held \cup running
   /\ end \in {"succeeded", "failed", "unknown"}
+  /\ end = "failed" => Of("change", p) = {}
   /\ End(p, end)
 
 \* Whoever opens the gate next, when no other process runs.
@@ -230,6 +231,8 @@ EpochByProposalOnly ==
   /\ \A c \in Rows("change") : \E i \in Intents(c.p) : i.age = c.age
 OutcomeAfterIntent ==
   \A o \in Rows("outcome") : o.end \in {"succeeded", "failed", "unknown"} <=> IsTaken(o.p)
+
+FailedChangesNoEpoch == \A o \in Rows("outcome") : o.end = "failed" => Of("change", o.p) = {}
 
 \* What must not hold, or the search saw nothing.
 NothingSucceeds == \E p \in Proposals : ~\E o \in Rows("outcome") : o.p = p /\ o.end = "succeeded"

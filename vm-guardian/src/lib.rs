@@ -22,6 +22,7 @@ mod observation;
 mod proposal;
 mod run;
 pub mod signal;
+mod standing;
 pub mod stats;
 mod threshold;
 mod walk;
@@ -37,6 +38,7 @@ pub use observation::{Event, Observations, Withheld};
 pub use proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
 pub use run::{Observed, run};
 pub use signal::Signal;
+pub use standing::{Standing, StandingBlock};
 pub use threshold::Thresholds;
 
 /// Compiles and runs the example of the README.

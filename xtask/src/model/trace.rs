@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::Failure;
 
 /// Ways in which logs are doctored; each must have been tried.
-pub(super) const HOWS: usize = 10;
+pub(super) const HOWS: usize = 11;
 
 /// The events of one log.
 pub(super) type Trace = Vec<Value>;
@@ -86,6 +86,10 @@ pub(super) fn doctor(trace: &Trace) -> Vec<Doctored> {
         }
         if is(event, "change") {
             all.push(Doctored { how: "a second change of epoch", events: copied(trace, at, at + 1) });
+            let is_own = |other: &Value| is(other, "outcome") && other.get("p") == event.get("p");
+            if let Some(ended) = trace.iter().position(is_own) {
+                all.push(Doctored { how: "a change of epoch said to have failed", events: failed(trace, ended) });
+            }
         }
     }
     all
@@ -121,6 +125,14 @@ fn doctor_intent(trace: &Trace, at: usize, intent: &Value, all: &mut Vec<Doctore
     }
 }
 
+fn failed(trace: &Trace, at: usize) -> Trace {
+    let mut events = trace.clone();
+    if let Some(end) = events.get_mut(at).and_then(|event| event.get_mut("end")) {
+        *end = Value::from("failed");
+    }
+    events
+}
+
 fn removed(trace: &Trace, at: usize) -> Trace {
     let mut events = trace.clone();
     events.remove(at);
@@ -150,13 +162,13 @@ mod tests {
     fn a_log_is_written_as_tla_and_doctored() {
         let line = r#"{"seed":1,"events":[{"kind":"policy","who":["ada","bob"]},
             {"kind":"proposal","p":2,"to":"albedo"},{"kind":"approval","p":2,"n":3},{"kind":"seal"},{"kind":"anchor"},
-            {"kind":"intent","p":2,"by":[3]},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"failed"}]}"#;
+            {"kind":"intent","p":2,"by":[3]},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"succeeded"}]}"#;
         let traces = parse(&line.replace('\n', "")).unwrap();
         let text = module(&traces);
         assert!(text.contains(r#"[kind |-> "policy", who |-> {"ada", "bob"}]"#), "{text}");
         assert!(text.contains("by |-> {3}") && text.contains("Proposed == {2}\n"), "{text}");
         let doctored = doctor(&traces[0]);
-        assert_eq!(doctored.len(), 9);
+        assert_eq!(doctored.len(), 10);
         for one in &doctored {
             assert_ne!(one.events, traces[0], "{}", one.how);
         }
