@@ -100,7 +100,7 @@ fn an_intent_rests_on_the_seal_that_it_names() {
     assert!(contradicted(&world).contains("road-scroll-not-sealed"), "{}", contradicted(&world));
     // One of other rows.
     let (world, proposal, approval, _) = proposed();
-    let seal = world.ran(0, &["seal", "create", "--table", "mcp_calls", "--allow-empty"])["result"].clone();
+    let seal = world.ran(0, &["seal", "create", "--kind", "mcp_calls", "--allow-empty"])["result"].clone();
     intend(&world, &proposal, &[approval], |_| named(&seal, seal["as_of"].clone()));
     assert!(contradicted(&world).contains("road-seal-does-not-cover"), "{}", contradicted(&world));
     // One whose scroll holds another line in that place.

@@ -64,11 +64,11 @@ impl Vault {
                 artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &says));
         }
-        let observer = self.holder.identity();
+        let observer = self.holder.identity().clone();
         for (at, withheld) in seen.withheld.iter().enumerate() {
             let header = self.guard_header(trace_id);
             let observation = withheld.observation(header, self.ledger.id());
-            let draft = observe(&observation, observer, &self.policy, &KnownSecrets, &mut *self.sources.entropy);
+            let draft = observe(&observation, &observer, &self.policy, &KnownSecrets, &mut *self.sources.entropy);
             let draft = draft.map_err(VaultError::Shadow)?;
             let key = format!("{}/{at}/{}", observed.fingerprint().to_hex(), withheld.horizon());
             drafts.push(self.once(draft, "withheld", &key));

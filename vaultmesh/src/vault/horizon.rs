@@ -6,7 +6,6 @@ use vm_core::digest::CapabilityHash;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
-use vm_core::key::SigningIdentity;
 use vm_core::record::{LogEntry, RowDraft, RowHeader};
 use vm_core::redact::{KnownSecrets, Opening};
 use vm_core::view::{EvidenceView as _, ViewError};

@@ -110,7 +110,8 @@ impl Vault {
         let _lock = self.execution_lock()?;
         self.permit::<act::ChangeEpoch>()?;
         let (prepared, trace) = self.prepared(row, outside, true)?;
-        self.check_can_finish(self.target(row)?)?;
+        let to = self.target_epoch(row)?;
+        self.check_can_finish(to)?;
         let permit = self.permit::<act::Execute>()?;
         let intent = self.decide_one(&permit, trace, prepared.draft().clone())?;
         let under = permit.capability();
@@ -134,7 +135,7 @@ impl Vault {
     }
 
     /// The epoch that the proposal in `row` changes to, where it does.
-    fn target(&self, row: RowId) -> Result<Option<Epoch>, VaultError> {
+    fn target_epoch(&self, row: RowId) -> Result<Option<Epoch>, VaultError> {
         match self.proposal(row)?.0.content().change {
             Change::Epoch { to, .. } => Ok(Some(to)),
             _ => Ok(None),
