@@ -4,8 +4,8 @@
 //! findings, signals, incidents, paths that were not taken, events, proposals, blocks on promotion. [`run`] holds it to a
 //! [`Budget`] and names the one that is spent. Nothing a guardian is given can write, and nothing it returns acts.
 //!
-//! In scope: the trait, six built-in guardians ([`detect`]), signals and their readers ([`signal`]), and the stored forms of
-//! what is found ([`artifact`]). Everything is a function of its arguments.
+//! In scope: the trait, six built-in guardians ([`detect`]), signals and their readers ([`signal`]), the stored forms of
+//! what is found ([`artifact`]), and which blocks [stand](Standing) by them. Everything is a function of its arguments.
 //!
 //! Out of scope: verification of the ledger, which the caller makes and hands in as a report (`vm-seal`, `vm-anchor`,
 //! `vaultmesh`); recording what is returned, under a permit (`vm-ledger`); turning proposals into changes (`vm-dee`).

@@ -26,6 +26,9 @@ impl Vault {
         if !grant.actions.contains(&Action::Record) || !grant.resource.covers(&table) {
             return refused("the token may not record it");
         }
+        if to.is_some() && !grant.actions.contains(&Action::Seal) {
+            return refused("the token may not seal the change");
+        }
         let in_force = self.ledger.refresh()?;
         if !grant.epochs.contains(&to.unwrap_or_else(|| in_force.epoch())) {
             return refused("the token is not good in the epoch that is changed to");
