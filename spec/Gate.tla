@@ -18,7 +18,7 @@ CONSTANTS
   EachMax,                    \* approvals of one proposal by one person
   Removable, NowMax, PoliciesMax, CrashesMax,             \* bounds of the search alone
   CheckQuorum, CheckHuman, CheckProposer, CheckWithdrawn, CheckSticky, CheckExpiry, CheckEpoch, CheckSingle,
-  CheckSealed, CheckAnchor, CheckChange, CheckOpen, CheckIntent, CheckDurable, CheckRecovery
+  CheckSealed, CheckAnchor, CheckChange, CheckOpen, CheckIntent, CheckFailed, CheckDurable, CheckRecovery
 
 VARIABLES
   log,                        \* durable rows
@@ -161,6 +161,7 @@ Finish(p, end) ==
   /\ IsOpen(p)
   /\ IF end = "succeeded" THEN p \in running ELSE p \in held \cup running
   /\ end \in {"succeeded", "failed", "unknown"}
+  /\ CheckFailed /\ end = "failed" => Of("change", p) = {}
   /\ End(p, end)
 
 \* Whoever opens the gate next, when no other process runs.
@@ -234,6 +235,8 @@ EpochByProposalOnly ==
   /\ \A c \in Rows("change") : \E i \in Intents(c.p) : i.age = c.age
 OutcomeAfterIntent ==
   \A o \in Rows("outcome") : o.end \in {"succeeded", "failed", "unknown"} <=> IsTaken(o.p)
+
+FailedChangesNoEpoch == \A o \in Rows("outcome") : o.end = "failed" => Of("change", o.p) = {}
 
 \* What must not hold, or the search saw nothing.
 NothingSucceeds == \E p \in Proposals : ~\E o \in Rows("outcome") : o.p = p /\ o.end = "succeeded"

@@ -120,7 +120,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Ok(horizons) => report.merge(horizons),
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "horizons").found(error)),
     }
-    report.merge(gate::audit(reader.view(), &seals)?);
+    report.merge(gate::audit(reader.view(), reader.files(), &seals)?);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }

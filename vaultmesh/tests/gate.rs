@@ -2,147 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
 mod common;
+mod gated;
 
-use std::path::PathBuf;
-
-use common::Home;
+use gated::{POLICY, THRESHOLD, World, past_the_gate};
 use serde_json::{Value, json};
-use vaultmesh::keys::{KeyStore, Role};
-use vaultmesh::read::Reader;
-use vaultmesh::system::{SystemClock, SystemEntropy};
-use vaultmesh::vault::Place;
-use vm_core::capability::{Authority, act};
+use vm_core::capability::act;
 use vm_core::epoch::Epoch;
-use vm_core::id::{RowId, TraceId};
-use vm_core::record::RowHeader;
-use vm_core::source::Clock as _;
+use vm_core::id::RowId;
 use vm_core::view::EvidenceView as _;
 use vm_dee::{Approval, Change, Proposal, Signed};
-use vm_ledger::{Access, Ledger, Patience};
-
-/// A vault of its own with a policy, and the command on it.
-struct World(Home);
-
-const POLICY: &str = r#"
-format = "vm-gate-policy-file-v0"
-
-[[identity]]
-name = "ada"
-holders = ["ada"]
-human = true
-
-[[identity]]
-name = "bea"
-holders = ["bea"]
-
-[[identity]]
-name = "watch"
-holders = ["watch"]
-
-[[rule]]
-epoch = "nigredo"
-risk = "medium"
-quorum = 1
-roles = []
-human = true
-replay = false
-lasts_seconds = 3600
-
-[[rule]]
-epoch = "rubedo"
-risk = "medium"
-quorum = 1
-roles = []
-human = false
-replay = false
-lasts_seconds = 3600
-"#;
-
-impl World {
-    fn new() -> Self {
-        let world = Self(Home::with_vault());
-        for name in ["ada", "bea", "watch"] {
-            world.ran(0, &["grant", name, "--profile", "guardian"]);
-        }
-        world.ran(0, &["grant", "chief", "--profile", "sovereign", "--from-root"]);
-        world.ran(0, &["gate", "policy", &world.file("policy.toml", POLICY)]);
-        world
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path(name)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    #[track_caller]
-    fn ran(&self, code: i32, words: &[&str]) -> Value {
-        self.0.told(code, words)
-    }
-
-    #[track_caller]
-    fn refused(&self, words: &[&str]) -> String {
-        self.0.refused(words)
-    }
-
-    #[track_caller]
-    fn proposed(&self, words: &[&str]) -> String {
-        let proposed = self.ran(0, &[&["--holder", "watch", "propose"], words].concat());
-        proposed["result"]["proposal"].as_str().unwrap().to_owned()
-    }
-
-    fn threshold(&self) -> String {
-        self.proposed(&["--kind", "threshold", "--name", "risk.max", "--from", "0.5", "--to", "0.4"])
-    }
-
-    #[track_caller]
-    fn approved(&self) -> String {
-        let proposal = self.threshold();
-        self.ran(0, &["approve", &proposal, "--by", "ada"]);
-        proposal
-    }
-
-    /// A command that leaves a mark each time it is run, and then does `more`.
-    fn marking(&self, more: &str) -> String {
-        format!("echo ran >> '{}'; {more}", self.path("mark").display())
-    }
-
-    fn marks(&self) -> usize {
-        std::fs::read_to_string(self.path("mark")).unwrap_or_default().lines().count()
-    }
-
-    fn stage(&self, proposal: &str) -> String {
-        let listed = self.ran(0, &["proposals"]);
-        let list = listed["result"]["proposals"].as_array().unwrap();
-        let found = list.iter().find(|state| state["proposal"] == proposal).unwrap();
-        found["stage"].as_str().unwrap().to_owned()
-    }
-
-    /// Findings of an audit; no trust was given, so nothing can be verified.
-    fn findings(&self, code: i32) -> Vec<(String, String)> {
-        let answer = self.ran(code, &["verify"]);
-        let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
-        let findings = answer["findings"].as_array().unwrap();
-        findings.iter().map(|finding| (text(finding, "code"), text(finding, "severity"))).collect()
-    }
-
-    #[track_caller]
-    fn is_sound(&self) {
-        let findings = self.findings(3);
-        assert!(findings.iter().all(|(_, severity)| severity != "contradicted"), "{findings:?}");
-        assert!(findings.iter().all(|(code, _)| code != "outcome-unknown"), "{findings:?}");
-    }
-}
 
 #[test]
 fn what_is_approved_runs_once_and_no_more() {
     let world = World::new();
-    let proposal = world.threshold();
     let script = world.marking("true");
-    let execute = ["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script];
+    let proposal = world.threshold(&script);
+    let execute = World::execute(&proposal, &script);
     assert_eq!(world.refused(&execute), "gate-quorum", "nobody approved");
     assert_eq!(world.refused(&["approve", &proposal, "--by", "watch"]), "gate-by-proposer");
     assert_eq!(world.refused(&["approve", &proposal, "--by", "chief"]), "gate-not-enrolled");
@@ -160,8 +35,8 @@ fn what_is_approved_runs_once_and_no_more() {
     world.is_sound();
 
     // A command that fails is an outcome, and what it writes is not mixed with the result.
-    let proposal = world.approved();
     let script = world.marking("echo noise; exit 3");
+    let proposal = world.approved(&script);
     let failed = world.ran(4, &["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script]);
     assert_eq!((failed["result"]["end"].as_str(), failed["result"]["cause"].as_str()), (Some("failed"), Some("error")));
     assert_eq!((world.marks(), world.stage(&proposal)), (2, "failed".to_owned()));
@@ -171,9 +46,9 @@ fn what_is_approved_runs_once_and_no_more() {
 #[test]
 fn a_killed_execution_is_unknown_and_never_runs_again() {
     let world = World::new();
-    let proposal = world.approved();
     let script = world.marking("kill -9 $PPID");
-    let execute = ["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script];
+    let proposal = world.approved(&script);
+    let execute = World::execute(&proposal, &script);
     assert_eq!(world.0.json(&execute).code, -1, "it was killed");
     assert_eq!((world.marks(), world.stage(&proposal)), (1, "authorised".to_owned()));
     let findings = world.findings(3);
@@ -190,7 +65,7 @@ fn a_killed_execution_is_unknown_and_never_runs_again() {
 #[test]
 fn nobody_calls_a_running_execution_unknown() {
     let world = World::new();
-    let (proposal, other) = (world.approved(), world.approved());
+    let other = world.approved("true");
     let us = format!(
         "'{}' --format json --vault '{}' --keys '{}'",
         env!("CARGO_BIN_EXE_vaultmesh"),
@@ -200,9 +75,10 @@ fn nobody_calls_a_running_execution_unknown() {
     // From within the execution: others record, and neither recover nor execute.
     let script = format!(
         "{us} gate recover > recover.json; test $? = 4 || exit 1; {us} record tool grep > tool.json || exit 2; \
-         {us} --holder chief execute {other} -- true > second.json; test $? = 4 || exit 3"
+         {us} --holder chief execute {other} -- sh -c true > second.json; test $? = 4 || exit 3"
     );
     let script = format!("cd '{}'; {script}", world.0.path("").display());
+    let proposal = world.approved(&script);
     world.ran(0, &["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script]);
     for name in ["recover.json", "second.json"] {
         let refused: Value = serde_json::from_slice(&std::fs::read(world.path(name)).unwrap()).unwrap();
@@ -215,16 +91,15 @@ fn nobody_calls_a_running_execution_unknown() {
 #[test]
 fn what_is_withheld_leaves_a_receipt_and_never_runs() {
     let world = World::new();
-    let proposal = world.approved();
+    let script = world.marking("true");
+    let proposal = world.approved(&script);
     let withheld = world.ran(0, &["withhold", &proposal, "--reason", "blocks the nightly backup"]);
     let receipt = withheld["result"]["receipt"]["id"].as_str().unwrap();
     let shown = world.ran(0, &["show", receipt]);
     assert_eq!(shown["result"]["table"], "shadow_receipts");
     let outcome = world.ran(0, &["show", withheld["result"]["outcome"]["id"].as_str().unwrap()]);
     assert!(outcome.to_string().contains(receipt), "the outcome names its receipt: {outcome}");
-    let script = world.marking("true");
-    let execute = ["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script];
-    assert_eq!(world.refused(&execute), "gate-proposal-unknown");
+    assert_eq!(world.refused(&World::execute(&proposal, &script)), "gate-proposal-unknown");
     assert_eq!(world.refused(&["approve", &proposal, "--by", "bea"]), "gate-proposal-unknown");
     assert_eq!((world.marks(), world.stage(&proposal)), (0, "withheld".to_owned()));
     world.is_sound();
@@ -236,12 +111,11 @@ fn what_the_epoch_or_the_policy_does_not_allow_is_not_proposed() {
     assert_eq!(world.ran(0, &["epoch", "show"])["result"]["epoch"], "nigredo");
     let propose = |words: &[&str]| world.refused(&[&["propose"], words].concat());
     assert_eq!(propose(&["--kind", "command", "--", "true"]), "gate-not-allowed");
-    let threshold = ["--kind", "threshold", "--name", "risk.max", "--from", "0.5", "--to", "0.4"];
-    assert_eq!(propose(&[&threshold[..], &["--risk", "low"]].concat()), "gate-risk");
-    assert_eq!(propose(&[&threshold[..], &["--risk", "high"]].concat()), "gate-no-rule");
+    assert_eq!(propose(&[&THRESHOLD[..], &["--risk", "low"]].concat()), "gate-risk");
+    assert_eq!(propose(&[&THRESHOLD[..], &["--risk", "high"]].concat()), "gate-no-rule");
     assert_eq!(propose(&["--kind", "threshold", "--name", "risk.max"]), "usage");
     let absent = "01900000-0000-7000-8000-0000000000aa";
-    assert_eq!(propose(&[&threshold[..], &["--evidence", absent]].concat()), "not-found");
+    assert_eq!(propose(&[&THRESHOLD[..], &["--evidence", absent]].concat()), "not-found");
     assert_eq!(world.refused(&["approve", absent, "--by", "ada"]), "not-found");
     // An older policy cannot be recorded in the place of a newer one; a later one is the newer.
     let shown = world.ran(0, &["gate", "policy", "show"]);
@@ -273,9 +147,8 @@ fn a_replay_decides_where_the_plan_says_so() {
 #[test]
 fn an_epoch_changes_by_the_strictest_gate_and_voids_what_was_approved() {
     let world = World::new();
-    let before = world.approved();
-    let trust = world.path("trust.toml").to_str().unwrap().to_owned();
-    world.ran(0, &["trust", "show", "--output", &trust]);
+    let before = world.approved("true");
+    let trust = world.trust();
     let propose = world.ran(0, &["--holder", "watch", "epoch", "change", "rubedo"]);
     let proposal = propose["result"]["proposal"].as_str().unwrap();
     let change = ["--holder", "chief", "epoch", "change", "rubedo", "--trust", &trust];
@@ -300,7 +173,7 @@ fn an_epoch_changes_by_the_strictest_gate_and_voids_what_was_approved() {
 
     // What was approved in the old epoch does not run in the new one.
     assert_eq!(world.stage(&before), "voided");
-    assert_eq!(world.refused(&["--holder", "chief", "execute", &before, "--", "true"]), "gate-voided");
+    assert_eq!(world.refused(&["--holder", "chief", "execute", &before, "--", "sh", "-c", "true"]), "gate-voided");
     let recovered = world.ran(0, &["gate", "recover"]);
     assert_eq!(recovered["result"]["ended"][0]["end"], "expired");
 
@@ -318,83 +191,50 @@ fn an_epoch_changes_by_the_strictest_gate_and_voids_what_was_approved() {
 #[test]
 fn a_command_is_run_word_by_word() {
     let world = World::new();
-    let trust = world.path("trust.toml").to_str().unwrap().to_owned();
-    world.ran(0, &["trust", "show", "--output", &trust]);
-    let propose = world.ran(0, &["--holder", "watch", "epoch", "change", "rubedo"]);
-    let anchored = |words: &[&str]| {
-        let lacks = world.ran(3, words);
-        let message = lacks["error"]["message"].as_str().unwrap();
-        let seal = message.split_whitespace().skip_while(|word| *word != "seal").nth(1).unwrap();
-        world.ran(0, &["anchor", "add", seal, "--local"]);
-        world.ran(0, words)
-    };
-    let approve = |proposal: &str| {
-        world.ran(0, &["approve", proposal, "--by", "ada"]);
-        world.ran(0, &["approve", proposal, "--by", "bea"]);
-    };
-    approve(propose["result"]["proposal"].as_str().unwrap());
-    anchored(&["--holder", "chief", "epoch", "change", "rubedo", "--trust", &trust]);
+    let trust = world.trust();
+    world.approve_by_two(&world.epoch_change("rubedo"));
+    world.anchored(&["--holder", "chief", "epoch", "change", "rubedo", "--trust", &trust]);
     let script = world.marking("true");
     let proposal = world.proposed(&["--kind", "command", "--", "sh", "-c", &script]);
-    approve(&proposal);
+    world.approve_by_two(&proposal);
     let execute = ["--holder", "chief", "execute", &proposal, "--trust", &trust, "--", "sh", "-c"];
     assert_eq!(world.refused(&[&execute[..], &["true"]].concat()), "gate-other-command");
     assert_eq!(world.marks(), 0);
-    let done = anchored(&[&execute[..], &[&script]].concat());
+    let done = world.anchored(&[&execute[..], &[&script]].concat());
     assert_eq!((done["result"]["end"].as_str(), world.marks()), (Some("succeeded"), 1));
     world.is_sound();
 }
 
 /// Records an approval by ada of a proposal that was changed after it was recorded, by a writer that asks no gate.
 fn approve_another_past_the_gate(world: &World, proposal: RowId) {
-    let place = Place { vault: world.path("vault"), keys: world.path("keys") };
-    let reader = Reader::open(&place).unwrap();
-    let keys = KeyStore::new(&place.keys, reader.ledger());
-    let [ada, watch] = ["ada", "watch"].map(|name| keys.holder(&name.parse().unwrap()).unwrap());
-    let row = reader.view().row(proposal).unwrap().unwrap().row;
-    let change = Change::Threshold { name: "risk.max".parse().unwrap(), from: 0.5, to: 0.9 };
-    let content = Proposal { change, ..Signed::<Proposal>::of_row(&row).unwrap().content().clone() };
-    let changed = Signed::sign(content, watch.identity()).unwrap();
-
-    let (mut entropy, now) = (SystemEntropy::open().unwrap(), SystemClock.now());
-    let access = Access {
-        log_key: keys.identity(Role::Log).unwrap(),
-        openings: Some(keys.openings().unwrap()),
-        entropy: Box::new(SystemEntropy::open().unwrap()),
-        patience: Patience::default(),
-    };
-    let mut ledger = Ledger::open(&place.vault, access).unwrap();
-    let (id, root, epoch) = (ledger.id(), ledger.genesis().root_key(), Epoch::Nigredo);
-    ledger.refresh().unwrap();
-    let operator = keys.operator().unwrap();
-    let invocation = operator.invoke::<act::Record>(epoch, now, None).unwrap();
-    let authority = Authority { ledger: id, root, epoch, now, revoked: &|_| false };
-    let permit = authority.permit::<act::Record>(operator.chain(), &invocation).unwrap();
-    let trace = TraceId::mint(&SystemClock, &mut entropy);
-    let mut header = || RowHeader::mint(&SystemClock, &mut entropy, trace);
-    let (announcement, head) = (header(), header());
-    let approval = Approval {
-        ledger: id,
-        row: head.id,
-        proposal: changed.reference().unwrap(),
-        epoch,
-        approver: ada.identity().public(),
-        given: head.ts,
-        expires: head.ts.saturating_add_micros(1_000_000),
-    };
-    let draft = Signed::sign(approval, ada.identity()).unwrap().draft(head).unwrap();
-    ledger.decide(&permit, announcement, now, |_| Ok::<_, std::convert::Infallible>(vec![draft])).unwrap();
+    past_the_gate::<act::Record>(world, None, |past| {
+        let [ada, watch] = ["ada", "watch"].map(|name| past.keys.holder(&name.parse().unwrap()).unwrap());
+        let row = past.reader.view().row(proposal).unwrap().unwrap().row;
+        let change = Change::Threshold { name: "risk.max".parse().unwrap(), from: 0.5, to: 0.9 };
+        let content = Proposal { change, ..Signed::<Proposal>::of_row(&row).unwrap().content().clone() };
+        let changed = Signed::sign(content, watch.identity()).unwrap();
+        let approval = Approval {
+            ledger: past.reader.ledger(),
+            row: past.header.id,
+            proposal: changed.reference().unwrap(),
+            epoch: Epoch::Nigredo,
+            approver: ada.identity().public(),
+            given: past.header.ts,
+            expires: past.header.ts.saturating_add_micros(1_000_000),
+        };
+        Signed::sign(approval, ada.identity()).unwrap().draft(past.header).unwrap()
+    });
 }
 
 #[test]
 fn what_was_recorded_past_the_gate_is_contradicted_and_shuts_it() {
     let world = World::new();
-    let proposal = world.threshold();
+    let script = world.marking("true");
+    let proposal = world.threshold(&script);
     world.is_sound();
     approve_another_past_the_gate(&world, proposal.parse().unwrap());
     let findings = world.findings(1);
     assert!(findings.contains(&("gate-violated".to_owned(), "contradicted".to_owned())), "{findings:?}");
-    let script = world.marking("true");
     for words in [
         &["approve", &proposal, "--by", "ada"][..],
         &["--holder", "chief", "execute", &proposal, "--", "sh", "-c", &script],

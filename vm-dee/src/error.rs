@@ -4,6 +4,7 @@ mod violation;
 
 use thiserror::Error;
 use vm_core::error::{CanonicalError, CapabilityError, KeyError, RecordError};
+use vm_core::instant::Instant;
 use vm_core::record::SystemKind;
 use vm_core::view::ViewError;
 use vm_seal::error::ProofError;
@@ -88,6 +89,9 @@ pub enum ContentError {
     /// An epoch change to the same epoch.
     #[error("epoch changes to itself")]
     SameEpoch,
+    /// A command beside a change that is one, or of the epoch.
+    #[error("a change that is a command, or of the epoch, names no command beside it")]
+    Command,
     /// A replay over nothing, or over too much.
     #[error("replay goes over no place of the log, or over more than {limit}")]
     ReplayPlan {
@@ -121,6 +125,7 @@ impl ContentError {
             Self::Name => "dee-name",
             Self::NotFinite => "dee-not-finite",
             Self::SameEpoch => "dee-same-epoch",
+            Self::Command => "dee-command",
             Self::ReplayPlan { .. } => "dee-replay-plan",
             Self::Window => "dee-window",
         }
@@ -161,6 +166,12 @@ pub enum RoadError {
     /// The checkpoint is not of this ledger, or not signed by its key.
     #[error("checkpoint is not of this ledger, or not signed by its key")]
     OtherCheckpoint,
+    /// An approval, or the proposal, expired between the intent and its execution.
+    #[error("what it rests on expired at {at}")]
+    Expired {
+        /// When.
+        at: Instant,
+    },
     /// The permit is for another kind of change.
     #[error("permit is not for a change of this kind")]
     OtherAct,
@@ -183,6 +194,7 @@ impl RoadError {
             Self::OtherAnchor => "road-other-anchor",
             Self::NotDurable => "road-not-durable",
             Self::OtherCheckpoint => "road-other-checkpoint",
+            Self::Expired { .. } => "road-expired",
             Self::OtherAct => "road-other-act",
             Self::Permit(_) => "road-permit",
         }
@@ -203,6 +215,7 @@ impl RoadError {
             Self::NotDurable | Self::OtherCheckpoint => {
                 "Append the intent, and show its inclusion under a checkpoint of the ledger's own key."
             }
+            Self::Expired { .. } => "Propose anew, and execute it before its approvals expire.",
             Self::OtherAct => {
                 "Take a permit to change the epoch for a change of epoch, and one to execute for all others."
             }

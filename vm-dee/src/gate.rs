@@ -10,6 +10,7 @@ mod count;
 mod event;
 mod fold;
 mod open;
+mod trail;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -31,7 +32,7 @@ pub use count::Requirement;
 pub use event::Event;
 use open::Open;
 
-/// Most proposals open at once. Each takes at most 40 KiB with all its approvals, so all of them at most 40 MiB.
+/// Most proposals open at once. Each takes at most 64 KiB with all its approvals, so all of them at most 64 MiB.
 pub const OPEN_MAX: usize = 1_024;
 /// Ended proposals whose end is kept for questions; older ones are forgotten. 4,096 take less than 1 MiB.
 pub const ENDED_KEPT: usize = 4_096;
@@ -106,7 +107,8 @@ impl Unfinished {
 
 /// What is in force after the rows folded so far: epoch, policy, and the stage of each proposal.
 ///
-/// Memory is bounded by [`OPEN_MAX`], [`ENDED_KEPT`], [`APPROVALS_MAX`] and the limits of a policy.
+/// Memory is bounded by [`OPEN_MAX`], [`ENDED_KEPT`], [`APPROVALS_MAX`] and the limits of a policy, but for a name each time that
+/// the root key gives the key of an open proposal's proposer to another identity.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Gate {
     ledger: LedgerId,
@@ -114,6 +116,7 @@ pub struct Gate {
     log_key: PublicKey,
     next: u64,
     epoch: Epoch,
+    last_change: Option<RowPlace>,
     policy: Option<GatePolicy>,
     open: BTreeMap<RowId, Open>,
     ended: VecDeque<(ProposalRef, End)>,
@@ -129,6 +132,7 @@ impl Gate {
             log_key: genesis.log_key(),
             next: 0,
             epoch: Epoch::Nigredo,
+            last_change: None,
             policy: None,
             open: BTreeMap::new(),
             ended: VecDeque::new(),
@@ -229,17 +233,17 @@ impl Gate {
         let open = self.open_for(reference)?;
         self.check_executable(open, now)?;
         let (requirement, approvals) = self.count_all(open, now)?;
-        let mut covered = vec![open.at];
-        covered.extend(open.replay.map(|replay| replay.at));
-        covered.extend(approvals.iter().map(|approval| approval.at));
+        let until = approvals.iter().filter_map(|approval| approval.until(&requirement)).fold(open.expires, Ord::min);
+        let mut rows = vec![open.at];
+        rows.extend(open.replay.map(|replay| replay.at));
+        rows.extend(approvals.iter().map(|approval| approval.at));
         Ok(Approved {
             proposal: proposal.clone(),
             reference,
-            ledger: self.ledger,
-            log_key: self.log_key,
             epoch: self.epoch,
             approvals: approvals.iter().map(|approval| approval.at.row).collect(),
-            covered,
+            trail: self.trail_of(rows),
+            until,
             needs_anchor: requirement.anchor,
         })
     }

@@ -3,8 +3,8 @@
 //! # In scope
 //!
 //! The contents of the gate's rows ([`policy`], [`proposal`], [`mod@replay`], [`approval`], [`intent`], [`outcome`]), the
-//! fold over them ([`gate`]), what each epoch allows ([`epoch`]), and the typed road from an approval to an execution
-//! ([`road`]). Everything is a pure function of its arguments.
+//! fold over them ([`gate`]), what each epoch allows ([`epoch`]), the typed road from an approval to an execution
+//! ([`road`]), and what an execution rests on ([`trail`]). Everything is a pure function of its arguments.
 //!
 //! # Out of scope
 //!
@@ -25,6 +25,7 @@ pub mod policy;
 pub mod proposal;
 pub mod replay;
 pub mod road;
+pub mod trail;
 
 pub use approval::Approval;
 pub use change::{Change, ChangeKind, CommandLine, Risk};
@@ -37,3 +38,4 @@ pub use policy::{GatePolicy, Identity, Rule};
 pub use proposal::{Proposal, ProposalHash, ProposalRef};
 pub use replay::{Decider, Decision, Replay, replay};
 pub use road::{Approved, Authorized, LineProof, Order, Prepared, Ran, Refused};
+pub use trail::Trail;

@@ -13,7 +13,7 @@ use vm_core::record::SystemKind;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, ViewError};
 
-use crate::change::{Change, Risk};
+use crate::change::{Change, ChangeKind, Risk};
 use crate::content::{Content, Signable, Signed, at_most, rises};
 use crate::error::ContentError;
 use crate::name::Name;
@@ -113,6 +113,9 @@ pub struct Proposal {
     pub proposer: PublicKey,
     /// What should change.
     pub change: Change,
+    /// [`CommandLine::digest`](crate::CommandLine::digest) of the command that does it, where one does; null where a program's own
+    /// executor does it, and in a change that is a command, or of the epoch.
+    pub command: Option<Sha256Digest>,
     /// What it rests on, by rising row id.
     pub evidence: Vec<Evidence>,
     /// What is expected of it, rising.
@@ -145,6 +148,9 @@ impl Content for Proposal {
             return Err(ContentError::Order { name: "expected" });
         }
         self.change.check()?;
+        if self.command.is_some() && matches!(self.change, Change::Command { .. } | Change::Epoch { .. }) {
+            return Err(ContentError::Command);
+        }
         self.rollback.iter().try_for_each(Change::check)?;
         match self.replay {
             Some(plan) if plan.from >= plan.to || plan.to - plan.from > REPLAY_PLACES_MAX => {
@@ -153,6 +159,30 @@ impl Content for Proposal {
             _ => Ok(()),
         }
     }
+}
+
+impl Proposal {
+    /// Digest of the one command that may do it; none where no command may.
+    #[must_use]
+    pub const fn named_command(&self) -> Option<Sha256Digest> {
+        match self.change {
+            Change::Command { command } => Some(command),
+            _ => self.command,
+        }
+    }
+
+    /// The least risk that it has, whatever its proposer says: that of the change, and of a command where it names one.
+    #[must_use]
+    pub fn risk_floor(&self) -> Risk {
+        risk_floor(self.change.kind(), self.command.is_some())
+    }
+}
+
+/// The least risk of a change of this kind, with or without a command that does it.
+#[must_use]
+pub fn risk_floor(kind: ChangeKind, names_command: bool) -> Risk {
+    let of_command = names_command.then(|| ChangeKind::Command.risk_floor());
+    of_command.map_or(kind.risk_floor(), |floor| floor.max(kind.risk_floor()))
 }
 
 impl Signable for Proposal {

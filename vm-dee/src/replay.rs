@@ -1,7 +1,7 @@
 //! Replay: what a proposed policy would have done to recorded traces. `docs/spec/dee-replay.md` is the format.
 //!
 //! It reads the log through the read-only view and changes nothing. Whoever doubts a recorded replay makes it again: same
-//! log, same plan, same deciders, same content.
+//! log, same plan, same deciders, same content. Without the deciders, [`inputs`] shows what it went over and no more.
 
 use serde::{Deserialize, Serialize};
 use vm_core::digest::{RootHash, Sha256Digest};
@@ -177,10 +177,6 @@ pub fn replay(
     is_benign: &dyn Fn(&StoredRow) -> bool,
 ) -> Result<Replay, ReplayError> {
     let plan = proposal.content().replay.ok_or(ReplayError::NoPlan)?;
-    let size = view.size().map_err(ReplayError::View)?;
-    if plan.to > size {
-        return Err(ReplayError::LogEnds { size, to: plan.to });
-    }
     let mut replay = Replay {
         ledger: proposal.content().ledger,
         proposal: proposal.reference()?,
@@ -195,26 +191,51 @@ pub fn replay(
         benign_blocked: 0,
         examples: Vec::new(),
     };
-    let mut inputs = Frontier::new();
-    let mut next = plan.from;
-    let mut fault = None;
-    let visited = view.visit_log(plan.from, plan.to, &mut |entry, state| {
+    let inputs = visit_calls(view, plan.from, plan.to, &mut |entry, row| {
+        replay.count(entry.row_id, is_benign(row), before.decide(row), after.decide(row));
+    })?;
+    Ok(Replay { inputs: inputs.root(), ..replay })
+}
+
+/// Inputs of a replay over places `from` up to and without `to`, and how many they are: what anybody can check of a
+/// replay without the two policies. Cost: one pass over these places.
+///
+/// # Errors
+/// [`ReplayError`], as [`replay`].
+pub fn inputs(view: &dyn EvidenceView, from: u64, to: u64) -> Result<(RootHash, u64), ReplayError> {
+    let calls = visit_calls(view, from, to, &mut |_, _| {})?;
+    Ok((calls.root(), calls.size().as_u64()))
+}
+
+/// Visits the calls in these places, in order; answers with the tree over their leaf hashes.
+fn visit_calls(
+    view: &dyn EvidenceView,
+    from: u64,
+    to: u64,
+    visit: &mut dyn FnMut(&LogEntry, &StoredRow),
+) -> Result<Frontier, ReplayError> {
+    let size = view.size().map_err(ReplayError::View)?;
+    if to > size {
+        return Err(ReplayError::LogEnds { size, to });
+    }
+    let (mut calls, mut next, mut fault) = (Frontier::new(), from, None);
+    let visited = view.visit_log(from, to, &mut |entry, state| {
         let Some((entry, row)) = sound(entry, state, next) else {
             fault = Some(next);
             return Ok(Visit::Stop);
         };
         next += 1;
         if matches!(entry.table, Table::ToolInvocations | Table::McpCalls) {
-            inputs.append(entry.leaf);
-            replay.count(entry.row_id, is_benign(&row), before.decide(&row), after.decide(&row));
+            calls.append(entry.leaf);
+            visit(&entry, &row);
         }
         Ok(Visit::Continue)
     });
     visited.map_err(ReplayError::View)?;
     match fault {
         Some(seq) => Err(ReplayError::Unreadable { seq }),
-        None if next != plan.to => Err(ReplayError::Unreadable { seq: next }),
-        None => Ok(Replay { inputs: inputs.root(), ..replay }),
+        None if next != to => Err(ReplayError::Unreadable { seq: next }),
+        None => Ok(calls),
     }
 }
 

@@ -12,21 +12,23 @@ use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
 use vm_core::epoch::{Epoch, EpochChange};
 use vm_core::id::{EngineName, LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::PublicKey;
-use vm_core::record::{RowDraft, RowHeader, SystemKind, Table};
+use vm_core::record::{RowDraft, RowHeader, SystemKind};
 use vm_core::source::{Clock, Entropy};
 use vm_seal::merkle::{InclusionProof, LeafIndex};
-use vm_seal::selection::Scope;
 use vm_seal::tlog::VerifiedTlogProof;
 use vm_seal::verify::VerifiedSeal;
 
 use crate::change::{Change, ChangeKind, CommandLine};
 use crate::content::{Signed, draft, draft_of};
 use crate::error::{ContentError, RoadError, Violation};
-use crate::gate::{Gate, RowPlace, Stage};
-use crate::intent::{ENGINE, Intent, ScrollLine, SealRef, scroll_leaf};
+use crate::gate::{Gate, Stage};
+use crate::intent::{Intent, ScrollLine, SealRef, scroll_leaf};
 use crate::outcome::{Cause, Outcome};
 use crate::proposal::{Proposal, ProposalRef};
+use crate::trail::{Trail, sealed_scroll};
+
+/// What a permit must cover to execute, as the ledger asks it of the intent's row.
+const GATE: &str = "/gate";
 
 mod sealed {
     pub trait Sealed {}
@@ -57,11 +59,12 @@ impl Executing for act::ChangeEpoch {
 pub struct Approved {
     pub(crate) proposal: Signed<Proposal>,
     pub(crate) reference: ProposalRef,
-    pub(crate) ledger: LedgerId,
-    pub(crate) log_key: PublicKey,
     pub(crate) epoch: Epoch,
     pub(crate) approvals: Vec<RowId>,
-    pub(crate) covered: Vec<RowPlace>,
+    /// The proposal, its replay and the approvals.
+    pub(crate) trail: Trail,
+    /// From then on it is approved no longer: the first to expire of the proposal and those approvals.
+    pub(crate) until: Instant,
     pub(crate) needs_anchor: bool,
 }
 
@@ -93,12 +96,18 @@ impl Approved {
         self.needs_anchor
     }
 
+    /// From then on it is approved no longer.
+    #[must_use]
+    pub const fn until(&self) -> Instant {
+        self.until
+    }
+
     /// The line to append to the scroll of engine `dee` before sealing, without its newline.
     ///
     /// # Errors
     /// As [`crate::intent::scroll_line`].
     pub fn scroll_line(&self) -> Result<Vec<u8>, ContentError> {
-        crate::intent::scroll_line(self.ledger, self.epoch, self.reference)
+        crate::intent::scroll_line(self.trail.ledger, self.epoch, self.reference)
     }
 
     /// Checks the trail and makes the intent, whose row id is minted here: the seal is of this ledger, by its key, covers
@@ -116,7 +125,7 @@ impl Approved {
         clock: &dyn Clock,
         entropy: &mut dyn Entropy,
     ) -> Result<Prepared, RoadError> {
-        self.check_seal(seal)?;
+        self.trail.check_seal(seal.bundle())?;
         let scroll = self.check_line(line, seal)?;
         if anchor.is_some_and(|anchor| anchor.stamped() != seal.file_hash()) {
             return Err(RoadError::OtherAnchor);
@@ -126,7 +135,7 @@ impl Approved {
         }
         let bundle = seal.bundle();
         let intent = Intent {
-            ledger: self.ledger,
+            ledger: self.trail.ledger,
             proposal: self.reference,
             epoch: self.epoch,
             approvals: self.approvals.clone(),
@@ -138,39 +147,13 @@ impl Approved {
         Ok(Prepared { draft: draft(&intent, header)?, row: header.id, intent, approved: self })
     }
 
-    fn check_seal(&self, seal: &VerifiedSeal) -> Result<(), RoadError> {
-        let bundle = seal.bundle();
-        let signer = bundle.signer();
-        if bundle.ledger() != self.ledger || !is_key_of(signer.name(), signer.public(), self) {
-            return Err(RoadError::OtherSeal);
-        }
-        let (selection, as_of) = (bundle.digest().selection(), bundle.as_of().as_u64());
-        let covers = |row: &RowPlace| {
-            row.seq < as_of
-                && match selection.scope() {
-                    Scope::TimeWindow { since, until } => {
-                        since.is_none_or(|since| since <= row.ts) && until.is_none_or(|until| row.ts < until)
-                    }
-                    Scope::TraceSet(traces) => traces.contains(&row.trace),
-                }
-        };
-        let covers_all = selection.kinds().contains(&Table::ProofArtifacts) && self.covered.iter().all(covers);
-        if covers_all { Ok(()) } else { Err(RoadError::SealDoesNotCover) }
-    }
-
     fn check_line(&self, line: LineProof<'_>, seal: &VerifiedSeal) -> Result<ScrollLine, RoadError> {
-        let not_sealed = RoadError::ScrollNotSealed { line: line.line.as_u64() };
-        let scroll = seal.bundle().digest().scrolls().iter().find(|scroll| scroll.engine.as_str() == ENGINE);
-        let scroll = scroll.filter(|scroll| scroll.size.holds(line.line)).ok_or(not_sealed)?;
-        let leaf = scroll_leaf(self.ledger, self.epoch, self.reference)?;
+        let scroll = sealed_scroll(seal.bundle(), line.line)?;
+        let leaf = scroll_leaf(self.trail.ledger, self.epoch, self.reference)?;
         line.path.verify(leaf, line.line, scroll.size, scroll.root).map_err(RoadError::ScrollProof)?;
         let engine: EngineName = scroll.engine.clone();
         Ok(ScrollLine { engine, line: line.line.as_u64(), leaf })
     }
-}
-
-fn is_key_of(name: &str, key: PublicKey, approved: &Approved) -> bool {
-    name == approved.ledger.origin() && key == approved.log_key
 }
 
 /// An approved proposal with its trail checked, and the intent that is to be recorded.
@@ -209,7 +192,7 @@ impl Prepared {
         gate: &Gate,
         now: Instant,
     ) -> Result<Authorized<A>, Box<Refused<A>>> {
-        let (ledger, proposal, intent) = (self.approved.ledger, self.approved.reference, self.row);
+        let (ledger, proposal, intent) = (self.approved.trail.ledger, self.approved.reference, self.row);
         if let Err(error) = self.check_durable(proof, under) {
             return Err(Box::new(Refused { error, outcome: None, permit }));
         }
@@ -224,7 +207,7 @@ impl Prepared {
 
     fn check_durable(&self, proof: &VerifiedTlogProof, under: CapabilityHash) -> Result<(), RoadError> {
         let key = proof.checkpoint().key();
-        if !is_key_of(key.name(), key.public(), &self.approved) {
+        if !self.approved.trail.is_key(key.name(), key.public()) {
             return Err(RoadError::OtherCheckpoint);
         }
         let record = |error| RoadError::Content(ContentError::Record(error));
@@ -234,8 +217,9 @@ impl Prepared {
     }
 
     fn check_last<A: Executing>(&self, permit: &Permit<A>, gate: &Gate, now: Instant) -> Result<(), RoadError> {
+        let (ledger, until) = (self.approved.trail.ledger, self.approved.until);
         let stage = gate.stage(self.approved.reference.row, now);
-        if gate.ledger() != self.approved.ledger || stage != Some(Stage::Authorised { intent: self.row }) {
+        if gate.ledger() != ledger || stage != Some(Stage::Authorised { intent: self.row }) {
             return Err(RoadError::NotDurable);
         }
         if gate.epoch() != self.approved.epoch {
@@ -244,9 +228,12 @@ impl Prepared {
         if !A::fits(self.approved.proposal.content().change.kind()) {
             return Err(RoadError::OtherAct);
         }
-        permit.recheck(self.approved.ledger, gate.epoch(), now).map_err(RoadError::Permit)?;
-        let table: Result<Resource, _> = format!("/{}", Table::ProofArtifacts).parse();
-        table.and_then(|table| permit.covers(&table)).map_err(RoadError::Permit)
+        if now >= until {
+            return Err(RoadError::Expired { at: until });
+        }
+        permit.recheck(ledger, gate.epoch(), now).map_err(RoadError::Permit)?;
+        let resource: Result<Resource, _> = GATE.parse();
+        resource.and_then(|resource| permit.covers(&resource)).map_err(RoadError::Permit)
     }
 }
 
@@ -320,10 +307,12 @@ impl<A: Executing> Order<'_, A> {
         &self.authorized.permit
     }
 
-    /// Whether `command` is the one that is to be run.
+    /// Whether `command` is the one that the proposal names, as its change or beside it. Where it names none, no command may
+    /// be run for it.
     #[must_use]
     pub fn is_for(&self, command: &CommandLine) -> bool {
-        matches!(self.change(), Change::Command { command: digest } if command.digest() == Ok(*digest))
+        let named = self.proposal().content().named_command();
+        named.is_some_and(|digest| command.digest() == Ok(digest))
     }
 }
 

@@ -37,7 +37,8 @@ struct State {
     crashed: bool,
     /// A process holds leave to execute: for each proposal, whether it was gated.
     held: [Option<bool>; 2],
-    changed: bool,
+    /// The epoch changed, from this one.
+    changed: Option<Epoch>,
     /// A process has executed it and not recorded the outcome yet.
     ran: [bool; 2],
     /// Executions: of which proposal, whether gated, in which epoch.
@@ -160,7 +161,7 @@ impl Model for Life {
             late: false,
             crashed: false,
             held: [None, None],
-            changed: false,
+            changed: None,
             ran: [false; 2],
             runs: Vec::new(),
         };
@@ -245,13 +246,13 @@ impl Model for Life {
                     }
                     Err(_) => return None,
                 }
-                state.changed = true;
+                state.changed = Some(last.gate.epoch());
                 state.says.clear();
             }
             Step::Execute(one) => {
                 let gated = state.held[one].take()?;
                 // The epoch that it began in: its own change is what it does.
-                let epoch = if one == 1 { Epoch::Nigredo } else { last.gate.epoch() };
+                let epoch = last.changed.filter(|_| one == 1).unwrap_or_else(|| last.gate.epoch());
                 state.runs.push((one, gated, epoch));
                 state.ran[one] = true;
             }
@@ -259,8 +260,10 @@ impl Model for Life {
                 if !std::mem::take(&mut state.ran[one]) {
                     return None;
                 }
-                let (end, row) =
-                    (if one == 1 && !state.changed { "failed" } else { "succeeded" }, row_id(3_000 + one as u64));
+                let (end, row) = (
+                    if one == 1 && state.changed.is_none() { "failed" } else { "succeeded" },
+                    row_id(3_000 + one as u64),
+                );
                 let draft = outcome_draft(end, self.proposals[one].1, Some(intent_row(one)), header(row, at(0)));
                 let outcome = Outcome::of_row(&stored(&draft, 1).1).unwrap();
                 Self::feed(&mut state, row, Some(intent_row(one)), &Event::Outcome(outcome)).ok()?;

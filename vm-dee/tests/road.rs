@@ -88,10 +88,15 @@ impl World {
     }
 
     fn propose(&mut self, change: Change) -> Signed<Proposal> {
+        self.propose_as(change, |_| {})
+    }
+
+    fn propose_as(&mut self, change: Change, edit: impl FnOnce(&mut Proposal)) -> Signed<Proposal> {
         let (id, epoch) = (self.ledger.id(), self.gate.epoch());
         self.sign(common::PROPOSER, |row| {
             let mut content = proposal(row, epoch, change, at(5_000));
             content.ledger = id;
+            edit(&mut content);
             content
         })
     }
@@ -107,6 +112,10 @@ impl World {
 
     fn approved(&mut self, change: Change) -> Approved {
         let proposal = self.propose(change);
+        self.approved_of(proposal)
+    }
+
+    fn approved_of(&mut self, proposal: Signed<Proposal>) -> Approved {
         self.approve(&proposal, 10);
         self.approve(&proposal, 12);
         self.gate.approved(&proposal, at(0)).unwrap()
@@ -166,13 +175,25 @@ impl World {
     /// The whole trail: scroll, seal, anchor, intent.
     fn prepared(&mut self, change: Change) -> Prepared {
         let approved = self.approved(change);
+        self.prepared_of(approved)
+    }
+
+    fn prepared_of(&mut self, approved: Approved) -> Prepared {
         let line = self.tell(&approved);
         let seal = self.seal();
         let anchor = anchor(seal.file_hash());
         self.prepare(approved, line, &seal, Some(&anchor)).unwrap()
     }
 
+    fn permit_over<A: Act>(&mut self, resource: &str) -> Permit<A> {
+        self.permit_for(self.gate.epoch(), at(10_000), resource)
+    }
+
     fn permit_until<A: Act>(&mut self, epoch: Epoch, expires: Instant) -> Permit<A> {
+        self.permit_for(epoch, expires, "/")
+    }
+
+    fn permit_for<A: Act>(&mut self, epoch: Epoch, expires: Instant, resource: &str) -> Permit<A> {
         let holder = key(3);
         let grant = Grant {
             ledger: self.ledger.id(),
@@ -180,7 +201,7 @@ impl World {
             actions: [Action::Execute, Action::ChangeEpoch, Action::Record].into(),
             engines: Engines::All,
             epochs: Epoch::ALL.into(),
-            resource: Resource::all(),
+            resource: resource.parse::<Resource>().unwrap(),
             not_before: at(-10),
             expires,
             uses: None,
@@ -491,4 +512,60 @@ fn a_command_is_known_by_its_hash() {
     feed(Change::Epoch { from: Epoch::Nigredo, to: Epoch::Rubedo }, Some(Epoch::Rubedo));
     let command = CommandLine { program: "deploy".to_owned(), args: vec!["api".to_owned()] };
     feed(Change::Command { command: command.digest().unwrap() }, None);
+}
+
+#[test]
+fn a_command_beside_the_change_is_the_only_one() {
+    let line = |name: &str| CommandLine { program: "deploy".to_owned(), args: vec![name.to_owned()] };
+    let digest = line("api").digest().unwrap();
+    let runs = |named: Option<Sha256Digest>| {
+        let mut world = World::new();
+        let proposal = world.propose_as(threshold(), |proposal| proposal.command = named);
+        let approved = world.approved_of(proposal);
+        let prepared = world.prepared_of(approved);
+        let authorized = world.authorize::<act::Execute>(prepared).unwrap();
+        let mut is_for = [false; 2];
+        let ran = authorized.run(|order| {
+            is_for = ["api", "web"].map(|name| order.is_for(&line(name)));
+            Ok(digest)
+        });
+        world.finish(&ran);
+        is_for
+    };
+    assert_eq!(runs(Some(digest)), [true, false]);
+    // Where none is named, a program's own executor may do it, and no command.
+    assert_eq!(runs(None), [false, false]);
+}
+
+#[test]
+fn what_expires_after_the_intent_does_not_run() {
+    // The approvals expire first, then a proposal that lasts no longer than its intent.
+    for (expires, late) in [(5_000, common::LASTS), (7, 7)] {
+        let mut world = World::new();
+        let proposal = world.propose_as(threshold(), |proposal| proposal.expires = at(expires));
+        let approved = world.approved_of(proposal);
+        assert_eq!(approved.until(), at(late));
+        let prepared = world.prepared_of(approved);
+        let appended = world.record(&prepared.draft().clone()).unwrap();
+        let (proof, permit, under) = (world.durable(&appended), world.permit::<act::Execute>(), world.capability());
+        let refused = prepared.authorize(permit, under, &proof, &world.gate, at(late)).unwrap_err();
+        assert_eq!(refused.error(), &RoadError::Expired { at: at(late) });
+        let outcome = refused.outcome().unwrap().clone();
+        assert_eq!(outcome.cause(), Some(Cause::Refused));
+        let head = world.header();
+        world.record(&outcome.draft(head).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn a_token_for_the_gate_executes_and_one_for_rows_does_not() {
+    for (resource, is_let) in [("/gate", true), ("/proof_artifacts", false), ("/gates", false)] {
+        let mut world = World::new();
+        let prepared = world.prepared(threshold());
+        let appended = world.record(&prepared.draft().clone()).unwrap();
+        let (proof, under) = (world.durable(&appended), world.capability());
+        let permit = world.permit_over::<act::Execute>(resource);
+        let answer = prepared.authorize(permit, under, &proof, &world.gate, at(0));
+        assert_eq!(answer.map_err(|refused| refused.error().code()).err(), (!is_let).then_some("road-permit"));
+    }
 }

@@ -4,8 +4,8 @@
 //! findings, signals, incidents, paths that were not taken, events, proposals, blocks on promotion. [`run`] holds it to a
 //! [`Budget`] and names the one that is spent. Nothing a guardian is given can write, and nothing it returns acts.
 //!
-//! In scope: the trait, six built-in guardians ([`detect`]), signals and their readers ([`signal`]), and the stored forms of
-//! what is found ([`artifact`]). Everything is a function of its arguments.
+//! In scope: the trait, six built-in guardians ([`detect`]), signals and their readers ([`signal`]), the stored forms of
+//! what is found ([`artifact`]), and which blocks [stand](Standing) by them. Everything is a function of its arguments.
 //!
 //! Out of scope: verification of the ledger, which the caller makes and hands in as a report (`vm-seal`, `vm-anchor`,
 //! `vaultmesh`); recording what is returned, under a permit (`vm-ledger`); turning proposals into changes (`vm-dee`).
@@ -22,6 +22,7 @@ mod observation;
 mod proposal;
 mod run;
 pub mod signal;
+mod standing;
 pub mod stats;
 mod threshold;
 mod walk;
@@ -37,6 +38,7 @@ pub use observation::{Event, Observations, Withheld};
 pub use proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
 pub use run::{Observed, run};
 pub use signal::Signal;
+pub use standing::{Standing, StandingBlock};
 pub use threshold::Thresholds;
 
 /// Compiles and runs the example of the README.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::ffi::{SQLITE_CANTOPEN, SQLITE_IOERR, SQLITE_NOMEM};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _};
 use vm_core::capability::InForce;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
@@ -174,19 +174,7 @@ impl Snapshot {
         kind: &str,
         visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
     ) -> Result<(), ViewError> {
-        let sql = "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf FROM proof_artifacts AS t \
-                   JOIN log AS l ON l.row_id = t.id AND l.tbl = ?2 WHERE t.kind = ?1 ORDER BY l.seq";
-        let number = Table::ProofArtifacts.number();
-        let mut statement = self.conn.prepare_cached(sql).map_err(store)?;
-        let mut found = statement.query(params![kind, number]).map_err(store)?;
-        while let Some(row) = found.next().map_err(store)? {
-            if let StoredEntry::Entry(entry) = rows::read_entry(row, 0).map_err(store)?
-                && visit(entry, self.state(&entry)?)? == Visit::Stop
-            {
-                break;
-            }
-        }
-        Ok(())
+        self.visit_words(&[kind], 0, visit)
     }
 
     /// Artifact rows of any of these kinds, in log order, from place `from` on.
@@ -199,15 +187,30 @@ impl Snapshot {
         from: u64,
         visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
     ) -> Result<(), ViewError> {
-        let words: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
+        let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        self.visit_words(&words, from, visit)
+    }
+
+    /// As [`Snapshot::visit_kinds`], for kinds that need not be the system's own.
+    ///
+    /// # Errors
+    /// As [`Snapshot::visit_kinds`].
+    pub fn visit_words(
+        &self,
+        kinds: &[&str],
+        from: u64,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        let marks = vec!["?"; kinds.len()].join(", ");
         let sql = format!(
             "SELECT l.seq, l.tbl, l.row_id, l.schema, l.leaf FROM proof_artifacts AS t JOIN log AS l ON l.row_id = t.id \
-             AND l.tbl = ?1 WHERE t.kind IN ({}) AND l.seq >= ?2 ORDER BY l.seq",
-            words.join(", ")
+             AND l.tbl = ?1 WHERE l.seq >= ?2 AND t.kind IN ({marks}) ORDER BY l.seq"
         );
-        let from = i64::try_from(from).unwrap_or(i64::MAX);
+        let (number, from) = (Table::ProofArtifacts.number(), i64::try_from(from).unwrap_or(i64::MAX));
+        let mut values: Vec<&dyn rusqlite::ToSql> = vec![&number, &from];
+        values.extend(kinds.iter().map(|kind| kind as &dyn rusqlite::ToSql));
         let mut statement = self.conn.prepare_cached(&sql).map_err(store)?;
-        let mut found = statement.query(params![Table::ProofArtifacts.number(), from]).map_err(store)?;
+        let mut found = statement.query(&*values).map_err(store)?;
         while let Some(row) = found.next().map_err(store)? {
             if let StoredEntry::Entry(entry) = rows::read_entry(row, 0).map_err(store)?
                 && visit(entry, self.state(&entry)?)? == Visit::Stop

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use vaultmesh::vault::{Executed, PolicyInput};
+use vaultmesh::vault::{self, PolicyInput};
 use vm_core::epoch::Epoch;
 use vm_dee::GatePolicy;
 
@@ -76,7 +76,8 @@ Examples:
   vaultmesh gate recover
 
 An execution whose process ended between its intent and its outcome is recorded as unknown, and never run again. Proposals whose
-time or epoch went by are recorded as expired. While an execution is running nothing is recorded.";
+time or epoch went by are recorded as expired, and a change of epoch that no seal covers is sealed. While an execution is running, or the
+command that it started, nothing is recorded.";
 
 /// Record executions that nobody knows the outcome of as unknown, and proposals whose time is over as expired
 #[derive(Args)]
@@ -90,17 +91,16 @@ struct Shown {
 }
 
 #[derive(Serialize)]
-struct Recovered {
-    ended: Vec<Executed>,
-}
+#[serde(transparent)]
+struct Recovered(vault::Recovered);
 
 impl Gate {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         match self.what {
             What::Policy(command) => command.run(context),
             What::Recover(Recover {}) => {
-                let ended = context.open()?.gate_recover()?;
-                Ok(Output::done(Recovered { ended }).listing("ended"))
+                let recovered = context.open()?.gate_recover()?;
+                Ok(Output::done(Recovered(recovered)).listing("ended"))
             }
         }
     }
@@ -148,10 +148,12 @@ impl Human for Shown {
 
 impl Human for Recovered {
     fn human(&self, page: &mut Page) {
-        if self.ended.is_empty() {
+        let vault::Recovered { ended, seal } = &self.0;
+        if ended.is_empty() && seal.is_none() {
             page.line("nothing to record");
         }
-        for executed in &self.ended {
+        page.field_if("sealed the change of epoch", *seal);
+        for executed in ended {
             page.write(Style::Unsure, executed.end.as_str());
             page.line(&format!(" proposal {}", executed.proposal));
             page.field_if("intent", executed.intent);

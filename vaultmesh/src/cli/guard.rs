@@ -25,7 +25,8 @@ Examples:
   vaultmesh guard --watch --interval 300
 
 Guardians: tampering, anchor, poisoning, overblocking, clock, trace. What they find is recorded, each thing once; they
-change nothing else. Exit code 0 means that nothing was found, 1 that something is proven wrong, 3 that something is
+change nothing else. What they block is held up where it needs an anchor (epoch change, execute), until a later run leaves the
+block out. Exit code 0 means that nothing was found, 1 that something is proven wrong, 3 that something is
 suspect or could not be looked at: without a key and a head from outside a rollback is never excluded. With --watch it
 ends by the first round whose answer is 1, or when it is stopped.
 A file of enrolments is TOML, a line an actor: \"agent-7\" = \"alice\"";

@@ -50,6 +50,7 @@ impl Human for Listed {
             page.write(style, state.stage);
             page.line(&format!(" {}", state.proposal));
             page.field("change", format!("{}, risk {}, in {}", state.change.kind(), state.risk, state.epoch));
+            page.field_if("command", state.command);
             page.field("expires", state.expires);
             if let (Some(quorum), Some(anchor)) = (state.quorum, state.anchor) {
                 let anchored = if anchor { ", and an anchored seal" } else { "" };

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 use vaultmesh::error::VaultError;
 use vaultmesh::vault::ProposalInput;
+use vm_core::digest::Sha256Digest;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
@@ -20,13 +21,15 @@ use crate::render::{Human, Output, Page, Style};
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh propose change.json
-  vaultmesh propose --kind threshold --name risk.max --from 0.5 --to 0.4
+  vaultmesh propose --kind threshold --name risk.max --from 0.5 --to 0.4 -- ./apply-threshold.sh 0.4
   vaultmesh propose --kind command --risk high -- deploy api
   vaultmesh propose --kind epoch --epoch albedo
   vaultmesh --holder watch propose change.json
 
 A file: {\"change\":{\"type\":\"guard_policy\",\"policy\":\"HEX\"},\"evidence\":[\"ROW\"],\"risk\":\"medium\",
   \"replay\":{\"from\":0,\"to\":100,\"benign_blocked_max\":0}}; docs/spec/dee-proposal.md has all members.
+
+A command after -- is the only one that `execute` runs for it; it is part of what is approved, and makes the risk medium at least.
 
 Nothing happens by it. It is signed by the key of --holder, else the operator's, which does not count as approving.";
 
@@ -61,8 +64,8 @@ pub(super) struct Propose {
     /// From then on it may no longer be executed, RFC 3339 [default: in seven days]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires: Option<Instant>,
-    /// Command that would be run, after --
-    #[arg(last = true, requires = "kind", value_name = "COMMAND")]
+    /// Command that does it, after --
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
@@ -83,7 +86,7 @@ struct Proposed {
 
 impl Propose {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let input = match &self.file {
+        let mut input: ProposalInput = match &self.file {
             Some(path) => {
                 let value = vm_core::canonical::parse(&read_whole(path)?, vm_core::canonical::BYTES_MAX);
                 let value = value.map_err(|error| CliError::argument("FILE", VaultError::Canonical(error)))?;
@@ -96,6 +99,12 @@ impl Propose {
                 ProposalInput { evidence, risk, expires, ..ProposalInput::of(change) }
             }
         };
+        if !self.command.is_empty() && self.kind != Some(Kind::Command) {
+            if input.command.is_some() {
+                return Err(CliError::Usage { what: "the file names a command already".to_owned() });
+            }
+            input.command = Some(digest(&self.command)?);
+        }
         proposed(context, input)
     }
 
@@ -123,13 +132,17 @@ pub(super) fn proposed(context: &Context, input: ProposalInput) -> Result<Output
     Ok(Output::done(Proposed { proposal: row.id, hash: proposed.hash, row }))
 }
 
-/// Identity of a command.
-pub(super) fn digest(command: &[String]) -> Result<vm_core::digest::Sha256Digest, CliError> {
+/// A command as it stands after `--`.
+pub(super) fn command_line(command: &[String]) -> Result<CommandLine, CliError> {
     let Some((program, args)) = command.split_first() else {
         return Err(CliError::Usage { what: "there is no command after --".to_owned() });
     };
-    let line = CommandLine { program: program.clone(), args: args.to_vec() };
-    Ok(line.digest().map_err(VaultError::Canonical)?)
+    Ok(CommandLine { program: program.clone(), args: args.to_vec() })
+}
+
+/// Identity of a command.
+fn digest(command: &[String]) -> Result<Sha256Digest, CliError> {
+    Ok(command_line(command)?.digest().map_err(VaultError::Canonical)?)
 }
 
 fn risks() -> impl clap::builder::TypedValueParser<Value = Risk> {

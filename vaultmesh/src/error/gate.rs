@@ -1,7 +1,7 @@
 //! Errors of the gate: what it refuses, and what keeps an execution from being prepared or recorded.
 
 use thiserror::Error;
-use vm_core::id::{RowId, SealId};
+use vm_core::id::{EngineName, RowId, SealId};
 use vm_core::verdict::Report;
 use vm_core::verdict::Verdict;
 use vm_dee::error::{ContentError, ReplayError, RoadError, Violation};
@@ -60,11 +60,33 @@ pub enum GateError {
         /// The seal.
         seal: SealId,
     },
+    /// A guardian has found what promotions must wait for. Nothing was run.
+    #[error("{guardian} holds up promotion by row {row}: {reason}")]
+    Blocked {
+        /// The guardian.
+        guardian: EngineName,
+        /// Its report or incident.
+        row: RowId,
+        /// What it says.
+        reason: String,
+    },
+    /// A withheld outcome names what is no receipt of it.
+    #[error("outcome is not withheld: {fault}")]
+    Receipt {
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// What an execution comes to could not be recorded afterwards. Nothing was run.
+    #[error("outcome could not be recorded: {reason}")]
+    NoOutcome {
+        /// Why not.
+        reason: &'static str,
+    },
     /// Another process executes.
     #[error("another execution is running")]
     Running,
     /// What is to be run is not what was approved.
-    #[error("command is not the one that the proposal names")]
+    #[error("proposal does not name this command")]
     OtherCommand,
     /// A change of epoch is not run as a command.
     #[error("proposal is a change of epoch")]
@@ -101,6 +123,9 @@ impl GateError {
             Self::PolicyFile(_) => "gate-policy-file",
             Self::Evidence { .. } => "gate-evidence",
             Self::AnchorNeeded { .. } => "gate-unanchored",
+            Self::Blocked { .. } => "gate-blocked",
+            Self::Receipt { .. } => "gate-receipt",
+            Self::NoOutcome { .. } => "gate-no-outcome",
             Self::Running => "gate-running",
             Self::OtherCommand => "gate-other-command",
             Self::EpochChange => "gate-is-epoch-change",
@@ -112,8 +137,10 @@ impl GateError {
     /// Exit code that it leads to.
     pub(crate) fn exit_code(&self) -> u8 {
         let machine = match self {
-            // A seal stands and lacks its anchor; a row that should not be there is proven wrong.
-            Self::AnchorNeeded { .. } | Self::Unreadable { .. } => return Verdict::Undecided.exit_code(),
+            // A seal stands and lacks its anchor, or a guardian's word; a row that should not be there is proven wrong.
+            Self::AnchorNeeded { .. } | Self::Blocked { .. } | Self::Unreadable { .. } => {
+                return Verdict::Undecided.exit_code();
+            }
             Self::Violated { .. } => return Verdict::Contradicted.exit_code(),
             Self::View(_) | Self::Running | Self::OutcomeLost { .. } => true,
             Self::Replay(error) => matches!(error, ReplayError::View(_)),
@@ -139,8 +166,19 @@ impl GateError {
             Self::AnchorNeeded { .. } => {
                 "Anchor it with `vaultmesh anchor add SEAL`, and try again with a trust file that accepts the authority."
             }
-            Self::Running => "Wait until it is over; what it leaves without an outcome is recorded as unknown.",
-            Self::OtherCommand => "Run the very command that was proposed, argument by argument.",
+            Self::Blocked { .. } => {
+                "See to what it found, then run `vaultmesh guard` again: a report without the block lifts it."
+            }
+            Self::Receipt { .. } => "Record the shadow receipt of this proposal with its outcome, or before it.",
+            Self::NoOutcome { .. } => {
+                "Execute under a token that may record in the epoch it ends in, and whose uses are not counted or suffice."
+            }
+            Self::Running => {
+                "Wait until it and the command it runs are over; what has no outcome is recorded as unknown."
+            }
+            Self::OtherCommand => {
+                "Run the very command that was proposed, argument by argument; for another, or for one where none was, propose anew."
+            }
             Self::EpochChange => "Use `vaultmesh epoch change`.",
             Self::OutcomeLost { .. } => {
                 "Look at what it did; `vaultmesh gate recover` records that its outcome is unknown, and it is never run again."

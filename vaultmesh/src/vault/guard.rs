@@ -1,9 +1,13 @@
 //! Recording what guardians saw, and the signals they learn from.
 
+use vm_core::id::RowId;
 use vm_core::record::{RowDraft, RowHeader};
 use vm_core::redact::KnownSecrets;
 use vm_core::verdict::Verdict;
-use vm_guardian::{GuardError, Observed, Signal};
+use vm_core::view::{RowState, Visit};
+use vm_guardian::artifact::REPORT_KIND;
+use vm_guardian::{GuardError, Observed, Signal, Standing};
+use vm_ledger::Snapshot;
 use vm_shadow::observe;
 
 use crate::error::{GuardFault, VaultError};
@@ -12,26 +16,53 @@ use crate::vault::{Common, Recorded, Vault};
 /// Most rows appended in one transaction, as when lines are recorded: a sync of the disk is shared by a thousand.
 const BATCH: usize = 1_000;
 
+/// Blocks that stand by what guardians recorded, and the last row of theirs that cannot be read, if any. Cost: one row read for
+/// each report and incident.
+pub(super) fn standing(snapshot: &Snapshot) -> Result<(Standing, Option<RowId>), VaultError> {
+    let (mut standing, mut unreadable) = (Standing::default(), None);
+    snapshot
+        .visit_words(&Standing::KINDS, 0, &mut |entry, state| {
+            match state {
+                RowState::Present(row) => standing.take(&row),
+                _ => unreadable = Some(entry.row_id),
+            }
+            Ok(Visit::Continue)
+        })
+        .map_err(VaultError::View)?;
+    Ok((standing, unreadable))
+}
+
 impl Vault {
     /// Records what a guardian saw: its artifacts, shadow receipts and signals as rows, in one transaction, then its events in
     /// its scroll. What was found before is recorded once: the fingerprint is the idempotency key. Where nothing was found,
-    /// nothing is recorded.
+    /// nothing is recorded, unless the guardian had blocked something: then the report that lifts it is.
     ///
     /// # Errors
     /// [`VaultError`]; nothing was recorded, or the rows were and the scroll was not.
     pub fn record_observed(&mut self, observed: &Observed) -> Result<Vec<Recorded>, VaultError> {
         let seen = observed.observations();
+        // What cannot be read is what a guardian may be about to say.
+        let (standing, _) = standing(&self.ledger.snapshot()?)?;
+        let changes_blocks = standing.is_changed_by(observed);
         let quiet = observed.verdict() == Verdict::Verified && seen.report.findings().is_empty();
-        if quiet && seen.signals.is_empty() && seen.withheld.is_empty() && seen.events.is_empty() {
+        if quiet && !changes_blocks && seen.signals.is_empty() && seen.withheld.is_empty() && seen.events.is_empty() {
             return Ok(Vec::new());
         }
         let trace_id = self.mint_trace();
         let mut drafts = Vec::new();
-        for artifact in observed.artifacts() {
+        let mut artifacts = observed.artifacts();
+        if changes_blocks && !artifacts.iter().any(|artifact| artifact.kind() == REPORT_KIND) {
+            artifacts.insert(0, observed.report_artifact());
+        }
+        // What was found before is news again where something else was said in between.
+        let after = standing.report(observed.engine()).filter(|_| changes_blocks);
+        for artifact in artifacts {
+            let says = artifact.fingerprint().to_hex();
+            let says = after.map_or(says.clone(), |row| format!("{says}/{row}"));
             let header = self.guard_header(trace_id);
             let draft =
                 artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
-            drafts.push(self.once(draft, artifact.kind(), &artifact.fingerprint().to_hex()));
+            drafts.push(self.once(draft, artifact.kind(), &says));
         }
         let observer = self.holder.identity().clone();
         for (at, withheld) in seen.withheld.iter().enumerate() {

@@ -110,6 +110,12 @@ violations! {
     /// A replay of something else than the proposal plans.
     OtherReplay "gate-other-replay" "replay is not what the proposal plans"
         "Replay the plan that the proposal holds, with the policy that it proposes."
+    /// A replay of a policy against itself.
+    ReplayUnchanged "gate-replay-unchanged" "replay compares a policy with itself"
+        "Replay the policy in force against the proposed one."
+    /// A replay over places that hold no call.
+    ReplayEmpty "gate-replay-empty" "replay went over no call"
+        "Propose anew with a plan over places that hold recorded calls."
     /// The rule wants a replay first.
     NotReplayed "gate-not-replayed" "policy wants a replay before approvals"
         "Replay the proposal and record the replay."
@@ -172,6 +178,9 @@ violations! {
     /// A change of epoch that is said to have succeeded and was not recorded.
     EpochUnchanged "gate-epoch-unchanged" "epoch change was not recorded"
         "Record the change before the outcome."
+    /// A change of epoch that is said to have failed and was recorded.
+    EpochChanged "gate-epoch-changed" "epoch change was recorded, so it has not failed"
+        "Record that it succeeded, or that its outcome is unknown."
     /// An execution is open while the epoch would change.
     Unfinished { /// Its intent.
         intent: RowId } "gate-unfinished" "intent {intent} has no outcome yet"

@@ -113,8 +113,7 @@ impl Gate {
     /// The identity that `approval` counts for at `now`.
     fn counts_for(&self, open: &Open, requirement: &Requirement, approval: &Given, now: Instant) -> Option<&Identity> {
         let identity = self.policy.as_ref()?.identity(&approval.approver)?;
-        let lasts = i64::try_from(requirement.lasts_seconds).ok()?.checked_mul(1_000_000)?;
-        let expires = approval.expires.min(approval.given.saturating_add_micros(lasts));
+        let expires = approval.until(requirement)?;
         let is_late_enough = !requirement.replay || open.replay.is_some_and(|replay| replay.at.seq < approval.at.seq);
         let counts = !open.is_proposer(identity) && (approval.given..expires).contains(&now) && is_late_enough;
         counts.then_some(identity)

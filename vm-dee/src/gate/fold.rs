@@ -50,11 +50,10 @@ impl Gate {
             return Err(Violation::PolicyNumber { in_force, found: policy.number });
         }
         for open in self.open.values_mut() {
-            // What a key said that is enrolled no more counts no more, also when it comes back.
-            open.approvals.retain(|given| policy.identity(&given.approver).is_some());
-            if let Some(identity) = policy.identity(&open.proposer) {
-                open.proposer_name = Some(identity.name.clone());
-            }
+            // What a key said that is enrolled no more, or for another, counts no more, also when it comes back.
+            let is_still = |given: &Given| policy.identity(&given.approver).is_some_and(|now| now.name == given.name);
+            open.approvals.retain(is_still);
+            open.proposer_names.extend(policy.identity(&open.proposer).map(|identity| identity.name.clone()));
         }
         self.policy = Some(policy.clone());
         Ok(())
@@ -71,7 +70,7 @@ impl Gate {
         if !epoch_rule(self.epoch).allows.contains(&open.kind) {
             return Err(Violation::NotAllowed { kind: open.kind, epoch: self.epoch });
         }
-        let floor = open.kind.risk_floor();
+        let floor = content.risk_floor();
         if open.risk < floor {
             return Err(Violation::RiskTooLow { floor });
         }
@@ -85,7 +84,7 @@ impl Gate {
             return Err(Violation::Full { limit: OPEN_MAX });
         }
         let identity = self.policy.as_ref().and_then(|policy| policy.identity(&open.proposer));
-        open.proposer_name = identity.map(|identity| identity.name.clone());
+        open.proposer_names.extend(identity.map(|identity| identity.name.clone()));
         self.open.insert(at.row, open);
         Ok(())
     }
@@ -101,6 +100,12 @@ impl Gate {
         let is_planned = open.plan == Some(replay.plan()) && open.policy.is_none_or(|policy| policy == replay.after());
         if replay.ledger() != self.ledger || !is_planned || replay.plan().to > at.seq {
             return Err(Violation::OtherReplay);
+        }
+        if replay.before() == replay.after() {
+            return Err(Violation::ReplayUnchanged);
+        }
+        if replay.considered() == 0 {
+            return Err(Violation::ReplayEmpty);
         }
         self.open_mut(replay.proposal().row)?.replay = Some(Replayed { at, benign_blocked: replay.benign_blocked() });
         Ok(())
@@ -126,8 +131,9 @@ impl Gate {
         if of_identity.count() >= APPROVALS_EACH_MAX || open.approvals.len() >= APPROVALS_MAX {
             return Err(Violation::TooManyApprovals { limit: APPROVALS_EACH_MAX });
         }
+        let name = identity.name.clone();
         let Approval { approver, given, expires, .. } = *approval;
-        self.open_mut(approval.proposal.row)?.approvals.push(Given { at, approver, given, expires });
+        self.open_mut(approval.proposal.row)?.approvals.push(Given { at, approver, name, given, expires });
         Ok(())
     }
 
@@ -171,6 +177,9 @@ impl Gate {
         if outcome.end() == End::Succeeded && open.kind == ChangeKind::Epoch && !open.changed {
             return Err(Violation::EpochUnchanged);
         }
+        if outcome.end() == End::Failed && open.changed {
+            return Err(Violation::EpochChanged);
+        }
         self.open.remove(&proposal.row);
         self.ended.push_back((proposal, outcome.end()));
         if self.ended.len() > ENDED_KEPT {
@@ -195,6 +204,7 @@ impl Gate {
             open.voided |= *other != row;
         }
         self.epoch = change.to;
+        self.last_change = Some(at);
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! What the gate remembers of a proposal that has not ended.
 
+use std::collections::BTreeSet;
+
 use vm_core::digest::Sha256Digest;
 use vm_core::epoch::EpochChange;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::key::PublicKey;
 
-use super::RowPlace;
+use super::{Requirement, RowPlace};
 use crate::change::{Change, ChangeKind, Risk};
 use crate::name::Name;
 use crate::policy::Identity;
@@ -18,8 +20,8 @@ pub(crate) struct Open {
     pub(crate) proposal: ProposalRef,
     pub(crate) at: RowPlace,
     pub(crate) proposer: PublicKey,
-    /// Name of the identity that the proposer's key belongs to, or last belonged to.
-    pub(crate) proposer_name: Option<Name>,
+    /// Names of the identities that the proposer's key belongs to or has belonged to since.
+    pub(crate) proposer_names: BTreeSet<Name>,
     pub(crate) kind: ChangeKind,
     pub(crate) epoch_change: Option<EpochChange>,
     pub(crate) risk: Risk,
@@ -43,12 +45,22 @@ pub(crate) struct Replayed {
 }
 
 /// An approval.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Given {
     pub(crate) at: RowPlace,
     pub(crate) approver: PublicKey,
+    /// Name of the identity that gave it.
+    pub(crate) name: Name,
     pub(crate) given: Instant,
     pub(crate) expires: Instant,
+}
+
+impl Given {
+    /// From then on it does not count under this requirement; none beyond all time.
+    pub(crate) fn until(&self, requirement: &Requirement) -> Option<Instant> {
+        let lasts = i64::try_from(requirement.lasts_seconds).ok()?.checked_mul(1_000_000)?;
+        Some(self.expires.min(self.given.saturating_add_micros(lasts)))
+    }
 }
 
 impl Open {
@@ -61,7 +73,7 @@ impl Open {
             proposal,
             at,
             proposer: content.proposer,
-            proposer_name: None,
+            proposer_names: BTreeSet::new(),
             kind: content.change.kind(),
             epoch_change,
             risk: content.risk,
@@ -78,7 +90,7 @@ impl Open {
 
     /// Whether `identity` is the one that proposed, by any of its keys, now or before.
     pub(crate) fn is_proposer(&self, identity: &Identity) -> bool {
-        identity.keys.contains(&self.proposer) || self.proposer_name.as_ref() == Some(&identity.name)
+        identity.keys.contains(&self.proposer) || self.proposer_names.contains(&identity.name)
     }
 }
 
@@ -88,7 +100,7 @@ impl core::hash::Hash for Open {
         (
             self.proposal,
             self.at,
-            &self.proposer_name,
+            &self.proposer_names,
             self.replay,
             &self.approvals,
             self.voided,

@@ -117,6 +117,7 @@ pub(crate) fn proposal(row: RowId, epoch: Epoch, change: Change, expires: Instan
         epoch,
         proposer: key(PROPOSER).public(),
         change,
+        command: None,
         evidence: Vec::new(),
         expected: vec![Effect { measure: name("blocked_benign"), direction: vm_dee::proposal::Direction::Falls }],
         risk,

@@ -61,6 +61,7 @@ const MUST_FAIL: &[MustFail] = &[
     off("CheckChange", "EpochByProposalOnly", [0, 0, 0, 2]),
     off("CheckOpen", "RunsInItsEpoch", [0, 0, 0, 2]),
     off("CheckIntent", "OutcomeAfterIntent", [0, 0, 0, 2]),
+    off("CheckFailed", "FailedChangesNoEpoch", [0, 0, 0, 2]),
     off("CheckDurable", "NoUngatedExecution", [0, 0, 0, 2]),
     off("CheckDurable", "NoSecondExecution", [0, 0, 1, 2]),
     off("CheckRecovery", "NoSecondExecution", [0, 0, 1, 2]),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::Failure;
 
 /// Ways in which logs are doctored; each must have been tried.
-pub(super) const HOWS: usize = 11;
+pub(super) const HOWS: usize = 12;
 
 /// The events of one log.
 pub(super) type Trace = Vec<Value>;
@@ -87,6 +87,13 @@ pub(super) fn doctor(trace: &Trace) -> Vec<Doctored> {
         }
         if is(event, "change") {
             all.push(Doctored { how: "a second change of epoch", events: copied(trace, at, at + 1) });
+            let is_own = |other: &Value| is(other, "outcome") && other.get("p") == event.get("p");
+            if let Some(ended) = trace.iter().position(is_own) {
+                all.push(Doctored {
+                    how: "a change of epoch said to have failed",
+                    events: with(trace, ended, "end", "failed".into()),
+                });
+            }
         }
     }
     all
@@ -162,7 +169,7 @@ mod tests {
     fn a_log_is_written_as_tla_and_doctored() {
         let line = r#"{"seed":1,"events":[{"kind":"policy","who":["ada","bob"]},
             {"kind":"proposal","p":2,"to":"albedo"},{"kind":"approval","p":2,"n":3},{"kind":"seal"},{"kind":"anchor"},
-            {"kind":"intent","p":2,"by":[3],"anchored":true},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"failed"}]}"#;
+            {"kind":"intent","p":2,"by":[3],"anchored":true},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"succeeded"}]}"#;
         let traces = parse(&line.replace('\n', "")).unwrap();
         let text = module(&traces);
         assert!(text.contains(r#"[kind |-> "policy", who |-> {"ada", "bob"}]"#), "{text}");
@@ -171,7 +178,7 @@ mod tests {
             "{text}"
         );
         let doctored = doctor(&traces[0]);
-        assert_eq!(doctored.len(), 10);
+        assert_eq!(doctored.len(), 11);
         for one in &doctored {
             assert_ne!(one.events, traces[0], "{}", one.how);
         }

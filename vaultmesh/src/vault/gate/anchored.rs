@@ -46,6 +46,11 @@ fn artifact(logged: &LoggedRow) -> ArtifactRow {
     }
 }
 
+/// The seal that a row recorded, where its file is as it was.
+pub(super) fn read_seal(reader: &Reader, logged: &LoggedRow) -> Option<SealBundle> {
+    read_bundle(reader, &artifact(logged))
+}
+
 fn read_bundle(reader: &Reader, row: &ArtifactRow) -> Option<SealBundle> {
     let bundle = SealBundle::parse(&reader.read_small(row.path.as_ref()?).ok()?).ok()?;
     (row.sha256 == Some(bundle.file_hash())).then_some(bundle)

@@ -1,19 +1,20 @@
-//! Executing what was approved, once; changing the epoch; and recording what nobody knows.
+//! Executing what was approved, once, and changing the epoch.
 
 use std::fs::File;
+use std::io;
+use std::process::Stdio;
 
 use serde::Serialize;
 use vm_core::capability::{Permit, act};
-use vm_core::digest::Sha256Digest;
+use vm_core::digest::{CapabilityHash, Sha256Digest};
+use vm_core::epoch::Epoch;
 use vm_core::id::{RowId, SealId, TraceId};
-use vm_core::record::{Appended, Table};
+use vm_core::record::Appended;
 use vm_core::view::EvidenceView as _;
-use vm_dee::error::Violation;
 use vm_dee::outcome::Cause;
 use vm_dee::road::Executing;
-use vm_dee::{Authorized, Change, ChangeKind, End, Order, Outcome, Prepared, ProposalHash, Ran};
+use vm_dee::{Authorized, Change, ChangeKind, End, Order, Outcome, Prepared, ProposalHash, Ran, Stage};
 use vm_seal::merkle::LeafIndex;
-use vm_seal::selection::Selection;
 use vm_seal::tlog::{TlogProof, VerifiedTlogProof};
 
 use crate::error::{GateError, ProofFileError, VaultError};
@@ -44,7 +45,7 @@ pub struct Executed {
 }
 
 impl Executed {
-    fn of(outcome: &Outcome, recorded: Recorded) -> Self {
+    pub(super) fn of(outcome: &Outcome, recorded: Recorded) -> Self {
         Self {
             proposal: outcome.proposal().row,
             hash: outcome.proposal().hash,
@@ -58,10 +59,27 @@ impl Executed {
     }
 }
 
+/// The lock of whoever executes. Held, nobody else does, and what has no outcome has none for good. It lasts as long as a
+/// copy of it is open in any process.
+#[derive(Debug)]
+pub struct ExecutionLock(File);
+
+impl ExecutionLock {
+    /// The lock as the standard input of a command that does what was approved: an empty file. While the command has it open the lock is
+    /// held, also where this process is gone, so that nobody calls an outcome unknown while it is still being made.
+    ///
+    /// # Errors
+    /// What the machine says.
+    pub fn to_stdin(&self) -> io::Result<Stdio> {
+        self.0.try_clone().map(Stdio::from)
+    }
+}
+
 impl Vault {
     /// Has `executor` do what the proposal in `row` says, once, and records what became of it. Nothing is called without a
     /// durable intent that the gate let through. The anchor, where one is needed, must count by the trust of `outside`. Others
-    /// can record meanwhile; nobody else can execute.
+    /// can record meanwhile; nobody else can execute. An executor that runs a command hands it [`ExecutionLock::to_stdin`], and
+    /// runs none that the order [is not for](Order::is_for).
     ///
     /// # Errors
     /// [`VaultError::Gate`]: among others [`GateError::AnchorNeeded`] with a seal to anchor first. But for
@@ -70,17 +88,18 @@ impl Vault {
         &mut self,
         row: RowId,
         outside: &Outside,
-        executor: impl FnOnce(&Order<'_, act::Execute>) -> Result<Sha256Digest, Sha256Digest>,
+        executor: impl FnOnce(&Order<'_, act::Execute>, &ExecutionLock) -> Result<Sha256Digest, Sha256Digest>,
     ) -> Result<Executed, VaultError> {
-        let _lock = self.execution_lock()?;
+        let lock = self.execution_lock()?;
         self.permit::<act::Execute>()?;
         let (prepared, trace) = self.prepared(row, outside, false)?;
+        self.check_can_finish(None)?;
         let permit = self.permit::<act::Execute>()?;
         let intent = self.decide_one(&permit, trace, prepared.draft().clone())?;
         let under = permit.capability();
-        let authorized = self.authorize(prepared, permit, under, &intent, trace)?;
-        let ran = authorized.run(executor);
-        self.finish(&ran, trace)
+        let authorized = self.authorize(prepared, permit, under, &intent)?;
+        let ran = authorized.run(|order| executor(order, &lock));
+        self.finish(&ran)
     }
 
     /// Changes the epoch as the proposal in `row` says, and seals that it did.
@@ -91,11 +110,13 @@ impl Vault {
         let _lock = self.execution_lock()?;
         self.permit::<act::ChangeEpoch>()?;
         let (prepared, trace) = self.prepared(row, outside, true)?;
+        let to = self.target_epoch(row)?;
+        self.check_can_finish(to)?;
         let permit = self.permit::<act::Execute>()?;
         let intent = self.decide_one(&permit, trace, prepared.draft().clone())?;
         let under = permit.capability();
         let permit = self.permit::<act::ChangeEpoch>()?;
-        let authorized = self.authorize(prepared, permit, under, &intent, trace)?;
+        let authorized = self.authorize(prepared, permit, under, &intent)?;
         let mut refused = None;
         let ran = authorized.run(|order| match self.record_change(order, trace) {
             Ok(appended) => Ok(Sha256Digest::from_bytes(*appended.leaf.as_bytes())),
@@ -105,57 +126,30 @@ impl Vault {
                 Err(told)
             }
         });
-        let mut executed = self.finish(&ran, trace)?;
+        let mut executed = self.finish(&ran)?;
         if let Some(error) = refused {
             return Err(error);
         }
-        executed.seal = Some(self.seal(Selection::traces([trace], &[Table::ProofArtifacts])?)?.seal_id);
+        executed.seal = self.seal_change()?;
         Ok(executed)
     }
 
-    /// Records of executions whose process is gone that nobody knows what became of them, and of proposals whose time or epoch
-    /// went by that they expired. Nothing is run.
-    ///
-    /// # Errors
-    /// [`GateError::Running`] where an execution is running.
-    pub fn gate_recover(&mut self) -> Result<Vec<Executed>, VaultError> {
-        let _lock = self.execution_lock()?;
-        let permit = self.permit::<act::Record>()?;
-        let mut ended = self.record_unknown(&permit)?;
-        let gate = fold_now(self)?;
-        for reference in gate.open() {
-            let outcome = Outcome::expired(gate.ledger(), reference);
-            match self.record_outcome(&permit, &outcome) {
-                Ok(executed) => ended.push(executed),
-                Err(VaultError::Gate(GateError::Refused(Violation::NotExpired | Violation::Taken { .. }))) => {}
-                Err(error) => return Err(error),
-            }
+    /// The epoch that the proposal in `row` changes to, where it does.
+    fn target_epoch(&self, row: RowId) -> Result<Option<Epoch>, VaultError> {
+        match self.proposal(row)?.0.content().change {
+            Change::Epoch { to, .. } => Ok(Some(to)),
+            _ => Ok(None),
         }
-        Ok(ended)
     }
 
-    /// The lock of whoever executes; held, nobody else does, and what has no outcome has none for good.
-    fn execution_lock(&self) -> Result<File, VaultError> {
+    pub(super) fn execution_lock(&self) -> Result<ExecutionLock, VaultError> {
         let lock = self.ledger.files().try_execution_lock().map_err(VaultError::VaultFile)?;
-        lock.ok_or_else(|| GateError::Running.into())
-    }
-
-    /// The caller holds the execution lock, so that whoever was authorised is gone.
-    fn record_unknown(&mut self, permit: &Permit<act::Record>) -> Result<Vec<Executed>, VaultError> {
-        let unfinished = fold_now(self)?.unfinished();
-        unfinished.iter().map(|unfinished| self.record_outcome(permit, &unfinished.unknown())).collect()
-    }
-
-    fn record_outcome(&mut self, permit: &Permit<act::Record>, outcome: &Outcome) -> Result<Executed, VaultError> {
-        let (_, trace) = self.proposal(outcome.proposal().row)?;
-        let header = self.header_of(trace);
-        let draft = outcome.draft(header).map_err(GateError::Content)?;
-        Ok(Executed::of(outcome, self.record_one(permit, trace, draft)?))
+        lock.map(ExecutionLock).ok_or_else(|| GateError::Running.into())
     }
 
     fn prepared(&mut self, row: RowId, outside: &Outside, epoch: bool) -> Result<(Prepared, TraceId), VaultError> {
+        self.record_unknown()?;
         let permit = self.permit::<act::Record>()?;
-        self.record_unknown(&permit)?;
         let (proposal, trace) = self.proposal(row)?;
         let is_epoch = proposal.content().change.kind() == ChangeKind::Epoch;
         match (is_epoch, epoch) {
@@ -169,18 +163,14 @@ impl Vault {
         &mut self,
         prepared: Prepared,
         permit: Permit<A>,
-        under: vm_core::digest::CapabilityHash,
+        under: CapabilityHash,
         intent: &Appended,
-        trace: TraceId,
     ) -> Result<Authorized<A>, VaultError> {
         let proof = self.durable(intent)?;
         let gate = fold_now(self)?;
         prepared.authorize(permit, under, &proof, &gate, self.now()).or_else(|refused| {
             if let Some(outcome) = refused.outcome() {
-                let permit = self.permit::<act::Record>()?;
-                let header = self.header_of(trace);
-                let draft = outcome.draft(header).map_err(GateError::Content)?;
-                self.record_one(&permit, trace, draft)?;
+                self.record_outcome(outcome)?;
             }
             Err(GateError::Road(refused.error().clone()).into())
         })
@@ -204,36 +194,32 @@ impl Vault {
         self.decide_one(order.permit(), trace, draft.ok_or(GateError::EpochChange)?)
     }
 
-    /// Records the outcome, under leave to record in whatever epoch it is now.
-    fn finish<A: Executing>(&mut self, ran: &Ran<A>, trace: TraceId) -> Result<Executed, VaultError> {
-        let mut record = || {
-            let permit = self.permit::<act::Record>()?;
-            let header = self.header_of(trace);
-            let recorded = self.record_one(&permit, trace, ran.draft(header).map_err(GateError::Content)?)?;
-            Ok(Executed::of(ran.outcome(), recorded))
-        };
+    /// Records the outcome of what ran.
+    fn finish<A: Executing>(&mut self, ran: &Ran<A>) -> Result<Executed, VaultError> {
         let intent = ran.outcome().intent();
-        record().map_err(|source: VaultError| match intent {
+        self.record_outcome(ran.outcome()).map_err(|source| match intent {
             Some(intent) => GateError::OutcomeLost { intent, source: Box::new(source) }.into(),
             None => source,
         })
     }
 
-    /// The open proposal to change to `epoch` from the present one, the latest.
+    /// The open proposal to change to `epoch` from the present one: the latest that is approved, else the latest that neither
+    /// expired nor was voided.
     ///
     /// # Errors
     /// [`VaultError::Gate`] where the log's gate cannot be folded.
-    pub fn epoch_proposal(&self, epoch: vm_core::epoch::Epoch) -> Result<Option<RowId>, VaultError> {
-        let gate = fold_now(self)?;
-        let mut found = None;
+    pub fn epoch_proposal(&self, epoch: Epoch) -> Result<Option<RowId>, VaultError> {
+        let (gate, now) = (fold_now(self)?, self.now());
+        let wanted = Change::Epoch { from: gate.epoch(), to: epoch };
+        let mut found: Option<(bool, RowId)> = None;
         for open in gate.open() {
             let (proposal, _) = self.proposal(open.row)?;
-            let wanted = Change::Epoch { from: gate.epoch(), to: epoch };
-            let expired = self.now() >= proposal.content().expires;
-            if proposal.content().change == wanted && !expired {
-                found = Some(open.row);
+            let stage = gate.stage(open.row, now);
+            let is_over = stage == Some(Stage::Voided) || now >= proposal.content().expires;
+            if proposal.content().change == wanted && !is_over {
+                found = found.max(Some((stage == Some(Stage::Approved), open.row)));
             }
         }
-        Ok(found)
+        Ok(found.map(|(_, row)| row))
     }
 }

@@ -1,16 +1,14 @@
-//! The gate folded over a log: what is in force, and what an audit says of it.
+//! The gate folded over a log: what is in force, and what it lets through.
 
-use vm_anchor::VerifiedAnchor;
-use vm_core::digest::{CapabilityHash, Sha256Digest};
+use vm_core::digest::CapabilityHash;
 use vm_core::record::{LogEntry, RowDraft, SCHEMA, StoredRow, SystemKind};
-use vm_core::verdict::{Code, Finding, Report};
-use vm_core::view::{EvidenceView as _, LoggedRow, RowState, ViewError, Visit};
+use vm_core::view::{EvidenceView as _, LoggedRow, RowState, Visit};
 use vm_dee::error::{ContentError, Violation};
-use vm_dee::{Gate, Intent, Outcome};
+use vm_dee::{Gate, Outcome};
 use vm_ledger::Snapshot;
-use vm_seal::audit::AuditedSeal;
 
-use crate::error::{GateError, VaultError};
+use crate::error::GateError;
+use crate::vault::gate::receipt::receipt_fault;
 
 /// The gate after all that the log holds. Cost: one hash and one signature check for each row of the gate.
 pub(crate) fn fold(snapshot: &Snapshot) -> Result<Gate, GateError> {
@@ -31,127 +29,38 @@ pub(crate) fn fold(snapshot: &Snapshot) -> Result<Gate, GateError> {
     fault.map_or(Ok(gate), Err)
 }
 
-/// Lets drafts through, one after the other, as they would stand from place `seq` on. Formats that must be announced first
-/// only push them further back, which no rule of the gate minds.
+/// Lets drafts through, one after the other, as they would stand behind all that `snapshot` holds. Formats that must be
+/// announced first only push them further back, which no rule of the gate minds.
 pub(super) fn admit(
+    snapshot: &Snapshot,
     gate: &mut Gate,
     drafts: &[RowDraft],
     capability: CapabilityHash,
-    mut seq: u64,
-) -> Result<(), Violation> {
+) -> Result<(), GateError> {
     let record = |error| Violation::Content(ContentError::Record(error));
-    for draft in drafts {
+    let mut ahead: Vec<LoggedRow> = Vec::with_capacity(drafts.len());
+    for (seq, draft) in (snapshot.size()?..).zip(drafts) {
         let row = draft.complete(Some(capability)).map_err(record)?;
         let (row_id, leaf) = (row.id().map_err(record)?, row.leaf_hash().map_err(record)?);
-        gate.apply(&LogEntry { seq, table: row.table(), row_id, schema: SCHEMA, leaf }, &row)?;
-        seq = seq.saturating_add(1);
+        let entry = LogEntry { seq, table: row.table(), row_id, schema: SCHEMA, leaf };
+        gate.apply(&entry, &row)?;
+        check_receipt(snapshot, &ahead, &entry, &row)?;
+        ahead.push(LoggedRow { entry, row });
     }
     Ok(())
 }
 
-/// Folds the gate over a log that is audited: each row that it refuses is contradicted, each intent without an outcome is
-/// undecided. `seals` are those that the log recorded. Of a vault without rows of the gate nothing is said.
-pub(crate) fn audit(snapshot: &Snapshot, seals: &[AuditedSeal]) -> Result<Report, VaultError> {
-    let (mut rows, mut report, mut auditor) = (0_u64, Report::new(), None);
-    snapshot
-        .visit_kinds(&Gate::KINDS, 0, &mut |entry, state| {
-            rows += 1;
-            if auditor.is_none() {
-                match (snapshot.ledger(), snapshot.genesis()) {
-                    (Ok(ledger), Ok(genesis)) => auditor = Some(Gate::new(ledger, &genesis)),
-                    _ => {
-                        report.find(Finding::new(Code::EvidenceUnreadable, "gate").found("the ledger has no genesis"));
-                        return Ok(Visit::Stop);
-                    }
-                }
-            }
-            if let Some(gate) = &mut auditor {
-                audit_row(gate, snapshot, seals, (&entry, &state), &mut report)?;
-            }
-            Ok(Visit::Continue)
-        })
-        .map_err(VaultError::View)?;
-    for unfinished in auditor.iter().flat_map(Gate::unfinished) {
-        report.find(Finding::new(Code::OutcomeUnknown, format!("intent {}", unfinished.intent())));
-    }
-    if let Some(gate) = &auditor {
-        let open = gate.open().count();
-        report.checked(format!("gate: {rows} rows, {open} proposals open, in {}", gate.epoch()));
-    }
-    Ok(report)
-}
-
-fn audit_row(
-    gate: &mut Gate,
-    snapshot: &Snapshot,
-    seals: &[AuditedSeal],
-    (entry, state): (&LogEntry, &RowState),
-    report: &mut Report,
-) -> Result<(), ViewError> {
-    let subject = format!("row {}/{}", entry.table, entry.row_id);
-    let RowState::Present(row) = state else {
-        report.find(Finding::new(Code::EvidenceUnreadable, subject).found("a row of the gate"));
+/// Checks the receipt that an outcome names, which may be about to be recorded with it.
+fn check_receipt(snapshot: &Snapshot, ahead: &[LoggedRow], entry: &LogEntry, row: &StoredRow) -> Result<(), GateError> {
+    if SystemKind::of_row(row) != Some(SystemKind::Outcome) {
         return Ok(());
+    }
+    let outcome = Outcome::of_row(row)?;
+    let Some(receipt) = outcome.receipt() else { return Ok(()) };
+    let logged = match ahead.iter().find(|logged| logged.entry.row_id == receipt.row) {
+        Some(logged) => Some(logged.clone()),
+        None => snapshot.row(receipt.row)?,
     };
-    if let Err(violation) = gate.apply(entry, row) {
-        report.find(Finding::new(Code::GateViolated, subject).found(format!("{}: {violation}", violation.code())));
-        return Ok(());
-    }
-    if let Some(found) = lacks(snapshot, seals, entry, row)? {
-        report.find(Finding::new(Code::GateViolated, subject).found(found));
-    }
-    Ok(())
-}
-
-/// Undecided is each intent that names an anchor which does not count, by what verification says of the seal it rests on.
-/// `counted` are the anchors that do, of each of `seals`. An anchor's identity cannot be named before there is the anchor.
-pub(crate) fn audit_anchored(
-    snapshot: &Snapshot,
-    seals: &[AuditedSeal],
-    counted: &[Vec<VerifiedAnchor>],
-) -> Result<Report, VaultError> {
-    let mut report = Report::new();
-    snapshot
-        .visit_kinds(&[SystemKind::Intent], 0, &mut |entry, state| {
-            // What cannot be read is found where the gate is folded.
-            let RowState::Present(row) = state else { return Ok(Visit::Continue) };
-            let Ok(intent) = Intent::of_row(&row) else { return Ok(Visit::Continue) };
-            let mut all =
-                seals.iter().zip(counted).filter_map(|(seal, anchors)| Some((seal.verified.as_ref()?, anchors)));
-            let rests =
-                |(seal, anchors): (_, &Vec<_>)| anchors.iter().any(|anchor| intent.rests_on(seal, Some(anchor)));
-            if intent.anchor.is_some() && !all.any(rests) {
-                let finding = Finding::new(Code::SealUnanchored, format!("intent {}", entry.row_id));
-                report.find(finding.found("the anchor that it rests on does not count"));
-            }
-            Ok(Visit::Continue)
-        })
-        .map_err(VaultError::View)?;
-    Ok(report)
-}
-
-/// What a row rests on and the log does not have: an intent's seal, a withheld proposal's receipt.
-fn lacks(
-    snapshot: &Snapshot,
-    seals: &[AuditedSeal],
-    entry: &LogEntry,
-    row: &StoredRow,
-) -> Result<Option<&'static str>, ViewError> {
-    match SystemKind::of_row(row) {
-        Some(SystemKind::Intent) => {
-            let Ok(intent) = Intent::of_row(row) else { return Ok(None) };
-            let is_named = |seal: &AuditedSeal| {
-                let recorded: Option<Sha256Digest> = seal.row.sha256;
-                recorded == Some(intent.seal.file) && seal.row.entry.seq < entry.seq
-            };
-            Ok(if seals.iter().any(is_named) { None } else { Some("its seal was not recorded before it") })
-        }
-        Some(SystemKind::Outcome) => {
-            let receipt = Outcome::of_row(row).ok().and_then(|outcome| outcome.receipt());
-            let Some(receipt) = receipt else { return Ok(None) };
-            let is_it = |logged: LoggedRow| logged.entry.leaf == receipt.leaf;
-            Ok(if snapshot.row(receipt.row)?.is_some_and(is_it) { None } else { Some("its receipt is not recorded") })
-        }
-        _ => Ok(None),
-    }
+    receipt_fault(&outcome, receipt, entry.seq, logged.as_ref())
+        .map_or(Ok(()), |fault| Err(GateError::Receipt { fault }))
 }

@@ -1,14 +1,16 @@
 //! The line of engine `dee`'s scroll that tells of an execution.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use vm_core::canonical;
 use vm_core::capability::{Permit, act};
-use vm_core::digest::LeafHash;
+use vm_core::digest::{LeafHash, RootHash};
 use vm_core::id::{EngineName, TraceId};
 use vm_core::redact::Redacted;
 use vm_core::view::{FileFault, VaultFiles};
 use vm_dee::intent::ENGINE;
-use vm_ledger::ScrollWriter;
-use vm_seal::merkle::{LeafIndex, Tree, TreeSize};
+use vm_ledger::{ScrollError, ScrollWriter};
+use vm_seal::merkle::{Frontier, LeafIndex, Tree, TreeSize};
 use vm_seal::scroll::{LINE_MAX, events_path, line_leaf};
 
 use crate::error::VaultError;
@@ -46,6 +48,24 @@ impl Leaves {
         }
     }
 
+    /// Leaf of a line.
+    pub(super) fn at(&self, line: LeafIndex) -> Option<LeafHash> {
+        self.0.get(usize::try_from(line.as_u64()).ok()?).copied()
+    }
+
+    /// Roots of the scroll at these sizes, as far as it has so many lines.
+    pub(super) fn roots(&self, sizes: BTreeSet<TreeSize>) -> BTreeMap<TreeSize, RootHash> {
+        let (mut frontier, mut roots, mut leaves) = (Frontier::new(), BTreeMap::new(), self.0.iter());
+        for size in sizes {
+            while frontier.size() < size {
+                let Some(leaf) = leaves.next() else { return roots };
+                frontier.append(*leaf);
+            }
+            roots.insert(size, frontier.root());
+        }
+        roots
+    }
+
     /// Number of the first line with this leaf.
     pub(super) fn find(&self, leaf: LeafHash) -> Option<LeafIndex> {
         let at = self.0.iter().position(|found| *found == leaf)?;
@@ -64,17 +84,26 @@ pub(super) fn engine() -> Result<EngineName, VaultError> {
 }
 
 impl Vault {
-    /// Appends the line to the scroll, unless it stands there.
+    /// Appends the line to the scroll, unless it stands there. Where a crash came between this very line and its root, the root
+    /// is made up for; other lines that nobody signed are for whoever [vouches](Vault::adopt_scroll) for them.
     pub(super) fn tell(&mut self, line: &[u8], permit: &Permit<act::Record>, trace: TraceId) -> Result<(), VaultError> {
         let engine = engine()?;
         let leaves = Leaves::read(self.ledger.snapshot()?.files())?;
-        if leaves.find(line_leaf(line)).is_some() {
-            return Ok(());
-        }
+        let known = leaves.find(line_leaf(line));
         let value = canonical::parse_exact(line, LINE_MAX).map_err(VaultError::Canonical)?;
-        let line = [Redacted::system(&value).map_err(VaultError::Canonical)?];
+        let mut lines = vec![Redacted::system(&value).map_err(VaultError::Canonical)?];
+        if known.is_some() {
+            lines.clear();
+        }
         let (epoch, now) = (self.ledger.epoch(), self.now());
-        let append = |writer: &mut ScrollWriter<'_>| writer.append_lines(permit, &line, epoch, now);
-        self.write_scroll(&engine, permit, false, trace, now, append).map(drop)
+        let append = |writer: &mut ScrollWriter<'_>| writer.append_lines(permit, &lines, epoch, now);
+        match self.write_scroll(&engine, permit, false, trace, now, append) {
+            Err(VaultError::Scroll(ScrollError::UnsignedTail { signed, found, .. }))
+                if known == Some(LeafIndex::new(signed)) && found == signed.saturating_add(1) =>
+            {
+                self.adopt_scroll(&engine).map(drop)
+            }
+            written => written.map(drop),
+        }
     }
 }

@@ -2,11 +2,15 @@
 //! asked under the writers' lock before a row of it is appended (`docs/adr/0016`).
 
 mod anchored;
+mod audit;
 mod execute;
+mod finish;
 mod fold;
 mod line;
 mod policy;
 mod propose;
+mod receipt;
+mod recover;
 mod replay;
 mod state;
 mod trail;
@@ -22,10 +26,12 @@ use vm_ledger::{Decided, LedgerError, Snapshot};
 use crate::error::{GateError, VaultError};
 use crate::vault::{Recorded, Vault};
 
-pub use execute::Executed;
-pub(crate) use fold::{audit, audit_anchored, fold};
+pub(crate) use audit::{audit, audit_anchored};
+pub use execute::{Executed, ExecutionLock};
+pub(crate) use fold::fold;
 pub use policy::{IdentityInput, PolicyInput};
 pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
+pub use recover::Recovered;
 pub use replay::Thresholds;
 pub use state::{ProposalState, word};
 pub use withhold::Withheld;
@@ -53,7 +59,7 @@ impl Vault {
         let (announcement, now, capability) = (self.header_of(trace), self.now(), permit.capability());
         let decided = self.ledger.decide(permit, announcement, now, |snapshot| {
             let mut gate = fold(snapshot)?;
-            fold::admit(&mut gate, &drafts, capability, snapshot.size()?)?;
+            fold::admit(snapshot, &mut gate, &drafts, capability)?;
             Ok(drafts)
         });
         decided.map_err(|error| match error {

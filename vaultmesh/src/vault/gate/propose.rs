@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use vm_core::capability::act;
+use vm_core::digest::Sha256Digest;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::view::EvidenceView as _;
 use vm_dee::error::Violation;
-use vm_dee::proposal::{Effect, Evidence, ReplayPlan};
+use vm_dee::proposal::{Effect, Evidence, ReplayPlan, risk_floor};
 use vm_dee::{Approval, Change, Proposal, ProposalHash, Risk, Signed};
 
 use crate::error::{GateError, VaultError};
@@ -24,13 +25,16 @@ pub const PROPOSAL_LASTS_MICROS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 pub struct ProposalInput {
     /// What should change.
     pub change: Change,
+    /// [`CommandLine::digest`](vm_dee::CommandLine::digest) of the command that does it, where one does.
+    #[serde(default)]
+    pub command: Option<Sha256Digest>,
     /// Rows that it rests on; their leaf hashes are looked up.
     #[serde(default)]
     pub evidence: Vec<RowId>,
     /// What is expected of it.
     #[serde(default)]
     pub expected: Vec<Effect>,
-    /// How much is at stake; else the least that a change of its kind has.
+    /// How much is at stake; else the least that a change of its kind has, and a command where it names one.
     #[serde(default)]
     pub risk: Option<Risk>,
     /// The change that would undo it.
@@ -50,6 +54,7 @@ impl ProposalInput {
     pub const fn of(change: Change) -> Self {
         Self {
             change,
+            command: None,
             evidence: Vec::new(),
             expected: Vec::new(),
             risk: None,
@@ -90,8 +95,9 @@ impl Vault {
             row: header.id,
             epoch,
             proposer: signer.public(),
-            risk: input.risk.unwrap_or_else(|| input.change.kind().risk_floor()),
+            risk: input.risk.unwrap_or_else(|| risk_floor(input.change.kind(), input.command.is_some())),
             change: input.change,
+            command: input.command,
             evidence,
             expected,
             rollback: input.rollback,

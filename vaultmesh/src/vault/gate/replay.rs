@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use vm_core::canonical;
 use vm_core::capability::act;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::RowId;
-use vm_core::record::{CellRef, StoredRow};
+use vm_core::record::{CellRef, SCHEMA, StoredRow, Table};
 use vm_dee::{Decider, Decision};
 
 use crate::error::{GateError, VaultError};
@@ -18,9 +18,16 @@ use crate::vault::{Recorded, Vault};
 /// ```text
 /// {"block":{"tool":["rm"]},"format":"vm-thresholds-v0","max":{"duration_us":5000000}}
 /// ```
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Thresholds {
+    limits: Limits,
+    digest: Sha256Digest,
+}
+
+/// The text as it is written.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
     format: String,
     /// By column, texts that are held back.
     #[serde(default)]
@@ -28,38 +35,44 @@ pub struct Thresholds {
     /// By column, the most that a number may be.
     #[serde(default)]
     max: BTreeMap<String, f64>,
-    #[serde(skip)]
-    digest: Option<Sha256Digest>,
 }
 
 impl Thresholds {
     /// Format string.
     pub const FORMAT: &'static str = "vm-thresholds-v0";
 
-    /// Reads thresholds; their identity is the hash of the text's canonical form.
+    /// Reads thresholds; their identity is the hash of the text's canonical form. A column that no recorded call has would hold
+    /// nothing back, so it is refused.
     ///
     /// # Errors
     /// [`VaultError::Canonical`], [`VaultError::FormatUnknown`], [`GateError::Thresholds`].
     pub fn parse(text: &[u8]) -> Result<Self, VaultError> {
         let value = canonical::parse(text, canonical::BYTES_MAX).map_err(VaultError::Canonical)?;
         let bytes = canonical::to_bytes(&value).map_err(VaultError::Canonical)?;
-        let read = serde_json::from_value::<Self>(value);
-        let read = read.map_err(|error| GateError::Thresholds { reason: error.to_string() })?;
-        if read.format != Self::FORMAT {
-            return Err(VaultError::FormatUnknown { what: "thresholds", found: read.format });
+        let read = serde_json::from_value::<Limits>(value);
+        let limits = read.map_err(|error| GateError::Thresholds { reason: error.to_string() })?;
+        if limits.format != Self::FORMAT {
+            return Err(VaultError::FormatUnknown { what: "thresholds", found: limits.format });
         }
-        Ok(Self { digest: Some(Sha256Digest::of(&bytes)), ..read })
+        let columns = |table: Table| table.columns(SCHEMA).unwrap_or_default().iter().map(|column| column.name);
+        let known: BTreeSet<&str> = [Table::ToolInvocations, Table::McpCalls].into_iter().flat_map(columns).collect();
+        let unknown = limits.block.keys().chain(limits.max.keys()).find(|name| !known.contains(name.as_str()));
+        if unknown.is_some() {
+            let reason = format!("no call has such a column; there are {}", Vec::from_iter(known).join(", "));
+            return Err(GateError::Thresholds { reason }.into());
+        }
+        Ok(Self { limits, digest: Sha256Digest::of(&bytes) })
     }
 }
 
 impl Decider for Thresholds {
     fn digest(&self) -> Sha256Digest {
-        self.digest.unwrap_or_else(|| Sha256Digest::of(b""))
+        self.digest
     }
 
     fn decide(&self, row: &StoredRow) -> Decision {
-        let is_named = |name: &str, text: &str| self.block.get(name).is_some_and(|texts| texts.contains(text));
-        let is_above = |name: &str, number: f64| self.max.get(name).is_some_and(|max| number > *max);
+        let is_named = |name: &str, text: &str| self.limits.block.get(name).is_some_and(|texts| texts.contains(text));
+        let is_above = |name: &str, number: f64| self.limits.max.get(name).is_some_and(|max| number > *max);
         let holds_back = row.cells().any(|(name, cell)| match cell {
             CellRef::Text(text) => is_named(name, text),
             CellRef::Integer(number) => is_above(name, to_float(number)),

@@ -1,6 +1,7 @@
 //! Proposals as they stand.
 
 use serde::Serialize;
+use vm_core::digest::Sha256Digest;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
@@ -23,6 +24,8 @@ pub struct ProposalState {
     pub stage: &'static str,
     /// What should change.
     pub change: Change,
+    /// Digest of the one command that may do it; none where no command may.
+    pub command: Option<Sha256Digest>,
     /// How much is at stake.
     pub risk: Risk,
     /// The epoch it is for.
@@ -77,6 +80,7 @@ impl Reader {
                 hash,
                 stage: word(gate.stage(content.row, now)),
                 change: content.change.clone(),
+                command: content.named_command(),
                 risk: content.risk,
                 epoch: content.epoch,
                 proposer: content.proposer,

@@ -6,6 +6,7 @@ use vm_core::record::{SystemKind, Table};
 use vm_core::view::EvidenceView as _;
 use vm_dee::error::{RoadError, Violation};
 use vm_dee::{Approved, LineProof, Prepared, Proposal, Signed};
+use vm_ledger::Snapshot;
 use vm_seal::merkle::{LeafIndex, TreeSize};
 use vm_seal::scroll::line_leaf;
 use vm_seal::selection::Selection;
@@ -17,6 +18,7 @@ use crate::vault::Vault;
 use crate::vault::gate::anchored::{Candidate, candidates};
 use crate::vault::gate::line::{Leaves, engine};
 use crate::vault::gate::policy::fold_now;
+use crate::vault::guard::standing;
 use crate::verify::Outside;
 
 /// What looking through the seals came to.
@@ -25,6 +27,8 @@ enum Found {
     Prepared(Box<Prepared>),
     /// This one would do if it were anchored.
     Unanchored(SealId),
+    /// One would do if no guardian held up what rests on it.
+    Blocked(GateError),
     Nothing,
 }
 
@@ -39,6 +43,11 @@ impl Vault {
         outside: &Outside,
     ) -> Result<Prepared, VaultError> {
         let approved = self.approved(proposal)?;
+        // Before anything is written: what holds up everything holds up whatever seal is made.
+        if approved.needs_anchor() {
+            let snapshot = self.ledger.snapshot()?;
+            check_blocks(&snapshot, None)?;
+        }
         if let Some(prepared) = settled(self.find_trail(proposal, trace, outside)?)? {
             return Ok(prepared);
         }
@@ -66,7 +75,8 @@ impl Vault {
         let mut approved = self.approved(proposal)?;
         let leaf = line_leaf(&approved.scroll_line().map_err(GateError::Content)?);
         let Some(line) = leaves.find(leaf) else { return Ok(Found::Nothing) };
-        let mut unanchored = None;
+        let (mut unanchored, mut blocked) = (None, None);
+        let is_promotion = approved.needs_anchor();
         for Candidate { bundle, anchor } in candidates(&reader, outside, self.now())? {
             let Some(size) = sealed_size(&bundle, line)? else { continue };
             let Some(path) = leaves.tree_at(size).and_then(|tree| tree.prove_inclusion(line, size).ok()) else {
@@ -77,13 +87,19 @@ impl Vault {
             let line = LineProof { line, path: &path };
             let (clock, entropy) = (&*self.sources.clock, &mut *self.sources.entropy);
             match approved.prepare(line, &seal, anchor.as_ref(), trace, clock, entropy) {
+                Ok(prepared) if is_promotion => match check_blocks(reader.view(), Some(bundle.seal_id())) {
+                    Ok(()) => return Ok(Found::Prepared(Box::new(prepared))),
+                    Err(VaultError::Gate(error @ GateError::Blocked { .. })) => blocked = blocked.or(Some(error)),
+                    Err(error) => return Err(error),
+                },
                 Ok(prepared) => return Ok(Found::Prepared(Box::new(prepared))),
                 Err(RoadError::Gate(Violation::Unanchored)) => unanchored = unanchored.or(Some(bundle.seal_id())),
                 Err(_) => {}
             }
             approved = self.approved(proposal)?;
         }
-        Ok(unanchored.map_or(Found::Nothing, Found::Unanchored))
+        let blocked = blocked.map_or(Found::Nothing, Found::Blocked);
+        Ok(unanchored.map_or(blocked, Found::Unanchored))
     }
 
     /// Chains of work of all rows that the seal must cover.
@@ -111,7 +127,24 @@ fn settled(found: Found) -> Result<Option<Prepared>, VaultError> {
     match found {
         Found::Prepared(prepared) => Ok(Some(*prepared)),
         Found::Unanchored(seal) => Err(GateError::AnchorNeeded { seal }.into()),
+        Found::Blocked(error) => Err(error.into()),
         Found::Nothing => Ok(None),
+    }
+}
+
+/// Checks that no guardian holds up promotions that rest on `seal`, or, without one, all of them. A report that cannot be read
+/// may be a block.
+fn check_blocks(snapshot: &Snapshot, seal: Option<SealId>) -> Result<(), VaultError> {
+    let (standing, unreadable) = standing(snapshot)?;
+    if let Some(row) = unreadable {
+        return Err(GateError::Unreadable { row }.into());
+    }
+    match standing.holding_up(seal) {
+        Some((guardian, block)) => {
+            let (guardian, reason) = (guardian.clone(), block.reason.clone());
+            Err(GateError::Blocked { guardian, row: block.row, reason }.into())
+        }
+        None => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use vm_dee::Outcome;
 use vm_ledger::LedgerError;
 
 use crate::error::{GateError, VaultError};
+use crate::vault::gate::receipt::horizon;
 use crate::vault::input::{Common, RecordInput, ShadowInput};
 use crate::vault::{Recorded, Vault};
 
@@ -33,7 +34,7 @@ impl Vault {
         let reference = proposal.reference().map_err(GateError::Content)?;
         let input = ShadowInput {
             common: Common { trace_id: Some(trace), ts: None::<Instant>, ..Common::default() },
-            horizon: format!("dee/{row}"),
+            horizon: horizon(reference),
             counterfactual: json!({ "proposal": reference, "change": proposal.content().change }),
             entropy_delta: 0.0,
             reason: reason.to_owned(),
