@@ -124,9 +124,11 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
+    let judged = judge_seals(reader, &seals, &anchors, outside, now)?;
+    report.merge(gate::audit_anchored(reader.view(), &seals, &judged.counted)?);
     let mut states = Vec::new();
     let mut anchored = Vec::new();
-    for (seal, (state, judged)) in seals.iter().zip(judge_seals(reader, &seals, &anchors, outside, now)?.seals) {
+    for (seal, (state, judged)) in seals.iter().zip(judged.seals) {
         report.merge(judged);
         if state.interval.not_after.is_some() {
             anchored.extend(&seal.bundle);

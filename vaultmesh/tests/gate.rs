@@ -310,6 +310,9 @@ fn an_epoch_changes_by_the_strictest_gate_and_voids_what_was_approved() {
     world.ran(0, &["head", "--output", &head]);
     let answer = world.ran(0, &["verify", "--trust", &trust, "--head", &head]);
     assert_eq!(answer["verdict"], "verified");
+    // To whoever trusts none of the anchors, the intent rests on nothing.
+    let answer = world.ran(3, &["verify", "--head", &head]).to_string();
+    assert!(answer.contains("the anchor that it rests on does not count"), "{answer}");
 }
 
 #[test]

@@ -104,6 +104,21 @@ fn what_is_revoked_stays_revoked_with_all_below_it() {
 }
 
 #[test]
+fn whoever_holds_back_signs_for_it() {
+    let world = World::new();
+    let watcher = world.ran(0, &["grant", "watcher", "--action", "record"])["result"]["holder"].clone();
+    let mut observers = Vec::new();
+    for holder in [&["--holder", "watcher"][..], &[]] {
+        let record = ["record", "shadow", "--horizon", "h", "--counterfactual", "{}", "--reason", "no"];
+        let row = world.ran(0, &[holder, &record].concat())["result"]["id"].clone();
+        let shown = world.ran(0, &["show", row.as_str().unwrap()]);
+        observers.push(shown["result"]["columns"]["observer_key"].clone());
+    }
+    assert!(watcher.is_string() && observers[0] == watcher && observers[1] != watcher, "{watcher} {observers:?}");
+    world.is_sound();
+}
+
+#[test]
 fn profiles_of_the_configuration_are_profiles() {
     let world = World::new();
     let text =

@@ -13,7 +13,7 @@ use vm_core::canonical;
 use vm_core::digest::to_hex;
 use vm_core::error::CanonicalError;
 use vm_core::id::{EngineName, RowId};
-use vm_core::record::{McpKind, Phase, StoredRow, Table};
+use vm_core::record::{McpKind, Phase, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding};
 
 use crate::bundle::SealBundle;
@@ -30,7 +30,8 @@ pub const NAMED_MAX: usize = 256;
 /// Most observers that are named: a statement of as many stays far below [`COVERAGE_MAX`].
 pub const OBSERVERS_MAX: usize = 1_024;
 
-/// What is known of the rows of an export. Memory: 32 bytes for each request, answer, intent and outcome.
+/// What is known of the rows of an export. Memory: 32 bytes for each request, answer, intent and outcome, and for each
+/// opening and closing of a horizon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Coverage {
     rows: [u64; Table::ALL.len()],
@@ -47,7 +48,8 @@ struct Content {
     answered: BTreeSet<RowId>,
     intents: BTreeSet<RowId>,
     completed: BTreeSet<RowId>,
-    horizons: BTreeSet<String>,
+    opened: BTreeSet<RowId>,
+    closed: BTreeSet<RowId>,
 }
 
 /// What nothing in an export bears out: the word of whoever exports.
@@ -169,9 +171,12 @@ impl Content {
             Table::ShadowReceipts => {
                 let key = to_hex(row.blob("observer_key").unwrap_or_default());
                 *self.observers.entry(key).or_default() += 1;
-                self.horizons.extend(row.text("horizon_id").map(str::to_owned));
             }
-            _ => {}
+            Table::ProofArtifacts => match row.text("kind").and_then(SystemKind::of_word) {
+                Some(SystemKind::HorizonOpened) => self.opened.extend(row.id()),
+                Some(SystemKind::HorizonClosed) => self.closed.extend(reference("subject_id")),
+                _ => {}
+            },
         }
     }
 
@@ -183,7 +188,7 @@ impl Content {
     fn gaps(&self) -> Value {
         json!({
             "no_answer": gap(self.no_answer.iter()),
-            "open_horizons": gap(self.horizons.iter()),
+            "open_horizons": gap(self.opened.difference(&self.closed)),
             "open_intents": gap(self.intents.difference(&self.completed)),
             "unanswered": gap(self.requests.difference(&self.answered)),
         })

@@ -6,7 +6,7 @@ mod fixture;
 use fixture::World;
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::record::{McpKind, Phase, Table};
+use vm_core::record::{McpKind, Phase, SystemKind, Table};
 use vm_core::verdict::Code;
 use vm_core::view::{EvidenceView, RowState, Visit};
 use vm_seal::bundle::SealBundle;
@@ -22,6 +22,9 @@ fn gaps() -> (World, SealBundle) {
     world.mcp(trace, McpKind::Request, None);
     world.tool(trace, Phase::Intent, None);
     world.shadow(trace);
+    let opened = world.mark(SystemKind::HorizonOpened, None);
+    world.mark(SystemKind::HorizonClosed, Some(opened.row_id));
+    world.mark(SystemKind::HorizonOpened, None);
     let bundle = world.seal(Selection::everything());
     (world, bundle)
 }
@@ -81,7 +84,8 @@ fn every_gap_is_found_and_what_is_whole_is_none() {
     assert_eq!(value["gaps"]["unanswered"]["first"], json!([requests[2]]));
     let intents = ids(&|row| row.text("phase") == Some("intent"));
     assert_eq!(value["gaps"]["open_intents"]["first"], json!([intents[1]]));
-    assert_eq!(value["gaps"]["open_horizons"]["first"], json!(["deploy"]));
+    let opened = ids(&|row| row.text("kind") == Some(SystemKind::HorizonOpened.as_str()));
+    assert_eq!((opened.len(), &value["gaps"]["open_horizons"]["first"]), (2, &json!([opened[1]])));
     assert_eq!(value["observers"][0]["receipts"], 2);
     assert_eq!(value["rows"]["mcp_calls"], 5);
     let mut whole = World::empty();

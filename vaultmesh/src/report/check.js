@@ -800,7 +800,7 @@ function gapOf(all) {
   return {count: sorted.length, first: sorted.slice(0, 256)};
 }
 
-/** What is open between rows, as sets of ids or of horizons; rows have table and columns. */
+/** What is open between rows, as sets of ids; rows have table and columns. */
 function openEnds(rows) {
   const of = (table) => rows.filter((row) => row.table === table).map((row) => row.columns);
   const ids = (list, name) =>
@@ -808,14 +808,16 @@ function openEnds(rows) {
       .map((row) => row[name])
       .filter(TYPES.id)
       .map(dashed);
-  const [tools, calls, receipts] = ['tool_invocations', 'mcp_calls', 'shadow_receipts'].map(of);
+  const [tools, calls, artifacts] = ['tool_invocations', 'mcp_calls', 'proof_artifacts'].map(of);
   const [answered, completed] = [new Set(ids(calls, 'answers_id')), new Set(ids(tools, 'intent_id'))];
   const noAnswer = calls.filter((row) => row.kind === 'no_answer');
   const requests = calls.filter((row) => row.kind === 'request');
   const intents = tools.filter((row) => row.phase === 'intent');
+  const opened = artifacts.filter((row) => row.kind === 'vm-horizon-opened');
+  const closed = new Set(ids(artifacts.filter((row) => row.kind === 'vm-horizon-closed'), 'subject_id'));
   return {
     no_answer: new Set(ids(noAnswer, 'answers_id')),
-    open_horizons: new Set(receipts.map((row) => row.horizon_id)),
+    open_horizons: new Set(ids(opened, 'id').filter((id) => !closed.has(id))),
     open_intents: new Set(ids(intents, 'id').filter((id) => !completed.has(id))),
     unanswered: new Set(ids(requests, 'id').filter((id) => !answered.has(id))),
   };

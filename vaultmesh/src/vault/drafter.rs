@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use vm_core::digest::Blinded;
 use vm_core::id::{LedgerId, RowId, TraceId};
-use vm_core::key::BlindKey;
+use vm_core::key::{BlindKey, SigningIdentity};
 use vm_core::path::VaultPath;
 use vm_core::record::{
     ArtifactKind, Correction, Phase, ProofArtifact, RowDraft, RowHeader, Status, Table, ToolInvocation,
@@ -18,7 +18,7 @@ use vm_ledger::files::VaultDir;
 use vm_shadow::{Counterfactual, HorizonId, Observation, observe};
 
 use crate::error::VaultError;
-use crate::keys::{KeyStore, Role};
+use crate::keys::KeyStore;
 use crate::vault::input::{ArtifactInput, Common, DeployInput, RecordInput, ShadowInput, ToolInput};
 use crate::vault::{Moments, Own};
 
@@ -27,6 +27,8 @@ pub(super) struct Drafter<'a> {
     pub(super) vault: &'a Path,
     pub(super) ledger: LedgerId,
     pub(super) keys: &'a KeyStore,
+    /// Who records, and signs what it held back from.
+    pub(super) observer: &'a SigningIdentity,
     pub(super) blind: &'a BlindKey,
     pub(super) policy: &'a Policy,
     pub(super) sources: &'a mut Own,
@@ -128,7 +130,6 @@ impl Drafter<'_> {
     fn draft_shadow(&mut self, input: ShadowInput) -> Result<RowDraft, VaultError> {
         let fingerprint = fingerprint(&input.common, &input);
         let (header, ledger) = (self.header(&input.common)?, self.ledger);
-        let observer = self.keys.identity(Role::Operator)?;
         let horizon_id = input.horizon.parse::<HorizonId>().map_err(VaultError::Shadow)?;
         let counterfactual = Counterfactual::new(input.counterfactual).map_err(VaultError::Canonical)?;
         let observation = Observation {
@@ -140,7 +141,7 @@ impl Drafter<'_> {
             reason: &input.reason,
             meta: input.meta.as_ref(),
         };
-        let draft = observe(&observation, &observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
+        let draft = observe(&observation, self.observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)?;
         Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
     }

@@ -7,7 +7,6 @@ use vm_guardian::{GuardError, Observed, Signal};
 use vm_shadow::observe;
 
 use crate::error::{GuardFault, VaultError};
-use crate::keys::Role;
 use crate::vault::{Common, Recorded, Vault};
 
 /// Most rows appended in one transaction, as when lines are recorded: a sync of the disk is shared by a thousand.
@@ -34,7 +33,7 @@ impl Vault {
                 artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &artifact.fingerprint().to_hex()));
         }
-        let observer = self.keys.identity(Role::Operator)?;
+        let observer = self.holder.identity().clone();
         for (at, withheld) in seen.withheld.iter().enumerate() {
             let header = self.guard_header(trace_id);
             let observation = withheld.observation(header, self.ledger.id());

@@ -6,7 +6,6 @@ use vm_core::digest::CapabilityHash;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
-use vm_core::key::SigningIdentity;
 use vm_core::record::{LogEntry, RowDraft, RowHeader};
 use vm_core::redact::{KnownSecrets, Opening};
 use vm_core::view::{EvidenceView as _, ViewError};
@@ -65,12 +64,11 @@ pub struct HorizonRecorded {
     pub recorded: Vec<Recorded>,
 }
 
-/// What a decision is made upon: the ledger as it stands under the writers' lock, and who decides.
+/// What a decision is made upon: the ledger as it stands under the writers' lock.
 struct Present<'a> {
     snapshot: &'a Snapshot,
     horizons: &'a Horizons,
     epoch: Epoch,
-    observer: &'a SigningIdentity,
 }
 
 impl Vault {
@@ -101,7 +99,7 @@ impl Vault {
                 deadline: input.deadline,
             };
             let entropy = &mut *drafter.sources.entropy;
-            let draft = open(&decision, present.observer, drafter.policy, &KnownSecrets, entropy);
+            let draft = open(&decision, drafter.observer, drafter.policy, &KnownSecrets, entropy);
             Ok(vec![draft.map_err(HorizonFault::Decide)?])
         })?;
         self.told(header.id, None, appended)
@@ -119,7 +117,7 @@ impl Vault {
         let common = Common::default();
         let mut rows = None;
         let appended = self.decide_horizon(|drafter, present| {
-            let Present { snapshot, horizons, observer, .. } = *present;
+            let Present { snapshot, horizons, .. } = *present;
             let absent = || VaultError::NotFound { what: "open horizon", name: name.to_string() };
             let (row, _) = horizons.open_one(&name).ok_or_else(absent)?;
             let logged = snapshot.row(row).map_err(VaultError::View)?.ok_or_else(absent)?;
@@ -129,7 +127,7 @@ impl Vault {
                 let key = drafter.keys.openings()?;
                 let kept = snapshot.openings(&key, row).map_err(VaultError::Openings)?;
                 for option in (0..opening.option_count()).filter(|option| !takes(input.outcome, *option)) {
-                    let draft = drafter.held_back(&opening, option, &kept, reason, observer)?;
+                    let draft = drafter.held_back(&opening, option, &kept, reason)?;
                     receipts.push(OptionReceipt { option, row: draft.header().id });
                     drafts.push(draft);
                 }
@@ -137,7 +135,7 @@ impl Vault {
             // Behind its receipts in time, too.
             let header = drafter.header(&common)?;
             let conclusion = Conclusion { header, opening: &opening, outcome: input.outcome, receipts: &receipts };
-            drafts.push(close(&conclusion, observer).map_err(HorizonFault::Decide)?);
+            drafts.push(close(&conclusion, drafter.observer).map_err(HorizonFault::Decide)?);
             rows = Some((row, header.id));
             Ok(drafts)
         })?;
@@ -154,11 +152,11 @@ impl Vault {
         let announcement = self.header(&Common::default())?;
         let (permit, now) = (self.permit::<act::Record>()?, self.now());
         let (capability, epoch) = (permit.capability(), permit.epoch());
-        let (mut drafter, Appender { ledger, holder }) = self.split();
+        let (mut drafter, Appender { ledger, .. }) = self.split();
         let mut notes: Vec<Vec<String>> = Vec::new();
         let decided = ledger.decide(&permit, announcement, now, |snapshot| {
             let mut horizons = horizons(snapshot).map_err(VaultError::View)?;
-            let present = Present { snapshot, horizons: &horizons, epoch, observer: holder.identity() };
+            let present = Present { snapshot, horizons: &horizons, epoch };
             let drafts = draft(&mut drafter, &present)?;
             let size = snapshot.size().map_err(VaultError::View)?;
             for (seq, draft) in (size..).zip(&drafts) {
@@ -212,7 +210,6 @@ impl Drafter<'_> {
         option: u8,
         kept: &[Opening],
         reason: &str,
-        observer: &SigningIdentity,
     ) -> Result<RowDraft, VaultError> {
         let pointer = option_pointer(option);
         let value = kept.iter().find(|one| one.pointer() == pointer).and_then(Opening::value);
@@ -229,7 +226,7 @@ impl Drafter<'_> {
             reason,
             meta: None,
         };
-        observe(&observation, observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
+        observe(&observation, self.observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)
     }
 }

@@ -230,7 +230,10 @@ impl Vault {
     fn split(&mut self) -> (Drafter<'_>, Appender<'_>) {
         let Self { place, ledger, keys, holder, blind, policy, sources, .. } = self;
         let (vault, id) = (place.vault.as_path(), ledger.id());
-        (Drafter { vault, ledger: id, keys, blind, policy, sources, files: None }, Appender { ledger, holder })
+        (
+            Drafter { vault, ledger: id, keys, observer: holder.identity(), blind, policy, sources, files: None },
+            Appender { ledger, holder },
+        )
     }
 }
 

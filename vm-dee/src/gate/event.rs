@@ -1,7 +1,7 @@
 //! Rows as events: parsed, of the right ledger, signed by whom they must be.
 
 use vm_core::epoch::EpochChange;
-use vm_core::record::{LogEntry, StoredRow, SystemKind, Table};
+use vm_core::record::{LogEntry, StoredRow, SystemKind};
 
 use super::{Gate, RowPlace};
 use crate::approval::Approval;
@@ -33,9 +33,9 @@ pub enum Event {
     EpochChange(EpochChange),
 }
 
-/// The kind of a row that this fold is over.
-fn kind_of(row: &StoredRow) -> Option<SystemKind> {
-    const KINDS: [SystemKind; 7] = [
+impl Gate {
+    /// Kinds of the rows that it is folded over; a row of any other kind changes nothing.
+    pub const KINDS: [SystemKind; 7] = [
         SystemKind::GatePolicy,
         SystemKind::Proposal,
         SystemKind::Replay,
@@ -44,16 +44,11 @@ fn kind_of(row: &StoredRow) -> Option<SystemKind> {
         SystemKind::Outcome,
         SystemKind::EpochChange,
     ];
-    if row.table() != Table::ProofArtifacts {
-        return None;
-    }
-    let text = row.text("kind")?;
-    KINDS.into_iter().find(|kind| kind.as_str() == text)
 }
 
 /// Reads a row and checks all that needs no state but the keys; none where it is of no kind of the gate.
 pub(super) fn read(gate: &Gate, entry: &LogEntry, row: &StoredRow) -> Result<Option<(RowPlace, Event)>, Violation> {
-    let Some(kind) = kind_of(row) else {
+    let Some(kind) = SystemKind::of_row(row).filter(|kind| Gate::KINDS.contains(kind)) else {
         return Ok(None);
     };
     let at = place(entry, row)?;

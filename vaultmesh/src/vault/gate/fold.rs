@@ -1,5 +1,6 @@
 //! The gate folded over a log: what is in force, and what an audit says of it.
 
+use vm_anchor::VerifiedAnchor;
 use vm_core::digest::{CapabilityHash, Sha256Digest};
 use vm_core::record::{LogEntry, RowDraft, SCHEMA, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Finding, Report};
@@ -11,23 +12,12 @@ use vm_seal::audit::AuditedSeal;
 
 use crate::error::{GateError, VaultError};
 
-/// Kinds of rows that the gate folds.
-const KINDS: [SystemKind; 7] = [
-    SystemKind::GatePolicy,
-    SystemKind::Proposal,
-    SystemKind::Replay,
-    SystemKind::Approval,
-    SystemKind::Intent,
-    SystemKind::Outcome,
-    SystemKind::EpochChange,
-];
-
 /// The gate after all that the log holds. Cost: one hash and one signature check for each row of the gate.
 pub(crate) fn fold(snapshot: &Snapshot) -> Result<Gate, GateError> {
     let ledger = snapshot.ledger()?;
     let mut gate = Gate::new(ledger, &snapshot.genesis()?);
     let mut fault = None;
-    snapshot.visit_kinds(&KINDS, 0, &mut |entry, state| {
+    snapshot.visit_kinds(&Gate::KINDS, 0, &mut |entry, state| {
         let RowState::Present(row) = state else {
             fault = Some(GateError::Unreadable { row: entry.row_id });
             return Ok(Visit::Stop);
@@ -64,7 +54,7 @@ pub(super) fn admit(
 pub(crate) fn audit(snapshot: &Snapshot, seals: &[AuditedSeal]) -> Result<Report, VaultError> {
     let (mut rows, mut report, mut auditor) = (0_u64, Report::new(), None);
     snapshot
-        .visit_kinds(&KINDS, 0, &mut |entry, state| {
+        .visit_kinds(&Gate::KINDS, 0, &mut |entry, state| {
             rows += 1;
             if auditor.is_none() {
                 match (snapshot.ledger(), snapshot.genesis()) {
@@ -111,6 +101,33 @@ fn audit_row(
         report.find(Finding::new(Code::GateViolated, subject).found(found));
     }
     Ok(())
+}
+
+/// Undecided is each intent that names an anchor which does not count, by what verification says of the seal it rests on.
+/// `counted` are the anchors that do, of each of `seals`. An anchor's identity cannot be named before there is the anchor.
+pub(crate) fn audit_anchored(
+    snapshot: &Snapshot,
+    seals: &[AuditedSeal],
+    counted: &[Vec<VerifiedAnchor>],
+) -> Result<Report, VaultError> {
+    let mut report = Report::new();
+    snapshot
+        .visit_kinds(&[SystemKind::Intent], 0, &mut |entry, state| {
+            // What cannot be read is found where the gate is folded.
+            let RowState::Present(row) = state else { return Ok(Visit::Continue) };
+            let Ok(intent) = Intent::of_row(&row) else { return Ok(Visit::Continue) };
+            let mut all =
+                seals.iter().zip(counted).filter_map(|(seal, anchors)| Some((seal.verified.as_ref()?, anchors)));
+            let rests =
+                |(seal, anchors): (_, &Vec<_>)| anchors.iter().any(|anchor| intent.rests_on(seal, Some(anchor)));
+            if intent.anchor.is_some() && !all.any(rests) {
+                let finding = Finding::new(Code::SealUnanchored, format!("intent {}", entry.row_id));
+                report.find(finding.found("the anchor that it rests on does not count"));
+            }
+            Ok(Visit::Continue)
+        })
+        .map_err(VaultError::View)?;
+    Ok(report)
 }
 
 /// What a row rests on and the log does not have: an intent's seal, a withheld proposal's receipt.

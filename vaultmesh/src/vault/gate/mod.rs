@@ -23,7 +23,7 @@ use crate::error::{GateError, VaultError};
 use crate::vault::{Recorded, Vault};
 
 pub use execute::Executed;
-pub(crate) use fold::{audit, fold};
+pub(crate) use fold::{audit, audit_anchored, fold};
 pub use policy::{IdentityInput, PolicyInput};
 pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
 pub use replay::Thresholds;
