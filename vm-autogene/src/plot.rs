@@ -14,8 +14,6 @@ pub use text::{HEIGHT_MAX, WIDTH_MAX, text};
 /// Farthest that values and limit may lie apart: a million times less than doubles reach, since the drawing library adds to a range and
 /// multiplies it, and does not end where that leaves doubles.
 pub const RANGE_MAX: f64 = 1e302;
-/// Least room above and below, as a share of the values' size: in a range of few doubles the drawing library finds no marks.
-const ROOM_LEAST: f64 = 1e-6;
 
 /// Values by index of the bin, counted from the begin of the series, and how far they reach.
 struct Picture<'a> {
@@ -66,8 +64,8 @@ impl<'a> Picture<'a> {
         if self.low > self.high {
             (self.low, self.high) = (0.0, 1.0);
         }
-        let (size, room) = (self.high.abs().max(self.low.abs()), (self.high - self.low) / 20.0);
-        let room = if room > 0.0 { room.max(size * ROOM_LEAST) } else { size.max(1.0) / 20.0 };
+        let room = (self.high - self.low) / 20.0;
+        let room = if room > 0.0 { room } else { self.high.abs().max(1.0) / 20.0 };
         // No measure is below 0.
         self.low = (self.low - room).max(0.0_f64.min(self.low));
         self.high += room;
