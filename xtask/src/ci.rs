@@ -29,6 +29,12 @@ const STEPS: &[Step] = &[
     ("crashes, short form", crashes),
 ];
 
+/// How many steps there are.
+#[cfg(test)]
+pub(crate) const fn steps() -> usize {
+    STEPS.len()
+}
+
 /// `cargo xtask ci`: runs the steps in order and stops at the first that fails.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
     let mut times: Vec<(&str, Duration)> = Vec::new();

@@ -24,6 +24,7 @@ Examples:
   vaultmesh horizon open deploy/api --option 'deploy 4.2.0' --option @rollback.json
   vaultmesh horizon close deploy/api withheld --reason 'error budget spent'
   vaultmesh horizon list
+  vaultmesh seal create
   vaultmesh prove restraint deploy/api -o restraint.json
 
 A horizon is opened before its decision is made, and closed by exactly one outcome. Only commitments to its options are stored;
