@@ -40,8 +40,8 @@ pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
 pub use gate::{
-    Executed, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed, Thresholds,
-    Withheld, word,
+    Executed, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed, SuggestedIn,
+    Thresholds, Withheld, word,
 };
 pub use horizon::{HorizonInput, HorizonRecorded, OutcomeInput};
 pub use init::Initialized;

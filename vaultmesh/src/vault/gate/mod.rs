@@ -9,6 +9,7 @@ mod policy;
 mod propose;
 mod replay;
 mod state;
+mod suggest;
 mod trail;
 mod withhold;
 
@@ -28,6 +29,7 @@ pub use policy::{IdentityInput, PolicyInput};
 pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
 pub use replay::Thresholds;
 pub use state::{ProposalState, word};
+pub use suggest::SuggestedIn;
 pub use withhold::Withheld;
 
 impl Vault {
