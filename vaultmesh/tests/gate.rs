@@ -13,6 +13,21 @@ use vm_core::view::EvidenceView as _;
 use vm_dee::{Approval, Change, Proposal, Signed};
 
 #[test]
+fn rows_hidden_from_the_gate_do_not_let_a_second_execution_through() {
+    for hidden in ["kind IN ('vm-dee-intent', 'vm-dee-outcome')", "kind = 'vm-dee-outcome'"] {
+        let world = World::new();
+        let script = world.marking("true");
+        let proposal = world.approved(&script);
+        let execute = World::execute(&proposal, &script);
+        world.ran(0, &execute);
+        let sql = format!("UPDATE proof_artifacts SET kind = 'x' WHERE {hidden}");
+        vm_ledger::hazmat::execute(&world.path("vault"), &sql).unwrap();
+        let refused = world.ran(1, &execute);
+        assert_eq!((refused["error"]["code"].as_str(), world.marks()), (Some("gate-unsound"), 1), "{hidden}");
+    }
+}
+
+#[test]
 fn what_is_approved_runs_once_and_no_more() {
     let world = World::new();
     let script = world.marking("true");

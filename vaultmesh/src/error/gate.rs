@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 use vm_core::id::{EngineName, RowId, SealId};
-use vm_core::verdict::Report;
-use vm_core::verdict::Verdict;
+use vm_core::verdict::{Code, Finding, Report, Severity, Verdict};
 use vm_dee::error::{ContentError, ReplayError, RoadError, SuggestionError, Violation};
 
 use crate::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
@@ -51,6 +50,12 @@ pub enum GateError {
     /// Evidence that the proposal names is not there, or not as it says.
     #[error("evidence of the proposal: {}", report.findings().first().map_or("unchecked", |found| found.code().as_str()))]
     Evidence {
+        /// What was found.
+        report: Box<Report>,
+    },
+    /// The ledger is not what its checkpoints sign, so what the gate would say of it is worth nothing.
+    #[error("the ledger: {}", contradicted(report))]
+    Unsound {
         /// What was found.
         report: Box<Report>,
     },
@@ -148,6 +153,7 @@ impl GateError {
             Self::Thresholds { .. } => "gate-thresholds",
             Self::PolicyFile(_) => "gate-policy-file",
             Self::Evidence { .. } => "gate-evidence",
+            Self::Unsound { .. } => "gate-unsound",
             Self::NoSuggestion { .. } => "suggestion-none",
             Self::WhichSuggestion { .. } => "suggestion-which",
             Self::NoOnlyChange { .. } => "suggestion-no-change",
@@ -172,7 +178,7 @@ impl GateError {
             Self::AnchorNeeded { .. } | Self::Blocked { .. } | Self::Unreadable { .. } => {
                 return Verdict::Undecided.exit_code();
             }
-            Self::Violated { .. } => return Verdict::Contradicted.exit_code(),
+            Self::Violated { .. } | Self::Unsound { .. } => return Verdict::Contradicted.exit_code(),
             Self::View(_) | Self::Running | Self::OutcomeLost { .. } => true,
             Self::Replay(error) => matches!(error, ReplayError::View(_)),
             Self::Ledger(error) => error.is_machine(),
@@ -194,6 +200,7 @@ impl GateError {
             Self::Thresholds { .. } => "Give JSON of format vm-thresholds-v0.",
             Self::PolicyFile(_) => "Correct the file; see `vaultmesh gate policy --help` for its form.",
             Self::Evidence { .. } => "Propose anew with the rows as they stand in the log.",
+            Self::Unsound { .. } => "Run `vaultmesh verify`, which says all that is wrong; nothing was run.",
             Self::NoSuggestion { .. } => {
                 "Name the row that `vaultmesh guard` says holds the report, or that of a recommendation."
             }
@@ -226,4 +233,10 @@ impl GateError {
             Self::View(_) | Self::Ledger(_) => "Check that the vault can be read, and its disk.",
         }
     }
+}
+
+/// The first that is contradicted.
+fn contradicted(report: &Report) -> &'static str {
+    let mut codes = report.findings().iter().map(Finding::code);
+    codes.find(|code| code.severity() == Severity::Contradicted).map_or("unchecked", Code::as_str)
 }
