@@ -17,8 +17,8 @@ CONSTANTS
   Quorum, Lasts, Life,        \* approvals needed; how long an approval lasts; how long a proposal lasts
   EachMax,                    \* approvals of one proposal by one person
   Removable, NowMax, PoliciesMax, CrashesMax,             \* bounds of the search alone
-  CheckQuorum, CheckProposer, CheckWithdrawn, CheckEpoch, CheckSingle, CheckAnchor,
-  CheckChange, CheckOpen, CheckIntent, CheckDurable, CheckRecovery
+  CheckQuorum, CheckHuman, CheckProposer, CheckWithdrawn, CheckSticky, CheckExpiry, CheckEpoch, CheckSingle,
+  CheckSealed, CheckAnchor, CheckChange, CheckOpen, CheckIntent, CheckFailed, CheckDurable, CheckRecovery
 
 VARIABLES
   log,                        \* durable rows
@@ -56,19 +56,22 @@ NeedsAnchor(p, e) == IsChange(p) \/ e = "rubedo"
 
 Counts(r) ==
   /\ CheckProposer => r.who # Proposer
-  /\ CheckWithdrawn => r \notin gone /\ r.who \in enrolled
+  /\ CheckWithdrawn => r.who \in enrolled /\ (CheckSticky => r \notin gone)  \* who is enrolled again has to approve again
   /\ CheckEpoch => r.age = age
-  /\ now < r.until
+  /\ CheckExpiry => now < r.until
 
-IsEnough(p, e, who) == Cardinality(who) >= Quorum /\ (NeedsHuman(p, e) => who \cap Humans # {})
+Who(by) == {r.who : r \in by}
+IsMany(by) == Cardinality(Who(by)) >= Quorum
+IsHuman(p, e, by) == NeedsHuman(p, e) => Who(by) \cap Humans # {}
 
 Trail(p, by) == by \cup {ProposalOf(p)}
 
 IsGated(p, by) ==
   /\ by \subseteq Of("approval", p)
   /\ \A r \in by : Counts(r)
-  /\ CheckQuorum => IsEnough(p, epoch, {r.who : r \in by})
-  /\ Trail(p, by) \subseteq sealed
+  /\ CheckQuorum => IsMany(by)
+  /\ CheckHuman => IsHuman(p, epoch, by)
+  /\ CheckSealed => Trail(p, by) \subseteq sealed
   /\ CheckAnchor /\ NeedsAnchor(p, epoch) => Trail(p, by) \subseteq anchored
 
 -----------------------------------------------------------------------------
@@ -111,9 +114,9 @@ Anchor ==
   /\ anchored' = sealed
   /\ UNCHANGED <<log, folded, sealed, volatile, runs, now, bounds>>
 
-\* A process has its trail together; nobody else knows.
+\* A process has its trail together; nobody else knows. While it executes it prepares nothing.
 Prepare(p, by) ==
-  /\ Executable(p) /\ IsGated(p, by)
+  /\ Executable(p) /\ IsGated(p, by) /\ p \notin running
   /\ prepared' = prepared \cup {[p |-> p, by |-> by]}
   /\ UNCHANGED <<log, folded, sealed, anchored, held, running, runs, now, bounds>>
 
@@ -129,12 +132,13 @@ Promote(p, by) ==
 Run(p) == runs' = runs \cup {[p |-> p, age |-> age, n |-> Cardinality({x \in runs : x.p = p})]}
 
 Execute(p) ==
-  /\ p \in held \/ (~CheckDurable /\ \E x \in prepared : x.p = p)
   /\ ~IsChange(p)
+  /\ \/ p \in held /\ UNCHANGED prepared
+     \/ ~CheckDurable /\ \E x \in prepared : x.p = p /\ prepared' = prepared \ {x}
   /\ Run(p)
   /\ held' = held \ {p}
   /\ running' = running \cup {p}
-  /\ UNCHANGED <<log, folded, sealed, anchored, prepared, now, bounds>>
+  /\ UNCHANGED <<log, folded, sealed, anchored, now, bounds>>
 
 \* Executing a change of epoch is recording it.
 ChangeEpoch(p) ==
@@ -157,7 +161,7 @@ Finish(p, end) ==
   /\ IsOpen(p)
   /\ IF end = "succeeded" THEN p \in running ELSE p \in held \cup running
   /\ end \in {"succeeded", "failed", "unknown"}
-  /\ end = "failed" => Of("change", p) = {}
+  /\ CheckFailed /\ end = "failed" => Of("change", p) = {}
   /\ End(p, end)
 
 \* Whoever opens the gate next, when no other process runs.
@@ -215,7 +219,7 @@ IsWellGated(i) ==
   /\ i.by \subseteq Of("approval", i.p)
   /\ \A r \in i.by : r.who # Proposer /\ i.at < r.until
   /\ i.withdrawn = {}
-  /\ IsEnough(i.p, i.epoch, {r.who : r \in i.by})
+  /\ IsMany(i.by) /\ IsHuman(i.p, i.epoch, i.by)
   /\ i.at < ProposalOf(i.p).until
 
 NoUngatedExecution == \A x \in runs : IsTaken(x.p) /\ \A i \in Intents(x.p) : IsWellGated(i)

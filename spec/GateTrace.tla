@@ -11,9 +11,11 @@ traceVars == <<vars, trace, place>>
 Event == Traces[trace][place]
 IsRead == place > Len(Traces[trace])
 
-PromoteBy(p, names) ==
+PromoteBy(p, names, isAnchored) ==
   LET by == {r \in Of("approval", p) : r.n \in names}
-  IN Cardinality(by) = Cardinality(names) /\ Promote(p, by)
+  IN /\ Cardinality(by) = Cardinality(names)
+     /\ NeedsAnchor(p, epoch) => isAnchored
+     /\ Promote(p, by)
 
 Step(e) ==
   CASE e.kind = "policy" -> Policy(e.who)
@@ -22,7 +24,7 @@ Step(e) ==
     [] e.kind = "approval" -> e.epoch = epoch /\ Approve(e.p, e.who, e.until, e.n)
     [] e.kind = "seal" -> Seal
     [] e.kind = "anchor" -> Anchor
-    [] e.kind = "intent" -> e.epoch = epoch /\ PromoteBy(e.p, e.by)
+    [] e.kind = "intent" -> e.epoch = epoch /\ PromoteBy(e.p, e.by, e.anchored)
     [] e.kind = "execute" -> Execute(e.p)
     [] e.kind = "change" -> ChangeEpoch(e.p) /\ epoch' = e.to
     [] e.kind = "outcome" -> Finish(e.p, e.end) \/ Close(e.p, e.end) \/ (e.end = "unknown" /\ Recover(e.p))

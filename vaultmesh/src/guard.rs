@@ -14,7 +14,8 @@ use crate::verify::{Outside, verify_vault};
 /// Longest file of enrolments, in bytes: some ten thousand actors.
 const ENROLMENTS_MAX: u64 = 1024 * 1024;
 
-/// Who is enrolled, from a file of TOML: one line an actor, `"agent-7" = "alice"`.
+/// Who is enrolled, from a file of TOML: one line an actor, `"agent-7" = "alice"`, and one a key that records, by its 64
+/// hexadecimal digits: under the identity that it may speak for, or under `*` where it is a collector's.
 ///
 /// # Errors
 /// [`VaultError::File`] where it cannot be read, [`VaultError::Input`] where it is no such file or too long.

@@ -12,11 +12,12 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file: `path` with `.tmp` after it. What an earlier try had left there is written over.
+    /// Begins a file: `path` with `.tmp` after it, always a new one. What an earlier try had left there goes; a link in its
+    /// place is not followed, since it may lead to a file that is somebody's.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where `path` is there, [`io::ErrorKind::ResourceBusy`] where another process is
-    /// writing it, and whatever keeps it from being made.
+    /// [`io::ErrorKind::AlreadyExists`] where `path` is there, or something that no try leaves behind under the temporary
+    /// name; [`io::ErrorKind::ResourceBusy`] where another process is writing it, and whatever keeps it from being made.
     pub(crate) fn create(path: &Path) -> io::Result<(Self, File)> {
         if path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -24,15 +25,22 @@ impl NewFile {
         let mut name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
         name.push(".tmp");
         let temporary = path.with_file_name(name);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&temporary)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::ResourceBusy.into()),
-            // A file system that cannot lock is as good as one on which nobody else writes.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
+        let make = || OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
+        let file = match make() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Locked until the new one is there, so that of two who find it one goes on.
+                let _left = left_behind(&temporary)?;
+                fs::remove_file(&temporary)?;
+                make()?
+            }
+            made => made?,
+        };
+        lock(&file)?;
+        // Between making and locking another may have taken it for left behind.
+        if !is_at(&file, &temporary)? {
+            return Err(io::ErrorKind::ResourceBusy.into());
         }
-        let new = Self { path: path.to_owned(), temporary };
-        file.set_len(0)?;
-        Ok((new, file))
+        Ok((Self { path: path.to_owned(), temporary }, file))
     }
 
     /// Where it is until it is finished.
@@ -57,6 +65,38 @@ impl NewFile {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.inspect_err(|_| drop(fs::remove_file(&self.path)))
     }
+}
+
+/// A file that a process left behind which died while it wrote; locked.
+fn left_behind(temporary: &Path) -> io::Result<File> {
+    if !temporary.symlink_metadata()?.is_file() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let file = File::open(temporary)?;
+    lock(&file)?;
+    Ok(file)
+}
+
+/// A file system that cannot lock is as good as one on which nobody else writes.
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Whether the open file is the one that stands under this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (open, named) = (file.metadata()?, path.symlink_metadata()?);
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+const fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 impl Drop for NewFile {
@@ -94,6 +134,22 @@ mod tests {
         write_new(&path, b"one").unwrap();
         assert_eq!((fs::read(&path).unwrap().as_slice(), names()), (b"one".as_slice(), 1));
         assert_eq!(write_new(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_file(&path).unwrap();
+        // A folder or a link under the temporary name is nobody's half-written file, and what a link leads to stays.
+        let (kept, temporary) = (dir.path().join("ledger.db"), dir.path().join("head.txt.tmp"));
+        fs::write(&kept, "somebody's").unwrap();
+        fs::hard_link(&kept, &temporary).unwrap();
+        write_new(&path, b"three").unwrap();
+        #[cfg(unix)]
+        {
+            fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink(&kept, &temporary).unwrap();
+            assert_eq!(write_new(&path, b"four").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            fs::remove_file(&temporary).unwrap();
+            write_new(&path, b"four").unwrap();
+        }
+        assert_eq!(fs::read(&kept).unwrap(), b"somebody's");
+        fs::remove_file(&kept).unwrap();
         fs::remove_file(&path).unwrap();
         let (new, _file) = NewFile::create(&path).unwrap();
         fs::write(&path, "another's").unwrap();

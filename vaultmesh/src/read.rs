@@ -1,5 +1,7 @@
 //! Reading a vault: listing, showing, searching, proving. Nothing here needs a key or a permit, and nothing writes.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vm_core::canonical;
@@ -29,6 +31,7 @@ const ID_COLUMNS: [&str; 7] = ["id", "trace_id", "connection", "intent_id", "ans
 /// A vault as it stood at one moment, read-only.
 #[derive(Debug)]
 pub struct Reader {
+    folder: PathBuf,
     snapshot: Snapshot,
     ledger: LedgerId,
 }
@@ -79,7 +82,13 @@ impl Reader {
             Err(ViewError::Empty) => LedgerId::from_genesis(LeafHash::from_bytes([0; 32])),
             found => found.map_err(VaultError::View)?,
         };
-        Ok(Self { snapshot, ledger })
+        Ok(Self { folder: place.vault.clone(), snapshot, ledger })
+    }
+
+    /// Folder of the vault.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The evidence.

@@ -15,7 +15,7 @@ use vm_core::view::{EvidenceView, RowFilter, RowScope, RowState, ViewError, Visi
 use vm_ledger::{OpeningsKey, Snapshot};
 use vm_seal::checkpoint::Checkpoint;
 use vm_shadow::counterfactual::COUNTERFACTUAL_POINTER;
-use vm_shadow::error::ProveRestraintError;
+use vm_shadow::error::{ProveRestraintError, RestraintFault};
 use vm_shadow::opening::option_pointer;
 use vm_shadow::restraint::NOT_SHOWN;
 use vm_shadow::{Horizons, OpenedOption, Restraint, RestraintProof, VerifiedClosing, VerifiedOpening, prove_restraint};
@@ -205,7 +205,8 @@ impl Reader {
     ///
     /// # Errors
     /// [`VaultError::NotIndexed`] where no index stands close enough before that; [`VaultError::Openings`];
-    /// [`VaultError::NotFound`] where an option's opening was erased.
+    /// [`VaultError::NotFound`] where an option's opening was erased; [`VaultError::Horizon`] where acts of the decision would
+    /// leave no rows that a verifier looks at; [`VaultError::Token`] where its observer could not have acted.
     pub fn prove_restraint(
         &self,
         horizon: &HorizonState,
@@ -224,6 +225,7 @@ impl Reader {
         prove_restraint(self.view(), &log, &checkpoint, horizon.opening, opened).map_err(|error| match error {
             ProveRestraintError::NotIndexed => VaultError::NotIndexed { size },
             ProveRestraintError::Opening(error) => HorizonFault::Row(error).into(),
+            ProveRestraintError::Unwatched => HorizonFault::Unproven(RestraintFault::Unwatched).into(),
             ProveRestraintError::Power(error) => TokenError::Refused(error).into(),
             ProveRestraintError::View(error) => VaultError::View(error),
             error => VaultError::View(ViewError::store(error)),

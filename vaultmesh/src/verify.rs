@@ -9,6 +9,7 @@ use vm_core::key::{Note, NoteKey};
 use vm_core::record::{SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
+use vm_guardian::detect::ANCHORS_JUDGED;
 use vm_seal::audit::{ArtifactRow, Audit, AuditedSeal, Trust, audit};
 use vm_seal::bundle::SealBundle;
 use vm_seal::digest::ScrollRoot;
@@ -354,7 +355,7 @@ fn find_unsealed(reader: &Reader, anchored: &[&SealBundle], report: &mut Report)
             Finding::new(Code::RowsUnsealed, "vault").found(format!("{unsealed} rows from place {anchored_to} on")),
         );
     }
-    report.checked(format!("anchored evidence: rows before place {anchored_to}"));
+    report.checked(format!("{ANCHORS_JUDGED}: rows before place {anchored_to}"));
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Home, files};
-use vm_autogene::{Artifact as _, Forecast, Recommendation};
+use vaultmesh::read::Reader;
+use vaultmesh::vault::Place;
+use vm_autogene::{Artifact as _, Forecast, Naive, Question, Recommendation, SeriesQuery};
 use vm_core::digest::Sha256Digest;
 
 /// Tool calls of two days, some more each hour, and one more hour begun.
@@ -29,6 +31,11 @@ fn home() -> Home {
 /// Every file below a folder with the hash of its content, and every folder.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Sha256Digest> {
     files(dir).into_iter().map(|path| (path.clone(), Sha256Digest::of(&fs::read(path).unwrap()))).collect()
+}
+
+/// Whoever runs the tests as root may write into a vault that nobody may write to, and SQLite then makes its side files.
+fn is_side(path: &Path) -> bool {
+    path.to_string_lossy().ends_with("-wal") || path.to_string_lossy().ends_with("-shm")
 }
 
 fn permit_writing(dir: &Path, may: bool) {
@@ -51,8 +58,6 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
     assert_eq!(result["forecast"]["series"], "tool-calls");
 
     let mut after = tree(&home.path(""));
-    // Whoever runs the tests as root may write into the vault all the same, and SQLite then makes its side files.
-    let is_side = |path: &Path| path.to_string_lossy().ends_with("-wal") || path.to_string_lossy().ends_with("-shm");
     after.retain(|path, hash| before.get(path) != Some(hash) && !is_side(path));
     let new: Vec<&PathBuf> = after.keys().collect();
     assert!(before.keys().all(|path| path.exists()));
@@ -100,6 +105,13 @@ fn what_cannot_be_said_has_a_name_and_an_exit_code() {
         json["error"]["code"].as_str().unwrap().to_owned()
     };
     assert_eq!(code(&["tool-calls", "--step", "12h"], 3), "forecast-too-few-bins");
+    // A wider window makes no evidence.
+    let wide = ["--since", "2026-02-01T00:00:00Z", "--until", "2026-04-01T00:00:00Z"];
+    assert_eq!(code(&[&["tool-calls", "--step", "12h"][..], &wide].concat(), 3), "forecast-too-few-bins");
+    let svg = home.path("far.svg");
+    let far = ["tool-calls", "--above", "1.79e308", "--svg", svg.to_str().unwrap()];
+    assert_eq!(code(&far, 2), "plot-range");
+    assert!(!svg.exists());
     assert_eq!(code(&["anchoring-lag"], 3), "series-empty");
     assert_eq!(code(&["error-share"], 3), "forecast-constant");
     assert_eq!(code(&["tool-calls", "--horizon", "0"], 2), "forecast-horizon");
@@ -108,4 +120,67 @@ fn what_cannot_be_said_has_a_name_and_an_exit_code() {
     assert_eq!(code(&["tool-calls", "--outbox", inside.to_str().unwrap()], 2), "outbox-in-vault");
     assert!(!inside.exists());
     home.run(&["forecast", "weather"]).expect(2);
+}
+
+#[test]
+fn no_way_of_naming_the_outbox_leads_into_the_vault() {
+    let home = home();
+    let before = tree(&home.vault());
+    let code = |option: &str, path: &str| home.refused(&["forecast", "tool-calls", option, path]);
+    std::os::unix::fs::symlink(home.vault(), home.path("link")).unwrap();
+    fs::create_dir(home.path("there")).unwrap();
+    for inside in ["vault", "vault/x", "there/../vault/x", "link/x", "link/../vault/x/y", "./vault/x"] {
+        assert_eq!(code("--outbox", inside), "outbox-in-vault", "{inside}");
+        assert_eq!(code("--svg", inside), "outbox-in-vault", "{inside}");
+    }
+    // The process stands above the vault.
+    for upward in ["nope/../vault/x", "nope/..", "nope/../vault", "there/nope/../../vault/x", "nope/../elsewhere"] {
+        assert_eq!(code("--outbox", upward), "outbox-upward", "{upward}");
+        assert_eq!(code("--svg", upward), "outbox-upward", "{upward}");
+    }
+    assert!(!home.path("nope").exists() && !home.path("there/nope").exists());
+    let mut after = tree(&home.vault());
+    after.retain(|path, _| !is_side(path));
+    assert!(after.iter().all(|(path, hash)| before.get(path) == Some(hash)), "{:?}", after.keys());
+    home.run(&["forecast", "tool-calls", "--outbox", "there/../new/outbox"]).expect(0);
+    assert!(!files(&home.path("new/outbox")).is_empty());
+}
+
+/// Who calls the library instead of the command meets the same check.
+#[test]
+fn what_is_foreseen_is_not_left_in_its_vault() {
+    let home = home();
+    let reader = Reader::open(&Place { vault: home.vault(), keys: home.path("keys") }).unwrap();
+    let query = SeriesQuery::new("tool-calls".parse().unwrap(), "1h".parse().unwrap());
+    let foreseen = reader.forecast(&query, &Question::new(4), &Naive).unwrap();
+    let inside = home.vault().join("outbox");
+    assert_eq!(foreseen.leave(&inside).unwrap_err().code(), "outbox-in-vault");
+    assert!(!inside.exists());
+    assert!(!foreseen.leave(&home.path("outbox")).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_is_there_is_read_before_it_is_called_left() {
+    let home = home();
+    let args = ["forecast", "tool-calls", "--outbox", "outbox"];
+    let left = home.json(&args).expect(0).json();
+    let file = home.path(left["result"]["left"][0]["file"].as_str().unwrap());
+    let bytes = fs::read(&file).unwrap();
+    assert_eq!(home.json(&args).expect(0).json()["result"]["left"], left["result"]["left"]);
+    let mut turned = bytes.clone();
+    turned[10] ^= 1;
+    for other in [&b"junk"[..], b"", &turned, &[&bytes[..], b"\n"].concat()] {
+        fs::write(&file, other).unwrap();
+        assert_eq!(home.refused(&args), "outbox-taken");
+        assert_eq!(fs::read(&file).unwrap(), other);
+    }
+    for target in ["nowhere", "copy"] {
+        fs::write(home.path("copy"), &bytes).unwrap();
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(home.path(target), &file).unwrap();
+        assert_eq!(home.refused(&args), "outbox-taken", "{target}");
+    }
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    assert_eq!(home.refused(&args), "outbox-taken");
 }

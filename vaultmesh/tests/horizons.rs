@@ -120,3 +120,27 @@ fn a_seal_names_the_decisions_it_covers_that_are_open() {
     vault.close_horizon(&outcome("a", Outcome::Withheld)).unwrap();
     assert!(!verify().has(Code::HorizonUnclosed));
 }
+
+#[test]
+fn of_a_decision_whose_acts_nobody_looks_for_no_proof_is_made() {
+    let dir = fixture::folder();
+    let place = fixture::place(dir.path());
+    let mut vault = Vault::init(&place, sources(64)).unwrap().vault;
+    let made_up = vm_core::id::RowId::from_bytes([7; 16]);
+    for (name, action, resource, proposal) in [
+        ("deploys", Action::Record, "/proof_artifacts", None),
+        ("scrolls", Action::Record, "/receipts/x", None),
+        ("all", Action::Record, "/", None),
+        ("nothing", Action::Execute, "/gate", None),
+        ("invented", Action::Execute, "/gate", Some(made_up)),
+    ] {
+        let input = HorizonInput { action, resource: resource.parse().unwrap(), proposal, ..decision(name) };
+        vault.open_horizon(&input).unwrap();
+        vault.close_horizon(&outcome(name, Outcome::Withheld)).unwrap();
+        vault.seal_with(Selection::everything(), SealOptions::default()).unwrap();
+        let reader = Reader::open(&place).unwrap();
+        let key = KeyStore::new(&place.keys, reader.ledger()).openings().unwrap();
+        let refused = reader.prove_restraint(&reader.horizon(name).unwrap(), &[], &key).unwrap_err();
+        assert_eq!((refused.code(), refused.exit_code()), ("restraint-unwatched", 2), "{name}");
+    }
+}

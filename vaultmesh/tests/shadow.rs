@@ -4,12 +4,15 @@
 mod fixture;
 
 use std::fs;
+use std::time::Duration;
 
 use fixture::{Scene, digest, later, record_everything, record_one, rows, scroll_roots, shadow, sources};
 use serde_json::json;
+use vaultmesh::keys::HolderName;
 use vaultmesh::read::Reader;
-use vaultmesh::vault::{Common, RecordInput, ShadowInput, Vault};
+use vaultmesh::vault::{Common, GrantRequest, RecordInput, ShadowInput, Vault};
 use vaultmesh::verify::verify_vault;
+use vm_core::capability::Action;
 use vm_core::digest::to_hex;
 use vm_core::key::SigningIdentity;
 use vm_core::record::Table;
@@ -139,4 +142,38 @@ fn a_receipt_is_for_one_ledger() {
     let there = Reader::open(&other.place).unwrap().ledger();
     assert!(vm_shadow::verify(&receipt.row, here).is_ok());
     assert!(vm_shadow::verify(&receipt.row, there).is_err());
+}
+
+#[test]
+fn a_receipt_that_somebody_else_signed_is_no_retry() {
+    let dir = fixture::folder();
+    let place = fixture::place(dir.path());
+    let mut vault = Vault::init(&place, sources(35)).unwrap().vault;
+    let input = || {
+        let common = Common { idempotency_key: Some("once".to_owned()), ..Common::default() };
+        vec![RecordInput::Shadow(ShadowInput { common, ..shadow("no quorum") })]
+    };
+    let first = vault.record(input()).unwrap().remove(0);
+    let again = vault.record(input()).unwrap().remove(0);
+    assert_eq!((again.id, again.replayed), (first.id, true));
+    let holder: HolderName = "watcher".parse().unwrap();
+    let request = GrantRequest {
+        holder: holder.clone(),
+        key: None,
+        actions: [Action::Record].into(),
+        resource: None,
+        engines: None,
+        epochs: None,
+        expires: None,
+        uses: None,
+        min_interval_seconds: None,
+        from_root: false,
+    };
+    vault.grant(request).unwrap();
+    drop(vault);
+    let after = fixture::start().saturating_add_micros(3_600_000_000);
+    let sources = fixture::sources_at(36, after);
+    let mut vault = Vault::open_as(&place, sources, Duration::from_secs(5), Some(&holder)).unwrap();
+    let refused = vault.record(input()).unwrap_err();
+    assert_eq!(refused.code(), "idempotency-conflict", "the holder would take another's word for its own");
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::LedgerId;
 
-use crate::artifact::{Artifact, Check};
+use crate::artifact::{Artifact, Check, sound};
 use crate::error::ScoreError;
 use crate::forecaster::{HORIZON_MAX, LEVELS_MAX};
 use crate::measure::Measure;
@@ -52,6 +52,7 @@ impl Calibration {
     ///
     /// # Errors
     /// [`ScoreError::Together`]: none, more than [`SCORES_MAX`], two of one forecast, or not all of one series at the same levels.
+    /// [`ScoreError::Artifact`]: one that breaks a rule of its format, or errors too large to add up.
     pub fn of(scores: &[Score]) -> Result<Self, ScoreError> {
         let fault = ScoreError::Together { limit: SCORES_MAX };
         let mut named = Vec::with_capacity(scores.len().min(SCORES_MAX));
@@ -82,7 +83,7 @@ impl Calibration {
             covered: scores.iter().filter_map(|score| score.intervals.get(at)).map(|level| level.covered).sum(),
             winkler: weighted(&|score| score.intervals.get(at).map_or(0.0, |level| level.winkler)),
         });
-        Ok(Self {
+        let together = Self {
             ledger: first.ledger,
             series: first.series.clone(),
             step: first.step,
@@ -90,7 +91,8 @@ impl Calibration {
             compared,
             mae: weighted(&|score| score.mae),
             levels: levels.collect(),
-        })
+        };
+        sound(together).map_err(ScoreError::Artifact)
     }
 }
 

@@ -100,14 +100,14 @@ impl SeriesError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ForecastError {
-    /// Fewer bins than the model needs.
-    #[error("{model} needs {needed} bins and has {found}; wait, or take a shorter step")]
+    /// Fewer bins with a value than the model needs; what is filled in is not observed.
+    #[error("{model} needs {needed} bins with a value and has {found}; wait, or take another step")]
     TooFewBins {
         /// Name of the model.
         model: &'static str,
         /// Bins needed.
         needed: usize,
-        /// Bins there are.
+        /// Bins that hold a value.
         found: usize,
     },
     /// More than half of the bins hold no value.
@@ -240,7 +240,7 @@ impl ArtifactError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ScoreError {
-    /// The later series is of another ledger, measure or step, or its bins lie between those of the forecast.
+    /// The later series is of another ledger, measure or step.
     #[error("the later series is of another {what}")]
     Other {
         /// What differs.
@@ -252,6 +252,14 @@ pub enum ScoreError {
         /// Entries the later series was read from.
         found: u64,
     },
+    /// All bins that came had begun in the log that the forecast was made from.
+    #[error(
+        "the log that the forecast was made from had begun to tell of all {found} bins that came; wait for later ones"
+    )]
+    Begun {
+        /// Bins that came and hold a value.
+        found: usize,
+    },
     /// None of the bins that were forecast holds a value yet.
     #[error("none of the bins that were forecast holds a value yet; wait for what comes")]
     NothingToCompare,
@@ -261,7 +269,7 @@ pub enum ScoreError {
         /// Scores allowed.
         limit: usize,
     },
-    /// An artifact that cannot be written.
+    /// A forecast that breaks a rule of its format, or numbers too large for a score.
     #[error("artifact")]
     Artifact(#[source] ArtifactError),
 }
@@ -273,6 +281,7 @@ impl ScoreError {
         match self {
             Self::Other { .. } => "score-other-series",
             Self::NotLater { .. } => "score-not-later",
+            Self::Begun { .. } => "score-begun",
             Self::NothingToCompare => "score-nothing-to-compare",
             Self::Together { .. } => "score-not-together",
             Self::Artifact(error) => error.code(),
@@ -281,12 +290,18 @@ impl ScoreError {
 }
 
 /// A picture that cannot be drawn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Debug, Error)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The forecast is of another series, begins before it, or lies far behind it.
     #[error("the forecast is not of this series, or not in its time")]
     Other,
+    /// Values, or a limit, so large that no axis holds them.
+    #[error("values or limit lie farther apart than {limit:e}; no axis holds them")]
+    Range {
+        /// Distance allowed.
+        limit: f64,
+    },
     /// The drawing library failed.
     #[error("the picture could not be drawn")]
     Backend,
@@ -298,6 +313,7 @@ impl PlotError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Other => "plot-other-series",
+            Self::Range { .. } => "plot-range",
             Self::Backend => "plot-backend",
         }
     }

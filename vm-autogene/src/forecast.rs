@@ -95,6 +95,8 @@ impl Check for Forecast {
             Err("a level is not between 0 and 1")
         } else if self.observed.bins == 0 || self.observed.bins > BINS_MAX || name == 0 || name > MODEL_NAME_MAX {
             Err("bins or the name of the model are none or too many")
+        } else if self.step.floor(self.since) != self.since {
+            Err("bins do not begin at multiples of the step")
         } else if self.step.after(self.since, self.observed.bins) != self.until {
             Err("the window is not as long as its bins")
         } else if !finite.into_iter().chain(drift).chain(far).chain(limit).all(f64::is_finite) {

@@ -17,7 +17,8 @@ use crate::forecast::{Forecast, Observed};
 use crate::limit::{Crossing, Limit};
 use crate::number::{differences, mean};
 use crate::outlier;
-use crate::series::Series;
+use crate::past::Past;
+use crate::series::{Filled, Series};
 
 pub use ets::Ets;
 pub use mstl::{Mstl, PERIODS_MAX};
@@ -105,8 +106,9 @@ pub struct Prediction {
 
 /// A model that says how a series goes on.
 ///
-/// It must answer the same for the same view, series and question. It may read more of the view than the series; what it reads
-/// beside the series is not covered by the hash of the inputs, and belongs into the parameters of its model.
+/// It must answer the same for the same view, series and question. The view ends where the log that the series was read from ended.
+/// It may read more of it than the series; what it reads beside the series is not covered by the hash of the inputs, and belongs
+/// into the parameters of its model. Among it may be rows of the bins that are forecast; a score leaves those bins out.
 pub trait Forecaster {
     /// Says how `series` goes on for `question.horizon` bins.
     ///
@@ -120,7 +122,7 @@ pub trait Forecaster {
     ) -> Result<Prediction, ForecastError>;
 }
 
-/// Forecasts `series`, which was read from `view`. Values outside the range of the measure are moved to its ends, since no share is
+/// Forecasts `series`, which was read from `view`; of that, `forecaster` is shown what the log held then. Values outside the range of the measure are moved to its ends, since no share is
 /// above 1 and no count below 0. The same input gives the same forecast, on the same build.
 ///
 /// # Errors
@@ -134,7 +136,7 @@ pub fn forecast(
     question.check()?;
     let filled = series.filled()?;
     let last = *filled.values.last().ok_or(ForecastError::TooSparse { missing: 0, bins: 0 })?;
-    let mut prediction = forecaster.predict(view, series, question)?;
+    let mut prediction = forecaster.predict(&Past::new(view, series.inputs().as_of), series, question)?;
     check(&prediction, question)?;
     confine(&mut prediction, series.measure().range());
     let steps: Vec<f64> = differences(&filled.values).iter().map(|step| step.abs()).collect();
@@ -212,10 +214,10 @@ fn confine(prediction: &mut Prediction, (least, greatest): (f64, f64)) {
     }
 }
 
-/// The filled values, if there are `needed` of them and they vary.
+/// The filled values, if `needed` of them were observed, not filled in, and they vary.
 fn training(series: &Series, model: &'static str, needed: usize) -> Result<Vec<f64>, ForecastError> {
-    let values = series.filled()?.values;
-    let found = values.len();
+    let Filled { values, missing } = series.filled()?;
+    let found = values.len().saturating_sub(missing);
     if found < needed {
         return Err(ForecastError::TooFewBins { model, needed, found });
     }

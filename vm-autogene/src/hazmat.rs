@@ -4,9 +4,7 @@ use vm_core::digest::LeafHash;
 use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::record::{LogEntry, RowDraft, SCHEMA, SchemaVersion, StoredRow, Table};
-use vm_core::view::{
-    EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, StoredTile, ViewError, Visit,
-};
+use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
 
 /// Rows in the order of a log.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -84,19 +82,11 @@ impl EvidenceView for Rows {
         filter: &RowFilter,
         visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
     ) -> Result<(), ViewError> {
-        let fits = |entry: &LogEntry, row: &StoredRow| {
-            let inside = match &filter.scope {
-                RowScope::Window { since, until } => row
-                    .ts()
-                    .is_ok_and(|ts| since.is_none_or(|since| since <= ts) && until.is_none_or(|until| ts < until)),
-                RowScope::Traces(traces) => row.trace_id().is_ok_and(|trace| traces.contains(&trace)),
-            };
-            inside && entry.seq < filter.as_of && filter.tables.contains(&entry.table)
-        };
         let mut matching: Vec<&(LogEntry, RowState)> = self
             .log
             .iter()
-            .filter(|(entry, state)| matches!(state, RowState::Present(row) if fits(entry, row)))
+            .filter(|(entry, _)| entry.seq < filter.as_of)
+            .filter(|(_, state)| matches!(state, RowState::Present(row) if filter.matches(row).unwrap_or(false)))
             .collect();
         matching.sort_unstable_by_key(|(entry, _)| (entry.table, entry.row_id));
         for (entry, state) in matching {

@@ -1,8 +1,8 @@
 //! Autogene: a system that looks ahead and starts of itself, but can only look. It forecasts over a read-only
 //! [`EvidenceView`](vm_core::view::EvidenceView) of a ledger and can do nothing else.
 //!
-//! A [`Series`] is read from the view in bins of one width, with the hash of the rows it rests on ([`series`]). A [`Forecaster`]
-//! says how it goes on ([`forecaster`]); the [`Forecast`] adds changes of the mean ([`drift`]), bins that lie far off ([`outlier`]) and when a limit is
+//! A [`Series`] is read from the view in bins of one width, with the hash of the rows it rests on ([`series`]). A [`Forecaster`], shown
+//! the ledger no further than that, says how it goes on ([`forecaster`]); the [`Forecast`] adds changes of the mean ([`drift`]), bins that lie far off ([`outlier`]) and when a limit is
 //! crossed ([`limit`]). A [`Recommendation`] says what that gives reason to look at, a [`Score`] how it compares with what came, and a
 //! [`Calibration`] whether the intervals of many forecasts held as often as they said. All are data ([`artifact`]) or pictures ([`plot`]).
 //!
@@ -23,6 +23,7 @@ pub mod limit;
 pub mod measure;
 mod number;
 pub mod outlier;
+mod past;
 pub mod plot;
 mod quantile;
 pub mod recommend;

@@ -1,32 +1,6 @@
-//! Numbers without casts.
+//! Numbers of a series.
 
-/// `n` as a double: exact up to 2^53, the nearest double beyond.
-pub(crate) fn real(n: u64) -> f64 {
-    let half = |bits: u64| f64::from(u32::try_from(bits & 0xffff_ffff).unwrap_or(u32::MAX));
-    half(n >> 32).mul_add(4_294_967_296.0, half(n))
-}
-
-/// As [`real`], of a length.
-pub(crate) fn real_len(n: usize) -> f64 {
-    real(u64::try_from(n).unwrap_or(u64::MAX))
-}
-
-/// Mean of `values`; none of none.
-pub(crate) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / real_len(values.len()))
-}
-
-/// Median of `values`, the mean of the middle two where they are even in number; none of none.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let half = sorted.len() / 2;
-    let upper = *sorted.get(half)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
-    }
-    sorted.get(half.checked_sub(1)?).map(|lower| f64::midpoint(*lower, upper))
-}
+pub(crate) use vm_core::number::{mean, median, real, real_len};
 
 /// Differences of each value from the one before: one fewer than `values`.
 pub(crate) fn differences(values: &[f64]) -> Vec<f64> {
@@ -38,20 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_become_doubles() {
-        for n in [0, 1, 0xffff_ffff, 0x1_0000_0000, (1 << 53) - 1, 1 << 53] {
-            assert_eq!(format!("{:.0}", real(n)), n.to_string());
-        }
-        assert!(real(u64::MAX) >= 1.8e19);
-    }
-
-    #[test]
-    fn medians_and_means() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
-        assert_eq!(mean(&[]), None);
+    fn differences_are_one_fewer() {
         assert_eq!(differences(&[1.0, 4.0, 2.0]), [3.0, -2.0]);
         assert!(differences(&[1.0]).is_empty());
     }

@@ -50,3 +50,19 @@ pub fn find(series: &Series) -> Result<Outliers, ForecastError> {
     let found = far.map(|(index, (value, _))| Outlier { at: series.at(index + offset), value: *value });
     Ok(Outliers { found: Some(found.collect()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::BINS_MAX;
+
+    /// The library weighs the middle values by a search for a root that depends on their number alone, and gives up where it does not
+    /// end; that must not pass for a series without a measure of distance.
+    #[test]
+    fn series_of_every_length_have_a_measure_of_distance() {
+        for bins in (2..400).chain((400..BINS_MAX).step_by(997)).chain([BINS_MAX]) {
+            let values: Vec<f64> = (0..bins).map(|at| crate::number::real_len((at * 7_919) % 1_009)).collect();
+            assert!(MADDetector::with_threshold(THRESHOLD).preprocess(&[&values]).is_ok(), "{bins}");
+        }
+    }
+}

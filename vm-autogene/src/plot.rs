@@ -11,6 +11,10 @@ use crate::series::Series;
 pub use svg::svg;
 pub use text::{HEIGHT_MAX, WIDTH_MAX, text};
 
+/// Farthest that values and limit may lie apart: a million times less than doubles reach, since the drawing library adds to a range and
+/// multiplies it, and does not end where that leaves doubles.
+pub const RANGE_MAX: f64 = 1e302;
+
 /// Values by index of the bin, counted from the begin of the series, and how far they reach.
 struct Picture<'a> {
     series: &'a Series,
@@ -41,7 +45,8 @@ impl<'a> Picture<'a> {
             picture.high = picture.high.max(value);
         }
         picture.widen();
-        Ok(picture)
+        let fits = picture.high - picture.low <= RANGE_MAX;
+        if fits { Ok(picture) } else { Err(PlotError::Range { limit: RANGE_MAX }) }
     }
 
     fn all(&self) -> Vec<f64> {
@@ -87,4 +92,47 @@ fn grouped(values: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
         (!there.is_empty()).then(|| there.iter().sum::<f64>() / real_len(there.len()))
     };
     values.chunks(width.max(1)).map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use vm_core::digest::{LeafHash, Sha256Digest};
+    use vm_core::id::LedgerId;
+    use vm_core::instant::Instant;
+
+    use super::*;
+    use crate::series::Inputs;
+    use crate::{Measure, Step};
+
+    fn series(values: &[f64]) -> Series {
+        let inputs = Inputs { as_of: 1, count: 1, first: Some(0), last: Some(0), sha256: Sha256Digest::of(b"") };
+        Series {
+            ledger: LedgerId::from_genesis(LeafHash::of(b"")),
+            measure: Measure::LedgerBytes,
+            step: Step::HOUR,
+            since: Instant::from_micros(0).unwrap(),
+            values: values.iter().copied().map(Some).collect(),
+            begun: vec![None; values.len()],
+            backward: 0,
+            open: 0,
+            inputs,
+        }
+    }
+
+    /// The drawing library must come back, whatever the size of values and their distance.
+    #[test]
+    fn a_picture_ends_for_values_of_every_size() {
+        for exponent in (-320..=300).step_by(20) {
+            let size = 10.0_f64.powi(exponent);
+            for apart in [0.0, f64::EPSILON, 1e-12, 1e-6, 0.3, 1.0, 7.0] {
+                let series = series(&[size, size * (1.0 + apart)]);
+                assert!(svg(&series, None).unwrap().contains("</svg>"), "{size:e} {apart:e}");
+                assert!(text(&series, None, 20, 5).unwrap().contains('*'), "{size:e} {apart:e}");
+            }
+        }
+        for high in [1e303, f64::MAX / 2.0, f64::MAX] {
+            assert_eq!(text(&series(&[0.0, high]), None, 20, 5).unwrap_err().code(), "plot-range", "{high:e}");
+            assert_eq!(svg(&series(&[0.0, high]), None).unwrap_err().code(), "plot-range", "{high:e}");
+        }
+    }
 }

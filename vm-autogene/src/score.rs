@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::LedgerId;
 
-use crate::artifact::{Artifact, Check};
+use crate::artifact::{Artifact, Check, sound};
 use crate::error::ScoreError;
 use crate::forecast::Forecast;
 use crate::forecaster::{HORIZON_MAX, Interval, LEVELS_MAX};
@@ -56,8 +56,12 @@ pub struct Score {
 }
 
 impl Score {
-    /// Scores `forecast` against `later`, a series of the same measure and step read from a longer log. Bins that have not come, or
-    /// hold no value, are left out.
+    /// Scores `forecast` against `later`, a series of the same measure and step read from a longer log. Left out are bins that have
+    /// not come or hold no value, and those that the log of the forecast had begun to tell of: a row of their time or a later one
+    /// stood in it, in a table that the measure reads. The first bin after a series that ends with its log is one of them.
+    ///
+    /// What the log of the forecast held is what the forecast says; whoever made it may have held more. When it was made is shown by the
+    /// place of the row that it was recorded in.
     ///
     /// # Errors
     /// [`ScoreError`].
@@ -66,7 +70,6 @@ impl Score {
             ("ledger", forecast.ledger == later.ledger()),
             ("measure", forecast.series == *later.measure()),
             ("step", forecast.step == later.step()),
-            ("grid", forecast.step.floor(later.since()) == later.since()),
         ];
         if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
             return Err(ScoreError::Other { what });
@@ -74,29 +77,42 @@ impl Score {
         if later.inputs().as_of <= forecast.inputs.as_of {
             return Err(ScoreError::NotLater { found: later.inputs().as_of });
         }
-        let came: Vec<(usize, f64)> = (0..forecast.horizon)
-            .filter_map(|ahead| {
-                let index = later.step().index(later.since(), forecast.at(ahead))?;
-                Some((ahead, (*later.values().get(index)?)?))
-            })
-            .collect();
+        let hash = forecast.hash().map_err(ScoreError::Artifact)?;
+        let came = came(forecast, later)?;
         let error = |(ahead, value): &(usize, f64)| Some((forecast.points.get(*ahead)? - value).abs());
         let errors: Vec<f64> = came.iter().filter_map(error).collect();
         let mae = mean(&errors).ok_or(ScoreError::NothingToCompare)?;
         let scale = forecast.observed.scale;
-        Ok(Self {
+        let score = Self {
             ledger: forecast.ledger,
-            forecast: forecast.hash().map_err(ScoreError::Artifact)?,
+            forecast: hash,
             series: forecast.series.clone(),
             step: forecast.step,
             inputs: later.inputs(),
             horizon: forecast.horizon,
             compared: came.len(),
             mae,
-            mase: (scale > 0.0).then(|| mae / scale).filter(|mase| mase.is_finite()),
+            mase: (scale > 0.0).then(|| mae / scale),
             intervals: forecast.intervals.iter().map(|interval| judge(interval, &came)).collect(),
-        })
+        };
+        sound(score).map_err(ScoreError::Artifact)
     }
+}
+
+/// Bins ahead that came after the log that the forecast was made from, and their values.
+fn came(forecast: &Forecast, later: &Series) -> Result<Vec<(usize, f64)>, ScoreError> {
+    let (mut came, mut begun) = (Vec::new(), 0);
+    for ahead in 0..forecast.horizon {
+        let Some(index) = later.step().index(later.since(), forecast.at(ahead)) else {
+            continue;
+        };
+        match later.values().get(index) {
+            Some(Some(_)) if later.begun(index).is_some_and(|place| place < forecast.inputs.as_of) => begun += 1,
+            Some(Some(value)) => came.push((ahead, *value)),
+            _ => {}
+        }
+    }
+    if came.is_empty() && begun > 0 { Err(ScoreError::Begun { found: begun }) } else { Ok(came) }
 }
 
 fn judge(interval: &Interval, came: &[(usize, f64)]) -> IntervalScore {

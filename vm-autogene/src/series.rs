@@ -5,6 +5,8 @@
 //! - A bin without rows is 0 where rows are counted, missing where a share or a mean is taken, and as the bin before where
 //!   the ledger's size is told.
 //! - Only whole bins are read. Without an end, the bin of the latest row is left out: it may still be filling.
+//! - No bin lies before the first or behind the last row that was read, whatever window is asked for: of a time that the log
+//!   does not reach, it does not say that nothing happened.
 
 mod read;
 
@@ -32,9 +34,11 @@ pub struct SeriesQuery {
     pub measure: Measure,
     /// Width of a bin.
     pub step: Step,
-    /// Begin of the window, moved up to that of a bin; that of the earliest row's bin where it is none.
+    /// Begin of the window, moved up to that of a bin, and not before the bin of the earliest row of the tables that are read;
+    /// where it is none, that of the bin of the earliest row that counts.
     pub since: Option<Instant>,
-    /// End of the window, moved down to that of a bin; the begin of the latest row's bin where it is none.
+    /// End of the window, moved down to the begin of a bin, and not behind that of the bin of the latest row of the tables that are
+    /// read; where it is none, the begin of the bin of the latest row that counts.
     pub until: Option<Instant>,
     /// Entries of the log to read; all that there are where it is none.
     pub as_of: Option<u64>,
@@ -75,6 +79,7 @@ pub struct Series {
     pub(crate) step: Step,
     pub(crate) since: Instant,
     pub(crate) values: Vec<Option<f64>>,
+    pub(crate) begun: Vec<Option<u64>>,
     pub(crate) backward: u64,
     pub(crate) open: u64,
     pub(crate) inputs: Inputs,
@@ -130,6 +135,13 @@ impl Series {
     #[must_use]
     pub fn values(&self) -> &[Option<f64>] {
         &self.values
+    }
+
+    /// Place of the first row of the tables that are read whose time is not before the begin of this bin: a log that holds it has begun
+    /// to tell of the bin, also where it tells that nothing came. None where there is no such row, or no such bin.
+    #[must_use]
+    pub fn begun(&self, index: usize) -> Option<u64> {
+        self.begun.get(index).copied().flatten()
     }
 
     /// How many of its rows have a time before that of a row at an earlier place.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{at, hourly, numbers, query, reports, rows, tool};
+use common::{at, header, hourly, numbers, query, reports, rows, tool};
 use proptest::prelude::*;
 use serde_json::json;
 use vm_autogene::error::ForecastError;
@@ -13,8 +13,9 @@ use vm_autogene::{
     Artifact as _, Direction, Ets, Forecast, Forecaster, Limit, Mstl, Naive, Prediction, Question, Recommendation,
     Series, SeriesQuery, forecast, plot,
 };
-use vm_core::record::Status;
-use vm_core::view::EvidenceView;
+use vm_core::id::RowId;
+use vm_core::record::{LogEntry, Status, Table};
+use vm_core::view::{EvidenceView, RowFilter, RowScope, StoredEntry, Visit};
 
 fn ahead(counts: &[u32], question: &Question, forecaster: &dyn Forecaster) -> Result<Forecast, ForecastError> {
     let rows = hourly(counts);
@@ -76,6 +77,21 @@ fn too_little_is_refused_by_name() {
 }
 
 #[test]
+fn what_is_filled_in_is_not_observed() {
+    // A value in every other bin: eight of sixteen.
+    let status = |n: u64| Some(if n.is_multiple_of(3) { Status::Error } else { Status::Ok });
+    let rows = rows((0..9).map(|n| tool(n, i64::try_from(n).unwrap() * 120, status(n))));
+    let series = Series::read(&rows, &query("error-share", "1m")).unwrap();
+    assert_eq!((series.values().len(), series.filled().unwrap().missing), (16, 8));
+    let ask = Question::new(3);
+    for (model, needs) in [(&Ets as &dyn Forecaster, 16), (&Mstl::new(&[2]).unwrap(), 16)] {
+        let refused = forecast(&rows, &series, &ask, model).unwrap_err();
+        assert!(matches!(refused, ForecastError::TooFewBins { needed, found: 8, .. } if needed == needs), "{refused}");
+    }
+    assert!(forecast(&rows, &series, &ask, &Naive).is_ok());
+}
+
+#[test]
 fn questions_without_sense_are_refused_by_name() {
     let counts = numbers(4, 9, 20);
     let with = |change: &dyn Fn(&mut Question)| {
@@ -103,6 +119,50 @@ impl Forecaster for Told {
         assert!(view.size().unwrap() > u64::try_from(series.values().len()).unwrap());
         Ok(self.0.clone())
     }
+}
+
+/// A forecaster that looks for more than the forecast will say it rests on.
+struct Curious {
+    first: RowId,
+    later: RowId,
+}
+
+impl Forecaster for Curious {
+    fn predict(&self, view: &dyn EvidenceView, series: &Series, ask: &Question) -> Result<Prediction, ForecastError> {
+        let as_of = series.inputs().as_of;
+        assert_eq!(view.size().unwrap(), as_of);
+        assert!(view.row(self.first).unwrap().is_some() && view.row(self.later).unwrap().is_none());
+        let (mut logged, mut matching, mut leaves) = (0, 0, 0);
+        for from in [0, as_of, as_of + 1] {
+            view.visit_log(from, u64::MAX, &mut |entry, _| {
+                assert!(matches!(entry, StoredEntry::Entry(entry) if entry.seq < as_of));
+                logged += 1;
+                Ok(Visit::Continue)
+            })
+            .unwrap();
+        }
+        let scope = RowScope::Window { since: None, until: None };
+        let all = RowFilter { tables: Table::ALL.to_vec(), scope, as_of: u64::MAX };
+        let count = |entry: LogEntry, count: &mut u64| {
+            assert!(entry.seq < as_of);
+            *count += 1;
+            Ok(Visit::Continue)
+        };
+        view.visit_matching(&all, &mut |entry, _| count(entry, &mut matching)).unwrap();
+        view.visit_leaves(&all, &mut |entry| count(entry, &mut leaves)).unwrap();
+        assert_eq!([logged, matching, leaves], [as_of; 3]);
+        Naive.predict(view, series, ask)
+    }
+}
+
+#[test]
+fn a_forecaster_is_shown_the_log_as_it_was_read() {
+    let rows = hourly(&numbers(12, 9, 30));
+    let size = rows.size().unwrap();
+    let as_of = SeriesQuery { as_of: Some(size - 20), ..query("count/proof_artifacts/report", "1h") };
+    let series = Series::read(&rows, &as_of).unwrap();
+    let curious = Curious { first: header(0, 0).id, later: header(size - 20, 0).id };
+    assert!(forecast(&rows, &series, &Question::new(3), &curious).is_ok());
 }
 
 #[test]
@@ -226,6 +286,11 @@ fn pictures_show_what_was_asked() {
     assert!(plot::text(&series, Some(&forecast), 10, 10).unwrap().contains("6 bins a column"));
     assert!(plot::text(&series, None, 0, 0).unwrap().lines().count() == 7);
 
+    let mut huge = forecast.clone();
+    huge.limit.as_mut().unwrap().limit.value = f64::MAX;
+    assert_eq!(plot::text(&series, Some(&huge), 60, 10).unwrap_err().code(), "plot-range");
+    assert_eq!(plot::svg(&series, Some(&huge)).unwrap_err().code(), "plot-range");
+
     let other = Series::read(&rows, &query("ledger-rows", "1h")).unwrap();
     assert_eq!(plot::svg(&other, Some(&forecast)).unwrap_err().code(), "plot-other-series");
     let later = SeriesQuery {
@@ -233,7 +298,7 @@ fn pictures_show_what_was_asked() {
         until: Some(at(70 * 3_600)),
         ..query("count/proof_artifacts/report", "1h")
     };
-    let later = Series::read(&rows, &later).unwrap();
+    let later = Series::read(&hourly(&numbers(9, 5, 72)), &later).unwrap();
     assert!(plot::text(&later, Some(&forecast), 60, 10).is_err());
 }
 

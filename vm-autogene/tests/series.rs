@@ -7,6 +7,7 @@ use common::{artifact, at, frame, header, hourly, query, rows, tool};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use vm_autogene::error::SeriesError;
+use vm_autogene::hazmat::Rows;
 use vm_autogene::series::{BINS_MAX, INPUTS_FORMAT};
 use vm_autogene::{Series, SeriesQuery};
 use vm_core::record::{Direction, McpKind, RowDraft, Status};
@@ -96,14 +97,46 @@ fn the_window_is_of_whole_bins() {
         |since, until| Series::read(&rows, &SeriesQuery { since, until, ..query("count/proof_artifacts", "1m") });
     let series = read(Some(at(30)), Some(at(150))).unwrap();
     assert_eq!((series.since(), series.until(), series.inputs().count), (at(60), at(120), 1));
-    // An end that is told closes the last bin, and may lie behind all rows.
-    assert_eq!(read(None, Some(at(900))).unwrap().values().len(), 15);
+    // An end that is told closes the last bin that a later row shows to be over.
+    assert_eq!(read(None, Some(at(500))).unwrap().values().len(), 8);
     assert!(matches!(read(Some(at(60)), Some(at(60))), Err(SeriesError::NoBins { .. })));
     assert!(matches!(read(Some(at(60)), Some(at(0))), Err(SeriesError::NoBins { .. })));
-    let far = Some(at(60 * i64::try_from(BINS_MAX + 1).unwrap()));
-    assert!(matches!(read(None, far), Err(SeriesError::TooManyBins { .. })));
     let beyond = SeriesQuery { as_of: Some(11), ..query("count/proof_artifacts", "1m") };
     assert!(matches!(Series::read(&rows, &beyond), Err(SeriesError::AsOf { expected: 11, found: 10 })));
+}
+
+#[test]
+fn too_many_bins_are_refused() {
+    let far = 60 * i64::try_from(BINS_MAX + 1).unwrap();
+    let rows = rows([artifact(1, 0, "report", None), artifact(2, far, "report", None)]);
+    let read = |until| Series::read(&rows, &SeriesQuery { until, ..query("count/proof_artifacts", "1m") });
+    assert!(matches!(read(None), Err(SeriesError::TooManyBins { limit: BINS_MAX, .. })));
+    assert_eq!(read(Some(at(far - 60))).unwrap().values().len(), BINS_MAX);
+}
+
+#[test]
+fn what_lies_before_and_behind_the_log_is_no_zero() {
+    let drafts = || (0..10).map(|n| artifact(n, i64::try_from(n).unwrap() * 60 + 5, "report", None));
+    let ends = |rows: &Rows, measure: &str, since, until| {
+        let read = Series::read(rows, &SeriesQuery { since, until, ..query(measure, "1m") });
+        read.map(|series| (series.since(), series.until(), series.values().len())).map_err(|error| error.code())
+    };
+    let (whole, reports) = (rows(drafts()), "count/proof_artifacts/report");
+    let (early, late) = (Some(at(-86_400)), Some(at(86_400)));
+    for (since, until) in [(None, None), (early, None), (None, late), (early, late)] {
+        for measure in [reports, "ledger-rows", "ledger-bytes"] {
+            assert_eq!(ends(&whole, measure, since, until), Ok((at(0), at(540), 9)), "{measure} {since:?} {until:?}");
+        }
+    }
+    assert_eq!(ends(&whole, reports, late, None), Err("series-no-bins"));
+    assert_eq!(ends(&whole, reports, None, early), Err("series-no-bins"));
+    assert_eq!(ends(&whole, "count/proof_artifacts/other", early, late), Err("series-empty"));
+    // Rows of the same table show that there were no reports; those of another are not looked at.
+    let before = [artifact(20, -130, "other", None), tool(21, -7_200, None)];
+    let after = [artifact(22, 900, "other", None), tool(23, 7_200, None)];
+    let more = rows(before.into_iter().chain(drafts()).chain(after));
+    assert_eq!(ends(&more, reports, early, late), Ok((at(-180), at(900), 18)));
+    assert_eq!(ends(&more, reports, None, None), Ok((at(0), at(540), 9)));
 }
 
 #[test]
@@ -126,7 +159,7 @@ fn the_hash_can_be_computed_again_from_the_log() {
 
 #[test]
 fn no_value_rests_on_a_row_that_is_missing_or_altered() {
-    let read = |place, state| {
+    let read = |place: usize, state| {
         let mut rows = hourly(&[2, 2]);
         rows.tamper(place, state);
         Series::read(&rows, &query("count/proof_artifacts/report", "1h"))
@@ -136,6 +169,22 @@ fn no_value_rests_on_a_row_that_is_missing_or_altered() {
     assert!(matches!(read(1, RowState::Missing), Err(SeriesError::Unreadable { seq: 1 })));
     let malformed = RowState::Malformed { column: "kind".to_owned() };
     assert!(matches!(read(3, malformed), Err(SeriesError::Unreadable { seq: 3 })));
+    // Altered so that it counts no more, that it opens the window, or lies in the bin that is left out.
+    for (place, seconds, kind) in
+        [(0, 0, "other"), (3, -90_000, "report"), (4, 2_592_000, "report"), (4, 7_200, "other")]
+    {
+        let row = artifact(place, seconds, kind, None).into_row(None).unwrap();
+        let altered = read(usize::try_from(place).unwrap(), RowState::Present(row));
+        assert!(matches!(altered, Err(SeriesError::Altered { seq }) if seq == place), "{place} {seconds} {kind}");
+    }
+    let calls = || rows((0..4).map(|n| tool(n, i64::try_from(n).unwrap() * 60, Some(Status::Error))));
+    for (measure, status) in [("tool-calls", None), ("error-share", None), ("refusal-share", Some(Status::Ok))] {
+        let mut rows = calls();
+        assert!(Series::read(&rows, &query(measure, "1m")).is_ok());
+        rows.tamper(1, RowState::Present(tool(1, 60, status).into_row(None).unwrap()));
+        let altered = Series::read(&rows, &query(measure, "1m"));
+        assert!(matches!(altered, Err(SeriesError::Altered { seq: 1 })), "{measure}");
+    }
     // A row of a table that is not read is none of its business.
     let mut rows = rows([tool(1, 0, None), artifact(2, 1, "report", None), artifact(3, 61, "report", None)]);
     rows.tamper(0, RowState::Missing);

@@ -21,7 +21,7 @@ fn sample() -> Forecast {
 }
 
 fn scored() -> Score {
-    Score::of(&sample(), &reports(&hourly(&[&PAST[..], &[7, 10]].concat()))).unwrap()
+    Score::of(&sample(), &reports(&hourly(&[&PAST[..], &[7, 10, 8]].concat()))).unwrap()
 }
 
 fn assert_shown(name: &str, sample: &[u8]) {
@@ -61,6 +61,10 @@ fn the_forecast_page_shows_one() {
     assert_eq!(refused("\"horizon\":3", "\"horizon\":2"), "artifact-rule");
     assert_eq!(refused("\"level\":0.95", "\"level\":0.7"), "artifact-rule");
     assert_eq!(refused("\"bins\":10", "\"bins\":11"), "artifact-rule");
+    let between =
+        text.replace("T15:00:00", "T15:30:00").replace("\"until\":\"2026-09-22T01:00", "\"until\":\"2026-09-22T01:30");
+    assert_ne!(between, text);
+    assert_eq!(Forecast::parse(between.as_bytes()).unwrap_err().code(), "artifact-rule");
     assert_eq!(refused("\"points\":[6,", "\"points\":[60,"), "artifact-rule");
     assert_eq!(refused("\"step\":3600", "\"step\":0"), "artifact-shape");
     assert_eq!(refused("\"series\":\"count", "\"series\":\"sum"), "artifact-shape");

@@ -14,6 +14,7 @@ pub mod error;
 pub mod id;
 pub mod instant;
 pub mod key;
+pub mod number;
 pub mod path;
 pub mod record;
 pub mod redact;

@@ -406,17 +406,22 @@ impl Report {
         self.checks.push(what.into());
     }
 
-    /// Adds a finding, once: what several checks come across is still one thing.
+    /// Adds a finding, once: what several checks come across is still one thing. Where no more are kept, a graver finding
+    /// takes the place of a lesser one, so that whatever decides the verdict is kept.
     pub fn find(&mut self, finding: Finding) {
         self.worst = self.worst.max(Some(finding.code.severity()));
         if self.findings.contains(&finding) {
             return;
         }
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding);
-        } else {
+        if self.findings.len() >= FINDINGS_MAX {
             self.findings_dropped += 1;
+            // What decides the answer is told: a thousand lesser findings do not hide it.
+            let severity = finding.code.severity();
+            let lesser = self.findings.iter().rposition(|kept| kept.code.severity() < severity);
+            let Some(lesser) = lesser else { return };
+            self.findings.remove(lesser);
         }
+        self.findings.push(finding);
     }
 
     /// Adds all that another report holds.
@@ -506,6 +511,22 @@ mod tests {
         assert_eq!(whole.verdict(), Verdict::Contradicted);
         assert_eq!(whole.findings().len(), FINDINGS_MAX);
         assert_eq!(whole.findings_dropped(), 2);
+    }
+
+    #[test]
+    fn what_decides_is_kept_however_much_was_found_before() {
+        for lesser in [Code::TimeNotMonotonic, Code::NoTrustKey] {
+            let mut part = Report::new();
+            (0..=FINDINGS_MAX).for_each(|row| part.find(Finding::new(lesser, format!("row {row}"))));
+            part.find(Finding::new(Code::RowAltered, "the last row"));
+            let mut whole = Report::new();
+            (0..FINDINGS_MAX).for_each(|row| whole.find(Finding::new(lesser, format!("part {row}"))));
+            whole.merge(part);
+            assert!(whole.has(Code::RowAltered), "{lesser}");
+            assert_eq!(whole.findings().len(), FINDINGS_MAX);
+            let all = u64::try_from(2 * FINDINGS_MAX).unwrap() + 2;
+            assert_eq!(whole.findings_dropped(), all - u64::try_from(FINDINGS_MAX).unwrap());
+        }
     }
 
     #[test]

@@ -32,6 +32,26 @@ pub struct RowFilter {
     pub as_of: u64,
 }
 
+impl RowFilter {
+    /// Whether `row` stands in one of the tables and within the scope. That its place is below [`RowFilter::as_of`] is for the
+    /// caller to see, since a row does not know its place.
+    ///
+    /// # Errors
+    /// [`RecordError`] where it stands in one of the tables and its time or trace cannot be read.
+    pub fn matches(&self, row: &StoredRow) -> Result<bool, RecordError> {
+        if !self.tables.contains(&row.table()) {
+            return Ok(false);
+        }
+        match &self.scope {
+            RowScope::Window { since, until } => {
+                let ts = row.ts()?;
+                Ok(since.is_none_or(|since| since <= ts) && until.is_none_or(|until| ts < until))
+            }
+            RowScope::Traces(traces) => Ok(traces.contains(&row.trace_id()?)),
+        }
+    }
+}
+
 /// Which rows of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RowScope {
@@ -212,4 +232,51 @@ pub trait Journal {
     /// # Errors
     /// [`JournalError`]; nothing was recorded.
     fn append(&mut self, permit: &Permit<act::Record>, drafts: Vec<RowDraft>) -> Result<Vec<Appended>, JournalError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Cell, CellKind, SCHEMA};
+
+    fn row(table: Table, ts: &str, trace: u8) -> StoredRow {
+        let cells = table.columns(SCHEMA).unwrap().iter().map(|column| match column.kind {
+            _ if column.name == "ts" => Cell::Text(ts.into()),
+            _ if column.nullable => Cell::Null,
+            CellKind::Integer => Cell::Integer(7),
+            CellKind::Real => Cell::Real(0.5),
+            CellKind::Text => Cell::Text("x".into()),
+            CellKind::Blob => Cell::Blob(vec![trace; 16]),
+        });
+        StoredRow::new(table, SCHEMA, cells.collect()).unwrap()
+    }
+
+    #[test]
+    fn windows_hold_their_beginning_and_not_their_end() {
+        let [before, from, to] =
+            ["2026-01-02T00:00:00.000000Z", "2026-01-03T00:00:00.000000Z", "2026-01-04T00:00:00.000000Z"];
+        let at = |ts: &str| ts.parse::<Instant>().ok();
+        let matches = |since: Option<&str>, until: Option<&str>, ts: &str| {
+            let scope = RowScope::Window { since: since.and_then(at), until: until.and_then(at) };
+            let filter = RowFilter { tables: vec![Table::McpCalls], scope, as_of: 0 };
+            assert_eq!(filter.matches(&row(Table::ToolInvocations, ts, 1)), Ok(false));
+            filter.matches(&row(Table::McpCalls, ts, 1)).unwrap()
+        };
+        assert!(!matches(Some(from), Some(to), before));
+        assert!(matches(Some(from), Some(to), from));
+        assert!(!matches(Some(from), Some(to), to));
+        assert!(matches(None, Some(to), before) && matches(Some(from), None, to) && matches(None, None, before));
+    }
+
+    #[test]
+    fn traces_are_matched_and_what_has_no_time_is_an_error_in_its_table_alone() {
+        let traces = RowScope::Traces(vec![TraceId::from_bytes([1; 16]), TraceId::from_bytes([3; 16])]);
+        let filter = RowFilter { tables: vec![Table::McpCalls], scope: traces, as_of: 0 };
+        for (trace, hit) in [(1, true), (2, false), (3, true)] {
+            assert_eq!(filter.matches(&row(Table::McpCalls, "no time", trace)), Ok(hit));
+        }
+        let filter = RowFilter { scope: RowScope::Window { since: None, until: None }, ..filter };
+        assert!(filter.matches(&row(Table::McpCalls, "no time", 1)).is_err());
+        assert_eq!(filter.matches(&row(Table::ProofArtifacts, "no time", 1)), Ok(false));
+    }
 }

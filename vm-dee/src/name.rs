@@ -29,9 +29,15 @@ impl FromStr for Name {
     type Err = ContentError;
 
     fn from_str(text: &str) -> Result<Self, ContentError> {
+        if KnownSecrets.is_secret(None, text) { Err(ContentError::Name) } else { Self::plain(text) }
+    }
+}
+
+impl Name {
+    fn plain(text: &str) -> Result<Self, ContentError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-');
-        let plain = !text.is_empty() && text.len() <= NAME_MAX && text.bytes().all(allowed);
-        if plain && !KnownSecrets.is_secret(None, text) { Ok(Self(text.to_owned())) } else { Err(ContentError::Name) }
+        let is_plain = !text.is_empty() && text.len() <= NAME_MAX && text.bytes().all(allowed);
+        if is_plain { Ok(Self(text.to_owned())) } else { Err(ContentError::Name) }
     }
 }
 
@@ -43,7 +49,8 @@ impl fmt::Display for Name {
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        // What a detector of today takes for a secret may stand in the log since before it did.
+        Self::plain(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -59,6 +66,9 @@ mod tests {
         let secret = format!("sk_live_{}", "a1".repeat(12));
         for bad in ["", "A", "a b", "é", "a/b", &"n".repeat(NAME_MAX + 1), &secret] {
             assert_eq!(bad.parse::<Name>(), Err(ContentError::Name), "{bad}");
+            // What stands in a log is read whatever a detector says of it.
+            let read = serde_json::from_value::<Name>(serde_json::json!(bad));
+            assert_eq!(read.is_ok(), bad == secret, "{bad}");
         }
     }
 }

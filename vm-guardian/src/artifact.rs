@@ -77,18 +77,25 @@ pub struct Note {
 }
 
 impl Note {
-    /// The first [`NOTES_MAX`] findings of a report.
-    pub(crate) fn of(report: &Report) -> Vec<Self> {
+    /// All findings of a report; an artifact spells out the first [`NOTES_MAX`].
+    pub(crate) fn all(report: &Report) -> Vec<Self> {
         let note = |finding: &vm_core::verdict::Finding| Self {
             code: finding.code().as_str().to_owned(),
             subject: finding.subject().to_owned(),
             expected: finding.expected_value().map(str::to_owned),
             found: finding.found_value().map(str::to_owned),
         };
-        report.findings().iter().take(NOTES_MAX).map(note).collect()
+        report.findings().iter().map(note).collect()
     }
 
-    /// How many findings of a report [`Note::of`] leaves out.
+    /// The findings that an artifact spells out.
+    pub(crate) fn first(report: &Report) -> Vec<Self> {
+        let mut notes = Self::all(report);
+        notes.truncate(NOTES_MAX);
+        notes
+    }
+
+    /// How many findings of a report an artifact leaves out.
     pub(crate) fn dropped(report: &Report) -> u64 {
         let beyond = report.findings().len().saturating_sub(NOTES_MAX);
         report.findings_dropped().saturating_add(u64::try_from(beyond).unwrap_or(u64::MAX))
@@ -100,8 +107,10 @@ impl Note {
 pub struct Incident {
     mode: FailureMode,
     title: String,
+    /// The first of them, and how many more there are.
     notes: Vec<Note>,
     notes_dropped: u64,
+    found: Found,
     evidence: Vec<EvidenceRef>,
     response: Vec<String>,
     blocks: Vec<PromotionBlock>,
@@ -121,8 +130,9 @@ impl Incident {
         Self {
             mode,
             title: title.into(),
-            notes: Note::of(report),
+            notes: Note::first(report),
             notes_dropped: Note::dropped(report),
+            found: Found::of(report),
             evidence,
             response: response.iter().map(|word| (*word).to_owned()).collect(),
             blocks: Vec::new(),
@@ -158,17 +168,31 @@ impl Incident {
     }
 
     pub(crate) fn fingerprint(&self, guardian: &EngineName) -> Sha256Digest {
-        fingerprint(guardian, &self.mode.to_string(), &self.notes)
+        self.found.fingerprint(guardian, &self.mode.to_string())
     }
 }
 
-/// Hash of what was found, without when: it tells whether the same was found before.
-pub(crate) fn fingerprint(guardian: &EngineName, what: &str, notes: &[Note]) -> Sha256Digest {
-    let value = json!({
-        "format": "vm-guardian-fingerprint-v0", "guardian": guardian.as_str(), "what": what, "notes": notes,
-    });
-    // Strings always have a canonical form.
-    Sha256Digest::of(&canonical::to_bytes(&value).unwrap_or_default())
+/// Hash of all that a report found, also of what no artifact spells out, of what it came to, and of how much is not told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Found(Sha256Digest);
+
+impl Found {
+    pub(crate) fn of(report: &Report) -> Self {
+        let value = json!({
+            "dropped": report.findings_dropped(), "format": "vm-guardian-found-v0", "notes": Note::all(report),
+            "verdict": report.verdict(),
+        });
+        // Strings and counts always have a canonical form.
+        Self(Sha256Digest::of(&canonical::to_bytes(&value).unwrap_or_default()))
+    }
+
+    /// What was found by whom, without when: it tells whether the same was found before.
+    pub(crate) fn fingerprint(self, guardian: &EngineName, what: &str) -> Sha256Digest {
+        let value = json!({
+            "format": "vm-guardian-fingerprint-v0", "found": self.0, "guardian": guardian.as_str(), "what": what,
+        });
+        Sha256Digest::of(&canonical::to_bytes(&value).unwrap_or_default())
+    }
 }
 
 /// A report or an incident, ready to be recorded.

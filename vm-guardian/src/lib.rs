@@ -31,7 +31,7 @@ pub use artifact::{Artifact, FailureMode, Incident};
 pub use block::{BlockScope, PromotionBlock};
 pub use budget::{Budget, Resource};
 pub use context::{Context, Given};
-pub use enrolment::Enrolments;
+pub use enrolment::{ANYBODY, Enrolments};
 pub use error::GuardError;
 pub use guardian::Guardian;
 pub use observation::{Event, Observations, Withheld};

@@ -9,7 +9,7 @@ use vm_core::instant::Instant;
 use vm_core::source::Clock;
 use vm_core::verdict::{Code, Finding, Report, Severity, Verdict};
 
-use crate::artifact::{Artifact, Note};
+use crate::artifact::{Artifact, Found, Note};
 use crate::block::{BlockScope, PromotionBlock};
 use crate::budget::{Budget, Meter, Resource};
 use crate::context::{Context, Given};
@@ -110,7 +110,7 @@ impl Observed {
     #[must_use]
     pub fn report_artifact(&self) -> Artifact {
         let seen = &self.observations;
-        let notes: Vec<Note> = Note::of(&seen.report);
+        let notes = Note::first(&seen.report);
         let value = json!({
             "format": Artifact::REPORT_FORMAT, "guardian": self.guardian.as_str(), "at": self.at, "size": self.size,
             "verdict": self.verdict(), "checks": seen.report.checks(), "notes": notes,
@@ -131,7 +131,7 @@ impl Observed {
     /// What was found, and not when: a run that finds the same again has the same.
     #[must_use]
     pub fn fingerprint(&self) -> Sha256Digest {
-        crate::artifact::fingerprint(&self.guardian, "report", &Note::of(&self.observations.report))
+        Found::of(&self.observations.report).fingerprint(&self.guardian, "report")
     }
 }
 

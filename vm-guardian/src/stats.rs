@@ -1,36 +1,13 @@
-//! The statistics that guardians use, from `statrs` and `kendalls`.
+//! The statistics that guardians use: `statrs` and `kendalls`, and the averages of `vm-core`.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
-use statrs::statistics::{Data, OrderStatistics as _};
 use statrs::stats_tests::Alternative;
 use statrs::stats_tests::fisher::fishers_exact;
 
+pub use vm_core::number::{mean, median, real_len as count};
+
 /// Makes a median absolute deviation comparable to a standard deviation: 1 / Φ⁻¹(3/4).
 const MAD_SCALE: f64 = 1.482_602_218_505_602;
-
-/// Largest count that is turned into a double without loss.
-const EXACT_MAX: u64 = 1 << 53;
-
-/// A count as a double; one beyond 2^53 is held there.
-#[must_use]
-pub fn count(count: usize) -> f64 {
-    let held = u64::try_from(count).unwrap_or(EXACT_MAX).min(EXACT_MAX);
-    // Both halves fit 32 bits, for which the conversion is exact.
-    let (high, low) = (u32::try_from(held >> 32).unwrap_or(u32::MAX), u32::try_from(held & 0xffff_ffff).unwrap_or(0));
-    f64::from(high) * 4_294_967_296.0 + f64::from(low)
-}
-
-/// The median; none of nothing.
-#[must_use]
-pub fn median(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| Data::new(values.to_vec()).median())
-}
-
-/// The mean; none of nothing.
-#[must_use]
-pub fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / count(values.len()))
-}
 
 /// Modified z-scores by median and median absolute deviation, whose scale is at least `floor`: how far each value lies from
 /// the bulk, in units like a standard deviation (Iglewicz and Hoaglin 1993). Up to half of the values may be anything.
@@ -108,19 +85,6 @@ mod tests {
 
     fn near(one: f64, other: f64) -> bool {
         (one - other).abs() < 1e-9
-    }
-
-    #[test]
-    fn counts_are_exact() {
-        for (n, double) in [
-            (0, 0.0),
-            (65_535, 65_535.0),
-            (1 << 32, 4_294_967_296.0),
-            ((1 << 32) + 1, 4_294_967_297.0),
-            ((1 << 53) - 1, 9_007_199_254_740_991.0),
-        ] {
-            assert!((count(n) - double).abs() < 0.5, "{n}");
-        }
     }
 
     #[test]

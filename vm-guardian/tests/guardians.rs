@@ -378,10 +378,6 @@ fn a_budget_that_is_spent_is_named() {
         for rows in 0..world.size() - 1 {
             let budget = Budget { rows, ..Budget::default() };
             let observed = world.observe_with(guardian, &report, budget);
-            // The anchors' guardian reads artifacts alone.
-            if guardian.name() == "anchor" && rows >= 4 {
-                continue;
-            }
             assert!(codes(&observed).contains(&Code::BudgetSpent), "{} {rows}", guardian.name());
             assert_eq!(observed.spent().unwrap().resource, Resource::Rows);
             assert_ne!(observed.verdict(), Verdict::Verified);

@@ -236,9 +236,8 @@ impl<'a> Batch<'a> {
             None => return Err(LedgerError::Reserved),
         };
         rows::insert(insert, row).map_err(taken)?;
-        if let Some(force) = self.force.as_mut().filter(|_| row.table() == Table::ProofArtifacts) {
-            force.reached(conn.last_insert_rowid());
-            force.take(row)?;
+        if let Some(force) = &mut self.force {
+            force.let_in(row, conn)?;
         }
         let log = match &mut self.log {
             Some(statement) => statement,

@@ -7,17 +7,16 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, params};
 use vm_core::capability::{Act, Action, InForce, Permit, PermitUse, Revocation, Standing, act};
 use vm_core::error::CapabilityError;
-use vm_core::id::{LedgerId, TraceId};
+use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::PublicKey;
-use vm_core::record::{Appended, FormatChange, RowDraft, RowHeader, SCHEMA, StoredRow, SystemKind, Table};
+use vm_core::record::{Appended, FormatChange, RowDraft, RowHeader, StoredRow, SystemKind, Table};
 use vm_core::source::{Clock, Entropy};
-use vm_core::view::RowState;
 
 use crate::append::table_resource;
 use crate::error::{Decided, LedgerError};
 use crate::ledger::Ledger;
-use crate::rows;
+use crate::lookup;
 use crate::snapshot::Snapshot;
 use crate::system::draft;
 
@@ -92,25 +91,24 @@ impl Force {
         self.is_doubtful = false;
     }
 
-    /// Takes in what was recorded since it last looked. Cost: one look into an index for each kind, and a signature check a
-    /// token of each new chain.
+    /// Takes in what was recorded since it last looked, each row as the log has it. Cost: one look into an index for each
+    /// kind, a hash of each new row, and a signature check a token of each new chain.
     pub(crate) fn catch_up(&mut self, conn: &Connection) -> Result<(), LedgerError> {
         let heeded = SystemKind::ALL.iter().filter(|kind| heeds(**kind)).map(|kind| format!("'{kind}'"));
         let kinds: Vec<String> = heeded.collect();
-        let Some(names) = rows::column_list(Table::ProofArtifacts, SCHEMA) else { return Ok(()) };
-        let columns = Table::ProofArtifacts.columns(SCHEMA).unwrap_or_default();
         let sql = format!(
-            "SELECT rowid, {names} FROM proof_artifacts WHERE kind IN ({}) AND rowid > ?1 ORDER BY rowid",
+            "SELECT rowid, id FROM proof_artifacts WHERE kind IN ({}) AND rowid > ?1 ORDER BY rowid",
             kinds.join(", ")
         );
         let mut statement = conn.prepare_cached(&sql)?;
         let mut found = statement.query([self.read])?;
         while let Some(row) = found.next()? {
-            let read = row.get(0)?;
-            let altered = LedgerError::LogAltered { reason: "a row about capabilities is malformed" };
-            let RowState::Present(row) = rows::read_row(row, 1, Table::ProofArtifacts, SCHEMA, columns)? else {
-                return Err(altered);
-            };
+            let (read, id) = (row.get(0)?, row.get::<_, Vec<u8>>(1)?);
+            let entry = RowId::from_slice(&id).ok().map(|id| lookup::entry_of(conn, id)).transpose()?.flatten();
+            let row = entry.map(|entry| lookup::logged_row(conn, &entry)).transpose()?;
+            let row = row.transpose().map_err(LedgerError::Record)?.flatten();
+            let altered = LedgerError::LogAltered { reason: "a row about capabilities is not the one that was logged" };
+            let row = row.ok_or(altered)?;
             self.take(&row)?;
             self.read = read;
         }
@@ -131,9 +129,18 @@ impl Force {
         }
     }
 
-    /// Notes the row number of an artifact that was just inserted.
-    pub(crate) const fn reached(&mut self, read: i64) {
-        self.read = read;
+    /// Judges a row that was just inserted as an audit will, and takes it in. A token may stand behind its own row, and
+    /// nothing stands behind the genesis.
+    pub(crate) fn let_in(&mut self, row: &StoredRow, conn: &Connection) -> Result<(), LedgerError> {
+        let kind = SystemKind::of_row(row);
+        if !matches!(kind, Some(SystemKind::Capability | SystemKind::Genesis)) {
+            self.state.check(row).map_err(refused)?;
+        }
+        if row.table() == Table::ProofArtifacts {
+            self.read = conn.last_insert_rowid();
+            self.take(row)?;
+        }
+        if kind == Some(SystemKind::Capability) { self.state.check(row).map_err(refused) } else { Ok(()) }
     }
 }
 
@@ -277,10 +284,14 @@ fn check_gate_drafts<A: Act>(permit: &Permit<A>, drafts: &[RowDraft]) -> Result<
 
 /// Whether what is in force lets rows in.
 pub(crate) fn admitted(in_force: &InForce, standing: &Standing) -> Result<(), LedgerError> {
-    in_force.admit(standing).map_err(|error| match error {
+    in_force.admit(standing).map_err(refused)
+}
+
+fn refused(error: CapabilityError) -> LedgerError {
+    match error {
         CapabilityError::Unissued { capability } => LedgerError::CapabilityUnrecorded { capability },
         other => LedgerError::Permit(other),
-    })
+    }
 }
 
 /// Writes a spent use into the book that keeps two processes from spending it both.

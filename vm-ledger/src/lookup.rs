@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
+use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::Note;
 use vm_core::record::{Column, Genesis, LogEntry, SchemaVersion, StoredRow, Table};
@@ -35,15 +36,19 @@ pub(crate) fn ledger_id(conn: &Connection) -> Result<LedgerId, LedgerError> {
 pub(crate) fn genesis(conn: &Connection) -> Result<(LedgerId, Genesis), LedgerError> {
     let fault = |error| LedgerError::Genesis(Some(error));
     let entry = entry_at(conn, 0)?.ok_or(LedgerError::Genesis(None))?;
-    let columns = entry.table.columns(entry.schema).ok_or(LedgerError::Genesis(None))?;
-    let sql = select_sql(entry.table, entry.schema).ok_or(LedgerError::Genesis(None))?;
-    let Some(RowState::Present(row)) = row_by_id(conn, &sql, &entry, columns)? else {
-        return Err(LedgerError::Genesis(None));
-    };
-    if row.leaf_hash().map_err(fault)? != entry.leaf {
-        return Err(LedgerError::Genesis(None));
-    }
+    let row = logged_row(conn, &entry)?.map_err(fault)?.ok_or(LedgerError::Genesis(None))?;
     Ok((LedgerId::from_genesis(entry.leaf), genesis_of(&row)?))
+}
+
+/// The row of an entry; none where it is not as it was logged.
+pub(crate) fn logged_row(
+    conn: &Connection,
+    entry: &LogEntry,
+) -> rusqlite::Result<Result<Option<StoredRow>, RecordError>> {
+    let read = entry.table.columns(entry.schema).zip(select_sql(entry.table, entry.schema));
+    let Some((columns, sql)) = read else { return Ok(Ok(None)) };
+    let Some(RowState::Present(row)) = row_by_id(conn, &sql, entry, columns)? else { return Ok(Ok(None)) };
+    Ok(row.leaf_hash().map(|leaf| (leaf == entry.leaf).then_some(row)))
 }
 
 /// The genesis that a row holds.

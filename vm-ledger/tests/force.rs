@@ -11,7 +11,7 @@ use vm_core::epoch::{Epoch, EpochChange};
 use vm_core::error::CapabilityError;
 use vm_core::instant::Instant;
 use vm_core::key::SigningIdentity;
-use vm_core::record::{ArtifactKind, FormatChange, ProofArtifact, RowDraft, SystemKind};
+use vm_core::record::{ArtifactKind, FormatChange, ProofArtifact, RowDraft, RowHeader, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_ledger::{Decided, Ledger, LedgerError, Snapshot, restore};
@@ -311,4 +311,39 @@ fn uses_of_what_descends_from_a_token_are_uses_of_it() {
     let draft = fixture.maker.tool("by itself");
     assert_eq!(fixture.ledger.append(&own, vec![draft], now()).unwrap_err().code(), "capability-used-up");
     kinds(&fixture.ledger);
+}
+
+#[test]
+fn no_row_claims_a_time_that_its_token_does_not_reach() {
+    let mut fixture = Fixture::new();
+    let permit = permit::<act::Record>(fixture.id());
+    let grant = chain(fixture.id(), Limits::default()).last().unwrap().grant().clone();
+    let mut at = |ts| {
+        let header = RowHeader { ts, ..fixture.maker.header() };
+        let draft = fixture.maker.tool_at(header, "imported", &json!({}));
+        fixture.ledger.append(&permit, vec![draft], now()).map(drop).map_err(|error| error.code())
+    };
+    let skew = vm_core::capability::INVOCATION_SKEW_MICROS;
+    assert_eq!(at(grant.not_before.saturating_add_micros(-skew - 1)), Err("capability-not-yet"));
+    assert_eq!(at(grant.not_before.saturating_add_micros(-skew)), Ok(()));
+    assert_eq!(at(grant.expires), Err("capability-expired"));
+    // What the writer let in, an audit lets stand.
+    assert_eq!(kinds(&fixture.ledger).last().unwrap(), "tool_invocations");
+}
+
+#[test]
+fn a_row_that_is_not_as_it_was_logged_is_not_heeded() {
+    let mut fixture = Fixture::new();
+    let draft = fixture.maker.artifact("report", None);
+    fixture.append(vec![draft]);
+    let trigger: String = {
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = 'proof_artifacts_no_update'";
+        fixture.raw().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let sql = "DROP TRIGGER proof_artifacts_no_update; \
+               UPDATE proof_artifacts SET kind = 'vm-revocation' WHERE kind = 'report'";
+    fixture.raw().execute_batch(&format!("{sql}; {trigger}")).unwrap();
+    // The one that was open had looked before; whoever opens it now looks.
+    let opened = Ledger::open(&fixture.path(), access(7)).map(drop);
+    assert!(matches!(opened, Err(LedgerError::LogAltered { .. })), "{opened:?}");
 }

@@ -157,6 +157,14 @@ fn a_statement_that_says_anything_else_is_told_by_its_code() {
     assert_eq!(code(&bad), Code::CoverageAltered);
     bad["format"] = json!("vm-coverage-v1");
     assert_eq!(code(&bad), Code::FormatUnknown);
+    // A statement from before rows opened horizons names those of receipts.
+    let mut first = good.clone();
+    first["format"] = json!("vm-coverage-v0");
+    assert_eq!(code(&first), Code::CoverageAltered);
+    first["gaps"]["open_horizons"] = json!({ "count": 1, "first": ["deploy"] });
+    assert!(coverage.check(&canonical::to_bytes(&first).unwrap(), &bundle, true).is_ok());
+    first["format"] = json!("vm-coverage-v2");
+    assert_eq!(code(&first), Code::CoverageAltered);
     let bytes = canonical::to_bytes(&good).unwrap();
     assert_eq!(coverage.check(&bytes, &bundle, false).unwrap_err().code(), "coverage-differs", "not proven");
     assert_eq!(coverage.check(&bytes[1..], &bundle, true).unwrap_err().code(), "coverage-json");

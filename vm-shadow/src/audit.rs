@@ -1,6 +1,6 @@
 //! The horizons of a whole ledger, for whoever verifies it.
 
-use vm_core::record::{SystemKind, Table};
+use vm_core::record::{LogEntry, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, RowFilter, RowScope, RowState, StoredEntry, ViewError, Visit};
 use vm_seal::bundle::SealBundle;
@@ -14,27 +14,34 @@ use crate::horizons::{Horizons, OpenHorizon};
 /// # Errors
 /// [`ViewError`] where the view could not answer.
 pub fn check_horizons(view: &dyn EvidenceView) -> Result<Report, ViewError> {
-    let (horizons, mut report) = fold(view)?;
-    if let Some(horizons) = horizons {
+    let mut report = Report::new();
+    if let Some(horizons) = fold(view, &mut |_, _, finding| report.find(finding))? {
         horizons.unclosed().for_each(|(row, open)| report.find(unclosed(row, open)));
         report.checked("horizons: openings and outcomes, by the rules of the gate");
     }
     Ok(report)
 }
 
-/// Finds the horizons that a seal covers the opening of and that no row of the ledger closes, also none behind the seal.
-/// Cost: as [`check_horizons`].
+/// Finds, of the rows that a seal covers, what the rules do not allow and what could not be read, and the horizons that it
+/// covers the opening of and that no row of the ledger closes, also none behind the seal. Cost: as [`check_horizons`].
 ///
 /// # Errors
 /// [`ViewError`] where the view could not answer.
 pub fn check_sealed_horizons(view: &dyn EvidenceView, bundle: &SealBundle) -> Result<Report, ViewError> {
     let mut report = Report::new();
-    let Some(horizons) = fold(view)?.0 else { return Ok(report) };
-    let selection = bundle.digest().selection();
-    for (row, open) in horizons.unclosed().filter(|(_, open)| open.seq() < bundle.as_of().as_u64()) {
+    let (selection, as_of) = (bundle.digest().selection(), bundle.as_of().as_u64());
+    let covers = |row: &StoredRow| selection.selects(row) == Ok(true);
+    let found = &mut |entry: &LogEntry, row: Option<&StoredRow>, finding| {
+        // What a row says that cannot be read, nobody knows: it may be one that the seal covers.
+        if entry.seq < as_of && row.is_none_or(covers) {
+            report.find(finding);
+        }
+    };
+    let Some(horizons) = fold(view, found)? else { return Ok(report) };
+    for (row, open) in horizons.unclosed().filter(|(_, open)| open.seq() < as_of) {
         let opening = view.row(row)?.map(|logged| logged.row);
         // A row that is not there was found by whoever verified the seal's rows.
-        if opening.is_some_and(|opening| selection.selects(&opening) == Ok(true)) {
+        if opening.is_some_and(|opening| covers(&opening)) {
             report.find(unclosed(row, open));
         }
     }
@@ -42,11 +49,15 @@ pub fn check_sealed_horizons(view: &dyn EvidenceView, bundle: &SealBundle) -> Re
     Ok(report)
 }
 
-/// The horizons at the end of the log, and what the rules do not allow; none where no horizon was ever opened or closed.
-fn fold(view: &dyn EvidenceView) -> Result<(Option<Horizons>, Report), ViewError> {
-    let (mut horizons, mut report) = (Horizons::new(view.ledger()?), Report::new());
+/// Takes what is wrong with a row, which is handed over where it could be read.
+type Finds<'a> = &'a mut dyn FnMut(&LogEntry, Option<&StoredRow>, Finding);
+
+/// The horizons at the end of the log; none where no horizon was ever opened or closed. What the rules do not allow, and what
+/// could not be read, goes to `find`.
+fn fold(view: &dyn EvidenceView, find: Finds<'_>) -> Result<Option<Horizons>, ViewError> {
+    let mut horizons = Horizons::new(view.ledger()?);
     if !has_horizons(view)? {
-        return Ok((None, report));
+        return Ok(None);
     }
     view.visit_log(0, view.size()?, &mut |entry, state| {
         let StoredEntry::Entry(entry) = entry else { return Ok(Visit::Continue) };
@@ -54,17 +65,17 @@ fn fold(view: &dyn EvidenceView) -> Result<(Option<Horizons>, Report), ViewError
         match state {
             RowState::Present(row) => {
                 if let Err(violation) = horizons.apply(&entry, &row) {
-                    report.find(violation.finding(subject()));
+                    find(&entry, Some(&row), violation.finding(subject()));
                 }
             }
             _ if matches!(entry.table, Table::ProofArtifacts | Table::ShadowReceipts) => {
-                report.find(Finding::new(Code::EvidenceUnreadable, subject()));
+                find(&entry, None, Finding::new(Code::EvidenceUnreadable, subject()));
             }
             _ => {}
         }
         Ok(Visit::Continue)
     })?;
-    Ok((Some(horizons), report))
+    Ok(Some(horizons))
 }
 
 fn has_horizons(view: &dyn EvidenceView) -> Result<bool, ViewError> {

@@ -3,7 +3,7 @@
 
 mod world;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vm_core::capability::act;
 use vm_core::id::RowId;
 use vm_core::record::{LogEntry, RowDraft, RowHeader, StoredRow};
@@ -240,18 +240,20 @@ fn another_observer_trace_or_name_cannot_close() {
         let row = world.stored(&draft);
         assert_eq!(horizons.apply(&entry(1, &row), &row).unwrap_err().code(), code);
     }
-    // Signed by one who says to be the observer.
-    let mut row = world.forge_close(late, subject, &content("deploy/api"), 3);
-    let forged = world.stored(&row).text("meta_json").unwrap().replacen("\"signature\":\"", "\"signature\":\"00", 1);
-    row = world::system(
-        late,
-        vm_core::record::SystemKind::HorizonClosed,
-        Some(subject),
-        &serde_json::from_str(&forged).unwrap(),
-    );
+    // Well formed, and signed by somebody else than the observer that it names.
+    let draft = world.forge_close(late, subject, &content("deploy/api"), 3);
+    let mut forged: Value = serde_json::from_str(world.stored(&draft).text("meta_json").unwrap()).unwrap();
+    let signature = |value: &Value| value["signature"].as_str().unwrap().to_owned();
+    let genuine = signature(&forged);
+    let other = world.forge_close(late, subject, &content("deploy/api"), 4);
+    let other: Value = serde_json::from_str(world.stored(&other).text("meta_json").unwrap()).unwrap();
+    forged["signature"] = json!(signature(&other));
+    assert_eq!(signature(&forged).len(), genuine.len());
+    assert_ne!(signature(&forged), genuine);
+    let row = world::system(late, vm_core::record::SystemKind::HorizonClosed, Some(subject), &forged);
     let row = world.stored(&row);
     let refused = horizons.apply(&entry(1, &row), &row).unwrap_err();
-    assert!(matches!(refused, Violation::Invalid(HorizonError::Shape { .. } | HorizonError::Key(_))), "{refused:?}");
+    assert!(matches!(refused, Violation::Invalid(HorizonError::Key(_))), "{refused:?}");
 }
 
 #[test]
@@ -332,4 +334,28 @@ fn a_seal_reports_the_open_horizons_it_covers() {
     world.close(&opened, Outcome::Expired, &[]);
     assert_eq!(check_sealed_horizons(&world.ledger, &whole).unwrap().findings(), []);
     assert!(late.opening.ts() > opened.opening.ts());
+}
+
+#[test]
+fn a_seal_reports_what_it_covers_and_the_rules_do_not_allow() {
+    let mut world = World::new();
+    let opened = world.open(&world.asked());
+    let early = sealed(&mut world, Selection::everything());
+    // A second opening of the name, which is no opening.
+    let again = world.open(&world.asked());
+    world.close(&opened, Outcome::Expired, &[]);
+    let whole = sealed(&mut world, Selection::everything());
+    let traces = Selection::traces([vm_core::id::TraceId::from_bytes([9; 16])], &vm_core::record::Table::ALL).unwrap();
+    let elsewhere = sealed(&mut world, traces);
+    let report = check_sealed_horizons(&world.ledger, &whole).unwrap();
+    assert!(report.has(Code::HorizonInvalid), "{report:?}");
+    assert!(report.findings()[0].subject().contains(&again.opening.id().to_string()));
+    assert_eq!(report.verdict(), Verdict::Contradicted);
+    for other in [&early, &elsewhere] {
+        assert_eq!(check_sealed_horizons(&world.ledger, other).unwrap().findings(), []);
+    }
+    // What cannot be read may be one of them.
+    hazmat::remove_row(&mut world.ledger, again.opening.id());
+    assert!(check_sealed_horizons(&world.ledger, &whole).unwrap().has(Code::EvidenceUnreadable));
+    assert_eq!(check_sealed_horizons(&world.ledger, &early).unwrap().findings(), []);
 }

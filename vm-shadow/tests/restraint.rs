@@ -12,58 +12,11 @@ use vm_core::id::{LedgerId, TraceId};
 use vm_core::record::{McpKind, SystemKind};
 use vm_core::redact::KnownSecrets;
 use vm_core::verdict::{Code, Verdict};
-use vm_seal::merkle::{LeafIndex, prove_multi};
 use vm_shadow::error::{ProveRestraintError, RestraintFault};
 use vm_shadow::restraint::NOT_SHOWN;
 use vm_shadow::{OpenedOption, Outcome, RestraintProof, prove_restraint};
+use world::proofs::{assert_broken, assert_holds, assert_unproven, edited, is_row, judged, with_rows};
 use world::{Asked, Opened, Received, World, key};
-
-/// What a proof comes to: the code of the finding, and what was found.
-fn judged(world: &World, proof: &RestraintProof) -> (Option<Code>, String) {
-    let (report, shown) = proof.check(Some(&world.key()));
-    let finding = report.findings().first();
-    assert_eq!(shown.is_some(), report.verdict() == Verdict::Verified);
-    assert_eq!(finding.is_none(), shown.is_some());
-    let found = finding.and_then(|finding| finding.found_value()).unwrap_or_default().to_owned();
-    (finding.map(|finding| finding.code()), found)
-}
-
-fn assert_broken(world: &World, proof: &RestraintProof, code: &str) {
-    let (found, why) = judged(world, proof);
-    assert_eq!(found, Some(Code::RestraintBroken), "{why}");
-    assert!(why.starts_with(code), "{why}");
-}
-
-fn assert_unproven(world: &World, proof: &RestraintProof, what: &str) {
-    let (found, why) = judged(world, proof);
-    assert_eq!((found, why), (Some(Code::RestraintUnproven), what.to_owned()));
-}
-
-fn assert_holds(world: &World, proof: &RestraintProof) {
-    assert_eq!(judged(world, proof), (None, String::new()));
-}
-
-/// A proof with its JSON changed.
-fn edited(proof: &RestraintProof, edit: impl FnOnce(&mut Value)) -> RestraintProof {
-    let mut value: Value = serde_json::from_slice(&proof.to_bytes().unwrap()).unwrap();
-    edit(&mut value);
-    RestraintProof::parse(&canonical::to_bytes(&value).unwrap()).unwrap()
-}
-
-/// A proof with other rows, which are shown to stand in the log as well as before.
-fn with_rows(world: &World, proof: &RestraintProof, edit: impl FnOnce(&mut Vec<Value>)) -> RestraintProof {
-    edited(proof, |value| {
-        let rows = value["rows"].as_array_mut().unwrap();
-        edit(rows);
-        let places: Vec<LeafIndex> = rows.iter().map(|row| LeafIndex::new(row["seq"].as_u64().unwrap())).collect();
-        let hashes = prove_multi(world.ledger.tree(), &places, world.ledger.tree_size()).unwrap();
-        value["hashes"] = json!(hashes.hashes());
-    })
-}
-
-fn is_row(row: &Value, what: &str) -> bool {
-    row["data"].as_str().unwrap().contains(what)
-}
 
 #[test]
 fn what_was_withheld_is_shown() {
@@ -224,30 +177,6 @@ fn a_token_of_another_root_or_of_nobody_gives_no_power() {
 }
 
 #[test]
-fn a_scroll_takes_its_engine() {
-    let engines =
-        |names: &[&str]| vm_core::capability::Engines::Only(names.iter().map(|name| name.parse().unwrap()).collect());
-    for (resource, names, holds) in [
-        ("/receipts/console", &["console"][..], true),
-        ("/receipts/console", &["guard"], false),
-        ("/receipts", &["console"], false),
-        ("/tool_invocations", &[], true),
-    ] {
-        let mut world = World::new();
-        let grant = Grant { engines: engines(names), ..world.grant() };
-        let capability = world.issue(&Chain::root(&key(1), grant).unwrap());
-        let asked = world.asked();
-        let resource = resource.parse().unwrap();
-        let power = vm_shadow::Power { capability, resource, ..asked.power.clone() };
-        let (opened, receipts) = world.withhold(&Asked { power, ..asked });
-        let proof = world.prove(&opened, &receipts);
-        let found = judged(&world, &proof);
-        let expected = (!holds).then_some(Code::RestraintBroken);
-        assert_eq!((found.0, found.1.as_str()), (expected, if holds { "" } else { "capability-engine" }));
-    }
-}
-
-#[test]
 fn the_option_that_was_withheld_must_open() {
     let mut world = World::new();
     let (opened, receipts) = world.withhold(&world.asked());
@@ -329,11 +258,19 @@ fn foreign_receipts_are_refused() {
 #[test]
 fn an_act_in_the_trace_is_found() {
     type Act = fn(&mut World);
-    let calls: [(&str, Act, bool); 5] = [
+    let calls: [(&str, Act, bool); 12] = [
         ("tool", |world| _ = world.tool(), true),
-        ("request", |world| _ = world.mcp(McpKind::Request), true),
-        ("batch", |world| _ = world.mcp(McpKind::Batch), true),
-        ("notification", |world| _ = world.mcp(McpKind::Notification), false),
+        ("request", |world| _ = world.mcp(McpKind::Request, Some("tools/call")), true),
+        ("batch", |world| _ = world.mcp(McpKind::Batch, None), true),
+        // What two readers may take for two things, and a call that asks for no answer.
+        ("opaque", |world| _ = world.mcp(McpKind::Opaque, None), true),
+        ("call without an id", |world| _ = world.mcp(McpKind::Notification, Some("tools/call")), true),
+        ("notification of no name", |world| _ = world.mcp(McpKind::Notification, None), true),
+        ("almost a notice", |world| _ = world.mcp(McpKind::Notification, Some("notifications")), true),
+        ("notice", |world| _ = world.mcp(McpKind::Notification, Some("notifications/initialized")), false),
+        ("response", |world| _ = world.mcp(McpKind::Response, Some("tools/call")), false),
+        ("error", |world| _ = world.mcp(McpKind::Error, Some("tools/call")), false),
+        ("no answer", |world| _ = world.mcp(McpKind::NoAnswer, Some("tools/call")), false),
         (
             "elsewhere",
             |world| {
@@ -360,7 +297,7 @@ fn an_act_in_the_trace_is_found() {
             }
             let proof = world.prove(&opened, &receipts);
             if is_act {
-                assert_broken(&world, &proof, "restraint-executed");
+                assert!(judged(&world, &proof).1.starts_with("restraint-executed"), "{name}");
                 let hidden = with_rows(&world, &proof, |rows| {
                     rows.retain(|row| {
                         !is_row(row, "\"table\":\"tool_invocations\"") && !is_row(row, "\"table\":\"mcp_calls\"")
@@ -442,16 +379,6 @@ fn an_act_of_the_gate_is_found() {
             }
         }
     }
-}
-
-#[test]
-fn an_action_whose_acts_nobody_looks_for_is_unproven() {
-    let mut world = World::new();
-    let asked = world.asked();
-    let power = vm_shadow::Power { action: Action::Seal, ..asked.power.clone() };
-    let (opened, receipts) = world.withhold(&Asked { power, ..asked });
-    let proof = world.prove(&opened, &receipts);
-    assert_unproven(&world, &proof, "restraint-unwatched");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
-use crate::{crash, deny, features, msrv, package, semver, tidy};
+use crate::{crash, deny, features, model, msrv, package, semver, tidy};
 
 /// Installed where no cargo-deny is. Bump it by hand, with a look at its changelog.
 const CARGO_DENY: &str = "0.20.2";
@@ -25,8 +25,15 @@ const STEPS: &[Step] = &[
     ("public interfaces", interfaces),
     ("fuzz targets compile", fuzz),
     ("a crate outside the workspace", outside),
+    ("model, short form", models),
     ("crashes, short form", crashes),
 ];
+
+/// How many steps there are.
+#[cfg(test)]
+pub(crate) const fn steps() -> usize {
+    STEPS.len()
+}
 
 /// `cargo xtask ci`: runs the steps in order and stops at the first that fails.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
@@ -98,6 +105,10 @@ fn outside(tree: &Tree) -> Result<(), Failure> {
         ));
     }
     run::run(cargo(&tree.root().join("examples/outside"), &["check", "--quiet", "--all-targets"]))
+}
+
+fn models(tree: &Tree) -> Result<(), Failure> {
+    model::run(tree, &[])
 }
 
 fn crashes(tree: &Tree) -> Result<(), Failure> {

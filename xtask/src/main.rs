@@ -96,3 +96,23 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         _ => Err(Failure::Usage(format!("unknown command `{command}`"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_has_every_command_and_every_step_of_ci() {
+        let readme = include_str!("../README.md");
+        let is_name = |line: &&str| line.starts_with("  ") && line.chars().nth(2).is_some_and(|char| char != ' ');
+        let commands: Vec<&str> =
+            USAGE.lines().filter(is_name).filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(commands.len() > 12, "{commands:?}");
+        for command in commands {
+            assert!(readme.contains(&format!("\n| `cargo xtask {command}")), "{command}");
+        }
+        let row = readme.lines().find(|line| line.starts_with("| `cargo xtask ci`")).unwrap();
+        let steps = row.split_once("in this order: ").unwrap().1.split(", ");
+        assert_eq!(steps.count(), ci::steps(), "{row}");
+    }
+}

@@ -26,7 +26,7 @@ Examples:
   vaultmesh forecast tool-calls --step 1h --horizon 24
   vaultmesh forecast error-share --step 1h --season 24 --svg errors.svg
   vaultmesh forecast ledger-rows --step 1d --horizon 90 --above 10000000 --outbox outbox
-  vaultmesh record artifact --kind autogene_forecast --file outbox/autogene_forecast-HASH.json
+  vaultmesh record artifact autogene_forecast --file outbox/autogene_forecast-HASH.json
 
 Series: tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes,
 count/TABLE, count/TABLE/KIND (a tool, a kind of MCP frame or of artifact).
@@ -45,10 +45,10 @@ pub(super) struct Forecast {
     /// Bins ahead
     #[arg(long, value_name = "BINS", default_value_t = 24)]
     horizon: u32,
-    /// Only rows from this time on, RFC 3339 [default: all]
+    /// Only rows from this time on, RFC 3339; not before the first that the ledger holds [default: all]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<Instant>,
-    /// Only rows before this time, RFC 3339 [default: up to the bin of the latest]
+    /// Only rows before this time, RFC 3339; not behind the bin of the last that the ledger holds [default: up to the bin of the latest]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<Instant>,
     /// Model
@@ -104,14 +104,14 @@ struct LeftFile {
 
 impl Forecast {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let vault = context.vault()?.value;
+        let reader = context.reader()?;
         for path in self.svg.iter().chain(&self.outbox) {
-            check_outside(&vault, path).map_err(VaultError::Forecast)?;
+            check_outside(reader.folder(), path).map_err(VaultError::Forecast)?;
         }
         if let Some(svg) = self.svg.as_ref().filter(|svg| svg.symlink_metadata().is_ok()) {
             return Err(CliError::Exists { path: svg.clone() });
         }
-        let foreseen = context.reader()?.forecast(&self.query(), &self.question(), &*self.forecaster()?);
+        let foreseen = reader.forecast(&self.query(), &self.question(), &*self.forecaster()?);
         let foreseen = foreseen.map_err(VaultError::Forecast)?;
         let (series, forecast) = (&foreseen.series, &foreseen.forecast);
         let fault = |error| CliError::Vault(VaultError::Forecast(ForecastFault::Plot(error)));
@@ -121,10 +121,7 @@ impl Forecast {
         }
         let left = match &self.outbox {
             None => Vec::new(),
-            Some(outbox) => {
-                std::fs::create_dir_all(outbox).map_err(|source| CliError::file(outbox, source))?;
-                foreseen.leave(outbox).map_err(VaultError::Forecast)?
-            }
+            Some(outbox) => foreseen.leave(outbox).map_err(VaultError::Forecast)?,
         };
         let left = left.into_iter();
         let left =

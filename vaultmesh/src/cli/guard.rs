@@ -29,7 +29,8 @@ change nothing else. What they block is held up where it needs an anchor (epoch 
 block out. Exit code 0 means that nothing was found, 1 that something is proven wrong, 3 that something is
 suspect or could not be looked at: without a key and a head from outside a rollback is never excluded. With --watch it
 ends by the first round whose answer is 1, or when it is stopped.
-A file of enrolments is TOML, a line an actor: \"agent-7\" = \"alice\"";
+A file of enrolments is TOML, a line an actor: \"agent-7\" = \"alice\". What an actor says counts where the key that recorded it, the
+holder of the token, is enrolled for the same identity, \"64 hexadecimal digits\" = \"alice\", or as one that records what others say: = \"*\"";
 
 /// Have guardians look at the vault, and record what they find
 #[derive(Args)]

@@ -24,6 +24,7 @@ Examples:
   vaultmesh horizon open deploy/api --option 'deploy 4.2.0' --option @rollback.json
   vaultmesh horizon close deploy/api withheld --reason 'error budget spent'
   vaultmesh horizon list
+  vaultmesh seal create
   vaultmesh prove restraint deploy/api -o restraint.json
 
 A horizon is opened before its decision is made, and closed by exactly one outcome. Only commitments to its options are stored;
@@ -54,7 +55,8 @@ Examples:
   vaultmesh horizon open proposal-17 --option @change.json --action execute --proposal 01900000-0000-7000-8000-0000000000ff
 
 The capability is what would have allowed the options: the token that the command writes with, unless another is named; its holder observes. Whether it grants the action on
-the resource is not asked here; a proof of restraint shows it.";
+the resource is not asked here; a proof of restraint shows it. Such a proof is made of decisions to record on /tool_invocations or /mcp_calls, and to execute a proposal on
+/gate: acts of others leave no rows that it looks at.";
 
 /// Open a decision: commit to what may be done, before anything of it is
 #[derive(Args)]
@@ -71,7 +73,7 @@ struct Open {
     /// Action that it needs: record, seal, anchor, disclose, erase, execute, change_epoch
     #[arg(long, value_name = "ACTION", value_parser = parse_action, default_value = "record")]
     action: Action,
-    /// Resource that it needs [default: /tool_invocations for record, / for others]
+    /// Resource that it needs [default: /tool_invocations for record, /gate for execute, / for others]
     #[arg(long, value_name = "PATH")]
     resource: Option<Resource>,
     /// Row of the proposal that it is about
@@ -154,10 +156,14 @@ impl Horizon {
 impl Open {
     fn run(self, context: &Context) -> Result<Output, CliError> {
         let options = self.option.iter().map(|option| described(option)).collect::<Result<_, _>>()?;
-        let everywhere = if self.action == Action::Record { "/tool_invocations" } else { "/" };
+        let usual = match self.action {
+            Action::Record => "/tool_invocations",
+            Action::Execute => "/gate",
+            _ => "/",
+        };
         let resource = match self.resource {
             Some(resource) => resource,
-            None => everywhere.parse().map_err(|error| VaultError::from(TokenError::Refused(error)))?,
+            None => usual.parse().map_err(|error| VaultError::from(TokenError::Refused(error)))?,
         };
         let input = HorizonInput {
             name: self.name,

@@ -242,6 +242,9 @@ fn tell(failure: &Failure) {
 
 #[cfg(test)]
 mod tests {
+    use vm_core::id::RowId;
+    use vm_core::key::{NoteKey, SigningIdentity};
+
     use super::*;
 
     #[test]
@@ -262,6 +265,57 @@ mod tests {
             command.get_subcommands().filter(|inner| inner.get_name() != "help").for_each(|inner| walk(inner, &path));
         }
         walk(&whole(), "");
+    }
+
+    /// Commands of a line, as a shell would split it, each without what it is redirected to. What stands behind two spaces is said
+    /// about the command.
+    fn commands(line: &str) -> Vec<Vec<String>> {
+        let (mut words, mut quoted, mut before) = (vec![String::new()], false, 'x');
+        for char in line.trim_start().chars() {
+            match char {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted && before == ' ' => break,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(char),
+            }
+            before = char;
+        }
+        words.retain(|word| !word.is_empty());
+        let commands = words.split(|word| word == "|");
+        commands
+            .map(|words| words.split(|word| [">", ">>", "<"].contains(&word.as_str())).next().unwrap().to_vec())
+            .collect()
+    }
+
+    /// What a reader puts in the place of a word in capitals.
+    fn filled_in(word: &str) -> String {
+        let key = NoteKey::new("vaultmesh", SigningIdentity::from_seed(&[7; 32]).public()).unwrap();
+        match word {
+            "KEY" | "example.com/log+33d7b496+AeHT..." => key.to_string(),
+            "HEX" => "0".repeat(64),
+            "SEAL" | "PROPOSAL" | "ROW" => RowId::from_bytes([1; 16]).to_string(),
+            _ => word.to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_example_is_understood() {
+        fn walk(command: &clap::Command, found: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.extend(help.lines().filter(|line| line.starts_with("  ")).map(str::to_owned));
+            command.get_subcommands().for_each(|inner| walk(inner, found));
+        }
+        let (mut lines, mut tried) = (Vec::new(), 0);
+        walk(&whole(), &mut lines);
+        for line in &lines {
+            for words in commands(line).iter().filter(|words| words.first().is_some_and(|word| word == "vaultmesh")) {
+                let parsed = Cli::command().try_get_matches_from(words.iter().map(|word| filled_in(word)));
+                let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(drop));
+                assert!(parsed.is_ok(), "{line}\n{}", parsed.unwrap_err());
+                tried += 1;
+            }
+        }
+        assert!(tried > 100, "{tried}");
     }
 
     #[test]

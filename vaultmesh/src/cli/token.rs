@@ -32,7 +32,7 @@ Examples:
   vaultmesh grant night --action record --resource /mcp_calls --days 1
   vaultmesh grant stamper --action anchor --uses 100 --every 60
   vaultmesh grant chief --profile sovereign --from-root
-  vaultmesh --holder night record tool grep
+  vaultmesh --holder night record mcp --jsonl capture.jsonl
 
 Profiles: observer (record /shadow_receipts), operator (record, seal, anchor), guardian (record), auditor (disclose), sovereign
 (everything), and those under [profiles] in config.toml. A token is narrowed from the one the vault is opened with, and

@@ -31,10 +31,22 @@ pub enum ForecastFault {
         /// The outbox or file.
         path: PathBuf,
     },
-    /// A file of the outbox cannot be written.
+    /// The outbox or file is named by a way up from a folder that is not there.
+    #[error("{} goes up from a folder that is not there", path.display())]
+    Upward {
+        /// The outbox or file.
+        path: PathBuf,
+    },
+    /// Something else has the name of an artifact, which tells its content.
+    #[error("{} is there and holds something else", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The outbox, or a file of it, cannot be written.
     #[error("cannot write {}", path.display())]
     Outbox {
-        /// The file.
+        /// The outbox or file.
         path: PathBuf,
         /// What the machine said.
         #[source]
@@ -52,6 +64,8 @@ impl ForecastFault {
             Self::Artifact(error) => error.code(),
             Self::Plot(error) => error.code(),
             Self::Inside { .. } => "outbox-in-vault",
+            Self::Upward { .. } => "outbox-upward",
+            Self::Taken { .. } => "outbox-taken",
             Self::Outbox { .. } => "outbox",
         }
     }
@@ -76,8 +90,13 @@ impl ForecastFault {
                 | ForecastError::Model { .. }
                 | ForecastError::Malformed { .. },
             ) => undecided,
+            Self::Forecast(_)
+            | Self::Artifact(_)
+            | Self::Plot(PlotError::Range { .. })
+            | Self::Inside { .. }
+            | Self::Upward { .. }
+            | Self::Taken { .. } => EXIT_USAGE,
             Self::Outbox { .. } | Self::Plot(_) => EXIT_MACHINE,
-            Self::Forecast(_) | Self::Artifact(_) | Self::Inside { .. } => EXIT_USAGE,
         }
     }
 
@@ -90,8 +109,11 @@ impl ForecastFault {
             }
             Self::Series(_) => "Ask for another series, step or window: `vaultmesh forecast --help` lists them.",
             Self::Forecast(_) => "Wait for more evidence, or ask with another step, horizon or model.",
+            Self::Plot(PlotError::Range { .. }) => "Give a limit that the series may reach.",
             Self::Artifact(_) | Self::Plot(_) => "Ask for a shorter horizon, and report this.",
             Self::Inside { .. } => "Name a place outside the vault.",
+            Self::Upward { .. } => "Name it without `..`, or make the folder first.",
+            Self::Taken { .. } => "Move that file away, or name another folder.",
             Self::Outbox { .. } => "Check the name of the folder, the right to write there, and the space on its disk.",
         }
     }

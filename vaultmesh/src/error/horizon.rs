@@ -15,6 +15,9 @@ pub enum HorizonFault {
     /// A row that is no horizon.
     #[error("horizon")]
     Row(#[from] vm_shadow::error::HorizonError),
+    /// A decision of which no proof of restraint is made, and why.
+    #[error("no proof of restraint is made of this decision")]
+    Unproven(#[source] vm_shadow::error::RestraintFault),
     /// A proof of restraint that cannot be read or written.
     #[error("proof of restraint")]
     Restraint(#[from] vm_shadow::error::RestraintError),
@@ -28,6 +31,7 @@ impl HorizonFault {
             Self::Decide(error) => error.code(),
             Self::Rule(violation) => violation.code(),
             Self::Row(error) => error.code(),
+            Self::Unproven(fault) => fault.code(),
             Self::Restraint(error) => error.code(),
         }
     }
@@ -37,6 +41,9 @@ impl HorizonFault {
         match self {
             Self::Decide(_) | Self::Rule(_) | Self::Row(_) => {
                 "See `vaultmesh horizon list` for what is open, until when and by whom; nothing was recorded."
+            }
+            Self::Unproven(_) => {
+                "Open horizons to record on /tool_invocations or /mcp_calls, or to execute a proposal on /gate: acts of no other are looked for."
             }
             Self::Restraint(_) => "Get the proof again from where it was made, and verify the vault there.",
         }

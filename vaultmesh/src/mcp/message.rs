@@ -86,11 +86,23 @@ pub(super) fn read(frame: &[u8]) -> Reading {
 }
 
 const NOT_JSON_RPC: &str = "not-json-rpc";
+/// Members that JSON-RPC names.
+const NAMED: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
-/// Members that the specification does not name are let through; a `params` of null counts as none, since clients
-/// send it and servers answer. An error may lack its id (MCP 2025-11-25, `JSONRPCErrorResponse`).
+/// Whether a name is not one of JSON-RPC's and would be to a reader that does not tell capitals apart, as that of Go does not.
+fn is_ambiguous(name: &str) -> bool {
+    // In capitals: so is the long s an s, which such readers take it for.
+    let capitals = name.to_uppercase();
+    !NAMED.contains(&name) && NAMED.iter().any(|known| known.to_uppercase() == capitals)
+}
+
+/// Members that the specification does not name are let through, unless another reader would take them for one that it
+/// names. A `params` of null counts as none, since clients send it and servers answer. An error may lack its id (MCP 2025-11-25, `JSONRPCErrorResponse`).
 fn message(value: &Value) -> Result<Item, &'static str> {
     let members = value.as_object().ok_or(NOT_JSON_RPC)?;
+    if members.keys().any(|name| is_ambiguous(name)) {
+        return Err("rpc-member-case");
+    }
     if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(NOT_JSON_RPC);
     }
@@ -180,6 +192,9 @@ mod tests {
             ("[]", NOT_JSON_RPC),
             (r#"[{"jsonrpc":"2.0","method":"a"},1]"#, NOT_JSON_RPC),
             ("null", NOT_JSON_RPC),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"Method":"tools/call"}"#, "rpc-member-case"),
+            (r#"{"jsonrpc":"2.0","method":"notifications/x","METHOD":"tools/call","ID":1}"#, "rpc-member-case"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"a","param\u017f":{}}"#, "rpc-member-case"),
             (&id, "rpc-id-too-long"),
             (&method, "rpc-method-too-long"),
         ] {

@@ -285,6 +285,7 @@ function written(value, depth = 0) {
 }
 
 /** A canonical object of the shape that words name, once its format is known. */
+/** A canonical object of the shape that words name, once its format is known to be the one, or one of several. */
 function readJson(data, limit, words, format = null) {
   need(data.length <= limit, 'longer than its format allows');
   const text = decoded(data);
@@ -296,7 +297,7 @@ function readJson(data, limit, words, format = null) {
   }
   // Names that stand twice, numbers that were rounded and every other spelling do not write back to the same text.
   need(written(value) === text && isObject(value), 'no object in canonical JSON');
-  if (format !== null && value.format !== format) {
+  if (format !== null && ![format].flat().includes(value.format)) {
     need(Object.hasOwn(value, 'format') && typeof value.format === 'string', 'no format');
     throw new Gap('format-unknown', value.format);
   }
@@ -823,8 +824,14 @@ function openEnds(rows) {
   };
 }
 
-function gapsOf(rows) {
-  return Object.fromEntries(Object.entries(openEnds(rows)).map(([gap, all]) => [gap, gapOf(all)]));
+function gapsOf(rows, format) {
+  const open = openEnds(rows);
+  if (format === 'vm-coverage-v0') {
+    // No row closed a decision then.
+    const receipts = rows.filter((row) => row.table === 'shadow_receipts');
+    open.open_horizons = new Set(receipts.map((row) => row.columns.horizon_id));
+  }
+  return Object.fromEntries(Object.entries(open).map(([gap, all]) => [gap, gapOf(all)]));
 }
 
 function observersOf(rows) {
@@ -840,7 +847,7 @@ function observersOf(rows) {
 }
 
 /** The statement that seal and rows give; in a blind export rows are null and there are cards alone. */
-function coverageOf(seal, rows, cards, hasProof, claims) {
+function coverageOf(seal, rows, cards, hasProof, {claims, format}) {
   const words = ['claimed-times', 'other-rows', 'unrecorded'];
   if (!hasProof) words.push('completeness');
   if (!rows) words.push('contents');
@@ -851,8 +858,8 @@ function coverageOf(seal, rows, cards, hasProof, claims) {
     as_of: seal.as_of,
     asked: seal.selection,
     claims,
-    format: 'vm-coverage-v0',
-    gaps: rows && gapsOf(rows),
+    format,
+    gaps: rows && gapsOf(rows, format),
     not_covered: words.sort(),
     observers: rows && observersOf(rows),
     rows: Object.fromEntries(counted),
@@ -865,13 +872,13 @@ function readClaims(claims) {
   for (const line of shape(claims, 'log_size:count unsigned_lines:list').unsigned_lines) {
     shape(line, 'engine:engine lines:count');
   }
-  return claims;
 }
 
 function checkCoverage(data, seal, rows, cards, hasProof) {
   const words = 'as_of asked claims format gaps not_covered observers rows scrolls';
-  const value = readJson(data, 1048576, words, 'vm-coverage-v0');
-  const made = coverageOf(seal, rows, cards, hasProof, readClaims(value.claims));
+  const value = readJson(data, 1048576, words, ['vm-coverage-v0', 'vm-coverage-v2']);
+  readClaims(value.claims);
+  const made = coverageOf(seal, rows, cards, hasProof, value);
   const other = Object.keys(made).find((name) => written(made[name]) !== written(value[name]));
   need(!other, `${other} is not what the seal and its rows give`);
   return value;
@@ -1150,7 +1157,7 @@ async function checkAnchors(entries, {path, seal}, report) {
 /** The statement of the file where it is there and holds; else what bundle and rows give, claims left out. */
 async function settleCoverage(entries, {seal}, rows, cards, hasProof, report) {
   const data = entries.get('coverage.json');
-  const own = cards && coverageOf(seal, rows, cards, hasProof, null);
+  const own = cards && coverageOf(seal, rows, cards, hasProof, {claims: null, format: 'vm-coverage-v2'});
   const isThere = report.expect(data, 'coverage-missing', 'coverage.json', 'nothing says what the export covers');
   // What is contradicted is told by its own name.
   if (!isThere || !cards || report.isContradicted) return {statement: own, isChecked: false, isThere};

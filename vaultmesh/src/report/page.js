@@ -611,9 +611,8 @@
   function gapMarks(rows) {
     const named = openEnds(rows);
     const present = new Set(rows.map((row) => row.id));
-    return ({table, id, columns}) =>
+    return ({id, columns}) =>
       Object.keys(GAPS).filter((gap) => {
-        if (gap === 'open_horizons') return table === 'shadow_receipts' && named[gap].has(columns.horizon_id);
         if (gap !== 'no_answer' || columns.kind !== 'no_answer') return named[gap].has(dashed(id));
         return (
           columns.answers_id !== null && !present.has(columns.answers_id) && named[gap].has(dashed(columns.answers_id))

@@ -51,7 +51,7 @@ impl Vault {
     /// Signs a COSE receipt that the row with this id stands in the log that the latest checkpoint signs.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`TokenError`] where the operator may not seal; [`VaultError::ProofFile`]
+    /// [`VaultError::NotFound`]; [`VaultError::Token`] where the operator may not seal; [`VaultError::ProofFile`]
     /// where the log does not lead to the root that its own checkpoint signs, or has one entry alone.
     pub fn receipt(&mut self, row: RowId) -> Result<Receipted, VaultError> {
         let _may_seal = self.permit::<act::Seal>()?;
@@ -64,7 +64,7 @@ impl Vault {
     /// Attests the bundle file of a seal as it is on record.
     ///
     /// # Errors
-    /// [`VaultError::NotFound`]; [`TokenError`] where the operator may not seal;
+    /// [`VaultError::NotFound`]; [`VaultError::Token`] where the operator may not seal;
     /// [`VaultError::EvidenceDiffers`] where the file is not the one recorded; [`VaultError::Attest`] where its own
     /// statement does not hold.
     pub fn attest_seal(&mut self, seal_id: SealId, form: AttestForm) -> Result<Attested, VaultError> {

@@ -128,7 +128,8 @@ impl Drafter<'_> {
     }
 
     fn draft_shadow(&mut self, input: ShadowInput) -> Result<RowDraft, VaultError> {
-        let fingerprint = fingerprint(&input.common, &input);
+        // With who observed: a receipt that somebody else signed is no retry of this one.
+        let fingerprint = fingerprint(&input.common, &(&input, self.observer.public()));
         let (header, ledger) = (self.header(&input.common)?, self.ledger);
         let horizon_id = input.horizon.parse::<HorizonId>().map_err(VaultError::Shadow)?;
         let counterfactual = Counterfactual::new(input.counterfactual).map_err(VaultError::Canonical)?;

@@ -1,5 +1,6 @@
 //! Recording what guardians saw, and the signals they learn from.
 
+use vm_core::digest::Blinded;
 use vm_core::id::RowId;
 use vm_core::record::{RowDraft, RowHeader};
 use vm_core::redact::KnownSecrets;
@@ -15,6 +16,11 @@ use crate::vault::{Common, Recorded, Vault};
 
 /// Most rows appended in one transaction, as when lines are recorded: a sync of the disk is shared by a thousand.
 const BATCH: usize = 1_000;
+
+/// What idempotency keys of guardians' rows are blinded for; those of callers are for `idempotency-key`.
+const KEY_LABEL: &str = "guardian-key";
+/// What tells a retry of theirs from another use of the key is blinded for this.
+const INPUT_LABEL: &str = "guardian-input";
 
 /// Blocks that stand by what guardians recorded, and the last row of theirs that cannot be read, if any. Cost: one row read for
 /// each report and incident.
@@ -34,8 +40,8 @@ pub(super) fn standing(snapshot: &Snapshot) -> Result<(Standing, Option<RowId>),
 
 impl Vault {
     /// Records what a guardian saw: its artifacts, shadow receipts and signals as rows, in one transaction, then its events in
-    /// its scroll. What was found before is recorded once: the fingerprint is the idempotency key. Where nothing was found,
-    /// nothing is recorded, unless the guardian had blocked something: then the report that lifts it is.
+    /// its scroll. What the same holder recorded before is not recorded again: the fingerprint is the idempotency key. Where
+    /// nothing was found, nothing is recorded, unless the guardian had blocked something: then the report that lifts it is.
     ///
     /// # Errors
     /// [`VaultError`]; nothing was recorded, or the rows were and the scroll was not.
@@ -64,11 +70,11 @@ impl Vault {
                 artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &says));
         }
-        let observer = self.holder.identity().clone();
         for (at, withheld) in seen.withheld.iter().enumerate() {
             let header = self.guard_header(trace_id);
             let observation = withheld.observation(header, self.ledger.id());
-            let draft = observe(&observation, &observer, &self.policy, &KnownSecrets, &mut *self.sources.entropy);
+            let (observer, entropy) = (self.holder.identity(), &mut *self.sources.entropy);
+            let draft = observe(&observation, observer, &self.policy, &KnownSecrets, entropy);
             let draft = draft.map_err(VaultError::Shadow)?;
             let key = format!("{}/{at}/{}", observed.fingerprint().to_hex(), withheld.horizon());
             drafts.push(self.once(draft, "withheld", &key));
@@ -85,7 +91,7 @@ impl Vault {
         Ok(recorded)
     }
 
-    /// Records signals, each in its own trace. One whose key is recorded already is not recorded again.
+    /// Records signals, each in its own trace. One whose key the same holder recorded already is not recorded again.
     ///
     /// # Errors
     /// [`VaultError`]; the signals before the thousand that failed are recorded.
@@ -109,10 +115,12 @@ impl Vault {
         RowHeader::mint(&*self.sources.clock, &mut *self.sources.entropy, trace)
     }
 
-    /// The draft under a key of what it is and what it says.
-    fn once(&mut self, draft: RowDraft, what: &str, says: &str) -> RowDraft {
-        let key = format!("vm-guardian/{what}/{says}");
-        let common = Common { idempotency_key: Some(key.clone()), ..Common::default() };
-        self.split().0.keyed(draft, &common, key.as_bytes())
+    /// The draft under a key of what it is, what it says, and who says so. Neither callers' keys nor another holder's rows
+    /// stand in its way: what they record first keeps nothing out.
+    fn once(&self, draft: RowDraft, what: &str, says: &str) -> RowDraft {
+        let holder = self.holder.identity().public();
+        let key = format!("{what}/{holder}/{says}");
+        let blind = |label: &str| -> Blinded { self.blind.blind(label, key.as_bytes()) };
+        draft.with_idempotency(blind(KEY_LABEL), blind(INPUT_LABEL))
     }
 }

@@ -340,12 +340,13 @@ def coverage(bundle, rows, blind, proven, log_size):
     gaps = {"no_answer": named(of("mcp_calls", "answers_id", kind="no_answer")),
             "unanswered": named(of("mcp_calls", "id", kind="request") - of("mcp_calls", "answers_id")),
             "open_intents": named(of("tool_invocations", "id", phase="intent") - of("tool_invocations", "intent_id")),
-            "open_horizons": named({row["horizon_id"] for row in seen})}
+            "open_horizons": named(of("proof_artifacts", "id", kind="vm-horizon-opened") -
+                                   of("proof_artifacts", "subject_id", kind="vm-horizon-closed"))}
     observers = [{"key": key, "receipts": sum(row["observer_key"] == key for row in seen)}
                  for key in sorted({row["observer_key"] for row in seen})]
     not_covered = ["claimed-times", "other-rows", "unrecorded"] + ["contents"] * blind + ["completeness"] * (not proven)
     not_covered += ["scroll-lines"] * bool(bundle["scrolls"])
-    return {"format": "vm-coverage-v0", "asked": bundle["selection"], "as_of": bundle["as_of"],
+    return {"format": "vm-coverage-v2", "asked": bundle["selection"], "as_of": bundle["as_of"],
             "rows": {table: sum(row["table"] == table for row in rows) for table in TABLES},
             "scrolls": [{"engine": scroll["engine"], "lines": scroll["size"]} for scroll in bundle["scrolls"]],
             "observers": None if blind else observers, "gaps": None if blind else gaps,

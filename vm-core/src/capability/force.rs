@@ -290,6 +290,17 @@ impl InForce {
         let hash = row.blob("capability_hash").ok_or(CapabilityError::Shape)?;
         let capability = CapabilityHash::from_slice(hash).map_err(|_| CapabilityError::Shape)?;
         self.cover(row, kind, capability)?;
+        self.check(row)
+    }
+
+    /// Whether the token that a row names lets it in as the next row: its epochs, its time by the time that the row claims,
+    /// its actions and what it covers. Uses are counted apart, by [`InForce::admit_use`].
+    ///
+    /// # Errors
+    /// [`CapabilityError`]
+    pub fn check(&self, row: &StoredRow) -> Result<(), CapabilityError> {
+        let hash = row.blob("capability_hash").ok_or(CapabilityError::Shape)?;
+        let capability = CapabilityHash::from_slice(hash).map_err(|_| CapabilityError::Shape)?;
         let issued = self.tokens.get(&capability).ok_or(CapabilityError::Unissued { capability })?;
         if let Some(hash) = issued.lineage.iter().find(|hash| self.revoked.contains(hash)) {
             return Err(CapabilityError::Revoked { capability: *hash });
@@ -307,7 +318,7 @@ impl InForce {
                 return Err(CapabilityError::NotYet { not_before: *not_before });
             }
         }
-        let Some((action, resource)) = wanted(kind, row.table()) else { return Ok(()) };
+        let Some((action, resource)) = wanted(SystemKind::of_row(row), row.table()) else { return Ok(()) };
         if !actions.contains(&action) {
             return Err(CapabilityError::ActionNotGranted { action });
         }

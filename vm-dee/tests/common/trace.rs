@@ -127,7 +127,9 @@ impl Teller {
         let p = self.places[&content.proposal.row];
         let by: Vec<u64> = content.approvals.iter().map(|approval| self.places[approval]).collect();
         self.intents.insert(id, p);
-        self.events.push(json!({ "kind": "intent", "p": p, "epoch": content.epoch.as_str(), "by": by }));
+        let anchored = content.anchor.is_some();
+        let epoch = content.epoch.as_str();
+        self.events.push(json!({ "kind": "intent", "p": p, "epoch": epoch, "by": by, "anchored": anchored }));
     }
 
     fn tell_outcome(&mut self, row: &StoredRow) {

@@ -1,6 +1,7 @@
 //! Failure mode 2: an anchor from outside is missing, or cannot be verified.
 //!
-//! Detects: seals without any row of an anchor, and what the verification found of anchors. Responds: a block on promotions
+//! Detects: seals without any row of an anchor, and what the verification found of anchors and of rows that none covers. A
+//! verification that judged no anchors is no pass. Responds: a block on promotions
 //! that rest on such a seal, an incident, and a proposal to anchor again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vm_core::id::{RowId, SealId};
 use vm_core::record::{LogEntry, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
-use vm_core::view::{RowFilter, RowScope, RowState, Visit};
+use vm_core::view::{RowState, StoredEntry, Visit};
 
 use super::evidence;
 use crate::artifact::{FailureMode, Incident};
@@ -18,6 +19,10 @@ use crate::error::GuardError;
 use crate::guardian::Guardian;
 use crate::observation::{Event, Observations};
 use crate::proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
+
+/// How the check begins by which a verification says that it judged the anchors of all seals. Rows of anchors alone say
+/// nothing.
+pub const ANCHORS_JUDGED: &str = "anchored evidence";
 
 /// Findings about anchors, and whether one holds up what rests on the seal. A pending anchor beside one that counts does not;
 /// where none counts, the seal is unanchored as well.
@@ -35,6 +40,11 @@ const TELLING: &[(Code, bool)] = &[
     (Code::AnchorFailed, false),
 ];
 
+/// Whether a finding of this code is answered here.
+pub(super) fn is_of_anchors(code: Code) -> bool {
+    TELLING.iter().any(|(telling, _)| *telling == code)
+}
+
 /// Looks for seals that nothing outside vouches for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnchorGuardian;
@@ -48,10 +58,12 @@ impl Guardian for AnchorGuardian {
         let mut seen = Observations::new();
         let mut wrong = Report::new();
         let verification = context.report();
-        if verification.checks().is_empty() {
-            seen.find(Code::NothingChecked, "anchors", "the verification made no check");
+        let judged = verification.checks().iter().any(|check| check.starts_with(ANCHORS_JUDGED));
+        if !judged {
+            seen.find(Code::NothingChecked, "anchors", "the verification judged no anchors");
             block(&mut seen, BlockScope::All, Code::NothingChecked, "no verification of anchors");
-        } else if verification.findings_dropped() > 0 {
+        }
+        if verification.findings_dropped() > 0 {
             let found = format!("{} findings are counted and not told", verification.findings_dropped());
             seen.find(Code::EvidenceUnreadable, "verification", found);
             block(&mut seen, BlockScope::All, Code::EvidenceUnreadable, "the verification did not tell all it found");
@@ -63,7 +75,15 @@ impl Guardian for AnchorGuardian {
                 wrong.find(finding.clone());
             }
         }
+        if verification.has(Code::RowsUnsealed) {
+            // Once, and not how many: what guardians record of it is itself unsealed, and would be news at every run.
+            seen.report.find(Finding::new(Code::RowsUnsealed, "vault"));
+        }
         let (seals, whole) = Seals::read(context)?;
+        if seals.unreadable > 0 {
+            let found = format!("{} rows that may be seals or anchors are missing or malformed", seals.unreadable);
+            seen.find(Code::EvidenceUnreadable, "log", found);
+        }
         for (row, seal) in seals.bare() {
             let subject = seal.id.map_or_else(|| format!("seal of row {row}"), |id| format!("seal {id}"));
             let finding = Finding::new(Code::SealUnanchored, subject);
@@ -75,7 +95,7 @@ impl Guardian for AnchorGuardian {
                 wrong.find(finding);
             }
         }
-        if whole && !verification.checks().is_empty() {
+        if whole && judged {
             seen.checked(format!("anchors: {} seals", seals.seals.len()));
         }
         if !wrong.findings().is_empty() {
@@ -89,6 +109,8 @@ impl Guardian for AnchorGuardian {
 struct Seals {
     seals: BTreeMap<RowId, Seal>,
     anchored: BTreeSet<RowId>,
+    /// Rows that are not there or not whole: what they are, nobody knows.
+    unreadable: u64,
 }
 
 struct Seal {
@@ -100,12 +122,13 @@ impl Seals {
     /// Reads the rows of seals and anchors; says whether all were seen.
     fn read(context: &Context<'_>) -> Result<(Self, bool), GuardError> {
         let mut seals = Self::default();
-        let as_of = context.view().size()?;
-        let scope = RowScope::Window { since: None, until: None };
-        let filter = RowFilter { tables: vec![Table::ProofArtifacts], scope, as_of };
-        let read = context.view().visit_matching(&filter, &mut |entry, state| {
-            if let RowState::Present(row) = state {
-                seals.take(&entry, &row);
+        let size = context.view().size()?;
+        // Over the log and not over the table: what is missing matches no question.
+        let read = context.view().visit_log(0, size, &mut |stored, state| {
+            match (&stored, &state) {
+                (StoredEntry::Entry(entry), _) if entry.table != Table::ProofArtifacts => {}
+                (StoredEntry::Entry(entry), RowState::Present(row)) => seals.take(entry, row),
+                _ => seals.unreadable += 1,
             }
             Ok(Visit::Continue)
         });

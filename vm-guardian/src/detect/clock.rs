@@ -8,7 +8,7 @@
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
-use vm_core::record::{LogEntry, StoredRow, SystemKind, Table};
+use vm_core::record::{LogEntry, StoredRow, SystemKind};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::bundle::{BUNDLE_MAX, SealBundle};
 
@@ -59,6 +59,11 @@ impl Clocks<'_> {
     }
 
     fn take(&mut self, entry: &LogEntry, row: &StoredRow) {
+        // First: what the row says of its own time keeps nobody from looking at what it seals.
+        let is_seal = SystemKind::of_row(row) == Some(SystemKind::Seal);
+        if is_seal && let Some(path) = row.text("path").and_then(|path| path.parse().ok()) {
+            self.bundles.push((row_subject(entry.table, entry.row_id), path, entry.into()));
+        }
         // A time that does not read is found by the verification.
         let Ok(ts) = row.ts() else { return };
         let (back, forward) = (self.thresholds.clock_back_micros, self.thresholds.clock_ahead_micros);
@@ -80,10 +85,6 @@ impl Clocks<'_> {
         }
         // Many small steps back add up; time goes on from one that was told.
         self.latest = if went_back.is_some() { Some(ts) } else { self.latest.max(Some(ts)) };
-        let sealed = entry.table == Table::ProofArtifacts && row.text("kind") == Some(SystemKind::Seal.as_str());
-        if sealed && let Some(path) = row.text("path").and_then(|path| path.parse().ok()) {
-            self.bundles.push((row_subject(entry.table, entry.row_id), path, entry.into()));
-        }
     }
 
     /// Seals that say they were made before what they cover.

@@ -7,7 +7,7 @@ pub mod poisoning;
 mod tampering;
 mod trace;
 
-pub use anchor::AnchorGuardian;
+pub use anchor::{ANCHORS_JUDGED, AnchorGuardian};
 pub use clock::ClockGuardian;
 pub use overblocking::OverblockingGuardian;
 pub use poisoning::PoisoningGuardian;

@@ -21,6 +21,11 @@ use crate::stats::{Trend, group_rates, trend};
 use crate::threshold::Thresholds;
 use crate::walk;
 
+/// What is said of refusals is about this.
+const REFUSALS: &str = "refusals of benign work";
+/// What is said of alerts is about this.
+const ALARMS: &str = "false alarms";
+
 /// Looks for a drift into refusal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OverblockingGuardian;
@@ -63,6 +68,15 @@ pub(crate) fn rises(events: &[bool], thresholds: &Thresholds) -> Option<Trend> {
     trend(&rates).filter(|trend| trend.p_rising < thresholds.trend_level / 2.0 && trend.rise >= thresholds.rate_rise)
 }
 
+/// What is said of `events` that are too few for a trend to be looked for; nothing where they are enough, or where nothing
+/// happened that could become more frequent.
+fn untested(events: &[bool], thresholds: &Thresholds) -> Option<String> {
+    let needed = thresholds.trend_groups.saturating_mul(thresholds.trend_group_min.max(1));
+    let hits = events.iter().filter(|hit| **hit).count();
+    let says = || format!("{hits} of {} so far; a trend is looked for over {needed}", events.len());
+    (hits > 0 && events.len() < needed).then(says)
+}
+
 impl Guardian for OverblockingGuardian {
     fn name(&self) -> &str {
         "overblocking"
@@ -71,9 +85,9 @@ impl Guardian for OverblockingGuardian {
     fn observe(&self, context: &Context<'_>) -> Result<Observations, GuardError> {
         let (mut seen, thresholds) = (Observations::new(), context.thresholds());
         let mut work = Work::default();
-        let whole = walk::rows(context, &mut seen, &mut |entry, row| {
-            if let Some(Ok(signal)) = Signal::of_row(entry, row) {
-                work.signal(&signal.identified(context.enrolments()));
+        let whole = walk::signals(context, &mut seen, &mut |entry, row, signal| {
+            if let Some(signal) = signal {
+                work.signal(signal);
             }
             let ended = entry.table == Table::ToolInvocations && row.text("phase") != Some(Phase::Intent.as_str());
             if ended && let Ok(trace) = row.trace_id() {
@@ -93,20 +107,25 @@ impl Guardian for OverblockingGuardian {
         let refusals = u64::try_from(refusals).unwrap_or(u64::MAX);
         if benign.is_empty() && refusals >= thresholds.unlabelled_refusals {
             let found = format!("{refusals} refusals, and no work that an enrolled identity labelled benign");
-            seen.find(Code::NothingChecked, "refusals of benign work", found);
+            seen.find(Code::NothingChecked, REFUSALS, found);
         }
         let calls: Vec<bool> = benign.iter().map(Option::is_some).collect();
         let alerts: Vec<bool> = work.alerts.iter().map(|(false_alarm, _)| *false_alarm).collect();
         let blocked = benign.iter().rev().copied().flatten();
         let alarms = work.alerts.iter().rev().filter(|(false_alarm, _)| *false_alarm).filter_map(|(_, row)| *row);
+        for (subject, events) in [(REFUSALS, &calls), (ALARMS, &alerts)] {
+            if let Some(found) = untested(events, thresholds) {
+                seen.find(Code::NothingChecked, subject, found);
+            }
+        }
         let mut wrong = Report::new();
         let mut evidence: Vec<EvidenceRef> = Vec::new();
         if let Some(trend) = rises(&calls, thresholds) {
-            wrong.find(finding("refusals of benign work", &trend));
+            wrong.find(finding(REFUSALS, &trend));
             evidence.extend(blocked.take(EVIDENCE_MAX));
         }
         if let Some(trend) = rises(&alerts, thresholds) {
-            wrong.find(finding("false alarms", &trend));
+            wrong.find(finding(ALARMS, &trend));
             evidence.extend(alarms.take(EVIDENCE_MAX.saturating_sub(evidence.len())));
         }
         if !wrong.findings().is_empty() {

@@ -5,20 +5,21 @@
 //! quarantine, a shadow receipt for the promotion that was held back, an incident, and a proposal that asks for quorum, replay
 //! and a person.
 //!
-//! Weight goes by enrolled identity: a thousand keys of one enrolment weigh one, keys of none weigh nothing. The support of a
-//! subject is the median over identities of the median of each. A promotion is supported only where at most
-//! [`Thresholds::dissent`] of the identities lie on the other side. So as long as honest identities agree, nobody flips the
-//! answer to a promotion but a share above 1 - dissent, two thirds unless told; a third can hold one up, which is said.
+//! Weight goes by enrolled identity: a thousand keys of one enrolment weigh one, keys of none weigh nothing, and neither does
+//! what a key says in the name of an actor that it is not enrolled for. The support of a subject is the median over identities
+//! of the median of each. A promotion is supported only where at most [`Thresholds::dissent`] of the identities lie on the other
+//! side. So as long as honest identities agree, nobody flips the answer to a promotion but a share above 1 - dissent, two thirds
+//! unless told; a third can hold one up, which is said.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use vm_core::digest::Sha256Digest;
-use vm_core::verdict::{Code, Report};
+use vm_core::verdict::{Code, Finding, Report};
 
 use crate::artifact::{FailureMode, Incident};
 use crate::context::Context;
-use crate::error::{FormatError, GuardError};
+use crate::error::GuardError;
 use crate::guardian::Guardian;
 use crate::observation::{Event, Observations, Withheld};
 use crate::proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
@@ -45,6 +46,23 @@ pub enum Outcome {
     Quarantined,
 }
 
+/// What the test for a slow drift of support says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Drift {
+    /// There is none.
+    Still,
+    /// Identities move upwards together.
+    Found,
+    /// Identities moved far enough, and there are too few signals to test whether together.
+    Untested {
+        /// Signals that count.
+        found: usize,
+        /// Signals that the test takes.
+        needed: usize,
+    },
+}
+
 /// The signals of one subject, judged.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judgement {
@@ -69,7 +87,7 @@ pub struct Judgement {
     /// Share of identities on the other side.
     pub dissent: f64,
     /// Whether support drifts.
-    pub drifts: bool,
+    pub drift: Drift,
     /// A row of each identity that was set aside.
     pub evidence: Vec<EvidenceRef>,
 }
@@ -101,7 +119,7 @@ impl Judgement {
         if self.dissent > thresholds.dissent {
             faults.push(format!("{:.2} of the identities are on the other side", self.dissent));
         }
-        if self.drifts {
+        if self.drift == Drift::Found {
             faults.push("support drifts".to_owned());
         }
         if self.is_held_back(thresholds) {
@@ -111,6 +129,25 @@ impl Judgement {
             ));
         }
         faults
+    }
+
+    /// What could not be judged, in words; nothing where all was. It speaks against nobody, and is no pass.
+    #[must_use]
+    pub fn gaps(&self, thresholds: &Thresholds) -> Vec<String> {
+        let mut gaps = Vec::new();
+        if self.outcome == Outcome::NoQuorum {
+            gaps.push(format!(
+                "{} identities take part and {} are outliers, {} must agree; {} signals are by actors not enrolled",
+                self.identities,
+                self.outliers.len(),
+                thresholds.quorum,
+                self.unenrolled
+            ));
+        }
+        if let Drift::Untested { found, needed } = self.drift {
+            gaps.push(format!("{found} signals count, and a test for drift takes {needed}"));
+        }
+        gaps
     }
 }
 
@@ -152,7 +189,6 @@ impl Ingest {
         if signal.kind() != SUPPORT {
             return;
         }
-        let fresh = self.seen.insert(signal.key());
         let subject = self.subjects.entry(signal.subject().to_owned()).or_default();
         subject.sum += signal.value();
         subject.count += 1;
@@ -160,7 +196,8 @@ impl Ingest {
             subject.unenrolled += 1;
             return;
         };
-        if !fresh {
+        // What counts for nobody takes no key: else whoever speaks first in another's name would make that one a copy.
+        if !self.seen.insert(signal.key()) {
             subject.replays += 1;
             return;
         }
@@ -205,10 +242,10 @@ impl Subject {
         // Of all identities, outliers too: setting somebody aside must not make the rest agree.
         let against = medians.iter().filter(|median| (**median >= thresholds.support) != promotes).count();
         let dissent = if medians.is_empty() { 0.0 } else { stats::count(against) / stats::count(medians.len()) };
-        let drifts = self.drifts(thresholds);
+        let drift = self.drift(thresholds);
         let outcome = if kept.len() < thresholds.quorum {
             Outcome::NoQuorum
-        } else if dissent > thresholds.dissent || drifts {
+        } else if dissent > thresholds.dissent || drift == Drift::Found {
             Outcome::Quarantined
         } else if promotes {
             Outcome::Supported
@@ -227,18 +264,14 @@ impl Subject {
             replays: self.replays,
             unenrolled: self.unenrolled,
             dissent,
-            drifts,
+            drift,
             evidence: aside().filter_map(|(_, voice, _)| voice.first).take(EVIDENCE_MAX).collect(),
         }
     }
 
     /// Whether identities move upwards together: medians over groups, in the order of the log, of how far each signal lies from
     /// its own identity's median. So it makes no difference who speaks first.
-    fn drifts(&self, thresholds: &Thresholds) -> bool {
-        let size = self.counted.len().checked_div(thresholds.trend_groups).unwrap_or(0);
-        if size < thresholds.trend_group_min.max(1) {
-            return false;
-        }
+    fn drift(&self, thresholds: &Thresholds) -> Drift {
         let own: BTreeMap<&str, f64> = self
             .voices
             .iter()
@@ -246,9 +279,19 @@ impl Subject {
             .collect();
         let moved = |(identity, value): &(String, f64)| value - own.get(identity.as_str()).copied().unwrap_or(*value);
         let moves: Vec<f64> = self.counted.iter().map(moved).collect();
+        let (groups, least) = (thresholds.trend_groups, thresholds.trend_group_min.max(1));
+        let size = moves.len().checked_div(groups).unwrap_or(0);
+        if size < least {
+            let (low, high) = moves.iter().fold((0.0_f64, 0.0_f64), |(low, high), by| (low.min(*by), high.max(*by)));
+            // A mean cannot rise by more than all moves span.
+            let may_drift = high - low >= thresholds.support_drift;
+            let needed = groups.saturating_mul(least);
+            return if may_drift { Drift::Untested { found: moves.len(), needed } } else { Drift::Still };
+        }
         let medians: Vec<f64> = moves.chunks_exact(size).filter_map(stats::median).collect();
-        stats::trend(&medians)
-            .is_some_and(|trend| trend.p_rising < thresholds.trend_level && trend.rise >= thresholds.support_drift)
+        let rises = stats::trend(&medians)
+            .is_some_and(|trend| trend.p_rising < thresholds.trend_level && trend.rise >= thresholds.support_drift);
+        if rises { Drift::Found } else { Drift::Still }
     }
 }
 
@@ -260,22 +303,13 @@ impl Guardian for PoisoningGuardian {
     fn observe(&self, context: &Context<'_>) -> Result<Observations, GuardError> {
         let (mut seen, thresholds) = (Observations::new(), context.thresholds());
         let mut ingest = Ingest::new(thresholds);
-        let (mut signals, mut unread) = (0_u64, Vec::new());
-        let whole = walk::rows(context, &mut seen, &mut |entry, row| match Signal::of_row(entry, row) {
-            None => {}
-            Some(Ok(signal)) => {
+        let mut signals = 0_u64;
+        let whole = walk::signals(context, &mut seen, &mut |_, _, signal| {
+            if let Some(signal) = signal {
                 signals += 1;
-                ingest.take(&signal.identified(context.enrolments()));
+                ingest.take(signal);
             }
-            Some(Err(error)) => unread.push((entry.row_id, error)),
         })?;
-        for (row, error) in unread {
-            let code = match error {
-                FormatError::UnknownFormat { .. } => Code::FormatUnknown,
-                _ => Code::EvidenceUnreadable,
-            };
-            seen.find(code, format!("row proof_artifacts/{row}"), error.code());
-        }
         if whole {
             seen.checked(format!("poisoning: {signals} signals"));
         }
@@ -287,15 +321,15 @@ impl Guardian for PoisoningGuardian {
 }
 
 fn respond(judgement: &Judgement, thresholds: &Thresholds, seen: &mut Observations) -> Result<(), GuardError> {
+    let finding =
+        |found: &String| Finding::new(Code::SignalQuarantined, format!("support {}", judgement.subject)).found(found);
+    judgement.gaps(thresholds).iter().for_each(|gap| seen.report.find(finding(gap)));
     let faults = judgement.faults(thresholds);
     if faults.is_empty() {
         return Ok(());
     }
     let mut wrong = Report::new();
-    for fault in &faults {
-        let finding = vm_core::verdict::Finding::new(Code::SignalQuarantined, format!("support {}", judgement.subject));
-        wrong.find(finding.found(fault));
-    }
+    faults.iter().for_each(|fault| wrong.find(finding(fault)));
     seen.report.merge(wrong.clone());
     let evidence = judgement.evidence.clone();
     if judgement.is_held_back(thresholds) || judgement.outcome == Outcome::Quarantined {

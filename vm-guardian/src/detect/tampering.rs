@@ -1,11 +1,13 @@
 //! Failure mode 1: the ledger was tampered with, or put back to an older copy.
 //!
-//! Detects: what the verification found of rows, log, checkpoints, tiles, files, scrolls and seals. Responds: an incident that
+//! Detects: whatever the verification found contradicted but for anchors: rows, log, checkpoints, tiles, files, scrolls, seals, the
+//! gate, horizons; and what leaves it open. Responds: an incident that
 //! documents the divergence, proposals to restore and to seal again, a block on every promotion, and a word that the anchors
 //! are to be verified. Memory of a rollback lies outside the ledger: without a head there, the answer stays undecided.
 
-use vm_core::verdict::{Code, Report, Severity};
+use vm_core::verdict::{Code, Report, Severity, Verdict};
 
+use super::anchor::is_of_anchors;
 use super::evidence;
 use crate::artifact::{FailureMode, Incident};
 use crate::block::{BlockScope, PromotionBlock};
@@ -15,37 +17,17 @@ use crate::guardian::Guardian;
 use crate::observation::{Event, Observations};
 use crate::proposal::{ChangeKind, Proposal};
 
-/// Findings that tell of tampering, and those that leave it open.
-const TELLING: &[Code] = &[
-    Code::RowAltered,
-    Code::RowMissing,
-    Code::RowInserted,
-    Code::LogAltered,
-    Code::TileAltered,
-    Code::TailCut,
-    Code::Rollback,
-    Code::Forked,
-    Code::CheckpointInvalid,
-    Code::GenesisInvalid,
-    Code::SchemaAltered,
-    Code::ScrollAltered,
-    Code::RootMismatch,
-    Code::ArtifactMissing,
-    Code::ArtifactAltered,
-    Code::IndexAltered,
-    Code::IndexLagging,
-    Code::Incomplete,
-    Code::CoverageAltered,
-    Code::SealAltered,
-    Code::TraceInvalid,
-    Code::CapabilityInvalid,
-    Code::ReceiptInvalid,
+/// Findings that leave it open whether something was tampered with. Whatever is contradicted tells of it, but for what the
+/// guardian of anchors answers for its seal.
+const OPEN: &[Code] = &[
     Code::FormatUnannounced,
     Code::FormatUnknown,
     Code::EvidenceUnreadable,
     Code::NoTrustKey,
     Code::RollbackNotExcluded,
     Code::ScrollUnsignedTail,
+    Code::HorizonUnclosed,
+    Code::OutcomeUnknown,
 ];
 
 /// Looks for tampering and rollback.
@@ -64,14 +46,20 @@ impl Guardian for TamperingGuardian {
             return Ok(seen);
         }
         seen.checked(format!("tampering: {} checks of the verification", context.report().checks().len()));
+        let verification = context.report();
+        let dropped = verification.findings_dropped();
+        // What the findings that are not told are about, nobody knows.
+        let any = dropped > 0 && verification.verdict() == Verdict::Contradicted;
         let mut proven = Report::new();
-        for finding in context.report().findings().iter().filter(|finding| TELLING.contains(&finding.code())) {
-            if finding.code().severity() == Severity::Contradicted {
+        for finding in verification.findings() {
+            let code = finding.code();
+            if code.severity() == Severity::Contradicted && (any || !is_of_anchors(code)) {
                 proven.find(finding.clone());
+                seen.report.find(finding.clone());
+            } else if OPEN.contains(&code) {
+                seen.report.find(finding.clone());
             }
-            seen.report.find(finding.clone());
         }
-        let dropped = context.report().findings_dropped();
         if dropped > 0 {
             let found = format!("{dropped} findings of the verification are counted and not told");
             seen.find(Code::EvidenceUnreadable, "verification", found);

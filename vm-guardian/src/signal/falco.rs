@@ -9,7 +9,7 @@
 //! | actor | `hostname`, else `falco` |
 //! | subject | `rule` |
 //! | value | `priority`: 0 for debug to 7 for emergency |
-//! | key | `hostname`, `source`, `rule`, `time`, `output` |
+//! | key | `hostname`, `source`, `rule`, `time`, `output`, the value, the trace |
 //! | trace | `output_fields.traceparent` or `output_fields["proc.env[TRACEPARENT]"]` (W3C Trace Context), else one derived from `hostname` and `container.id`, else from `hostname` |
 //!
 //! The alert's text is not kept: it holds command lines, and those hold secrets.
@@ -78,24 +78,27 @@ pub fn read(bytes: &[u8]) -> Result<SignalLog, LogError> {
 }
 
 fn signal(alert: Alert) -> Result<Option<Signal>, LineError> {
-    let key = SignalKey::of(&["falco", &alert.hostname, &alert.source, &alert.rule, &alert.time, &alert.output]);
     let at = time(&alert.time)?;
-    let value = match alert.priority {
-        Priority::Debug => 0.0,
-        Priority::Informational => 1.0,
-        Priority::Notice => 2.0,
-        Priority::Warning => 3.0,
-        Priority::Error => 4.0,
-        Priority::Critical => 5.0,
-        Priority::Alert => 6.0,
-        Priority::Emergency => 7.0,
+    let value: u8 = match alert.priority {
+        Priority::Debug => 0,
+        Priority::Informational => 1,
+        Priority::Notice => 2,
+        Priority::Warning => 3,
+        Priority::Error => 4,
+        Priority::Critical => 5,
+        Priority::Alert => 6,
+        Priority::Emergency => 7,
     };
-    let fields = alert.output_fields.unwrap_or_default();
+    let none = Fields::default();
+    let fields = alert.output_fields.as_ref().unwrap_or(&none);
     let carried = [&fields.traceparent, &fields.environment].into_iter().flatten();
     let carried = carried.filter_map(|header| TraceId::from_traceparent(header)).next();
-    let container = fields.container.unwrap_or_default();
-    let trace = carried.unwrap_or_else(|| derived_trace(&["falco", &alert.hostname, &container]));
-    let signal = Signal::new(or(&alert.hostname, "falco"), KIND, &alert.rule, value, at, trace);
+    let container = fields.container.as_deref().unwrap_or_default();
+    let trace = carried.unwrap_or_else(|| derived_trace(&["falco", &alert.hostname, container]));
+    let Alert { time, rule, output, hostname, source, .. } = &alert;
+    // With all that is kept: else a copy that says less, handed in first, would keep out the alert itself.
+    let key = SignalKey::of(&["falco", hostname, source, rule, time, output, &value.to_string(), &trace.to_string()]);
+    let signal = Signal::new(or(hostname, "falco"), KIND, rule, f64::from(value), at, trace);
     Ok(Some(signal.map_err(super::falco::member)?.keyed(key)))
 }
 
@@ -143,6 +146,16 @@ mod tests {
         let other = ALERT.replace("180672852Z", "180672853Z");
         let log = read(format!("{ALERT}\n{spaced}\n\n{other}\n").as_bytes()).unwrap();
         assert_eq!((log.signals.len(), log.duplicates), (2, 1), "a nanosecond is another event");
+    }
+
+    #[test]
+    fn a_copy_that_says_less_keeps_no_alert_out() {
+        let grave = ALERT.replace("\"Warning\"", "\"Emergency\"");
+        let elsewhere = ALERT.replace("c0ffee000001", "c0ffee000002");
+        let log = read(format!("{ALERT}\n{grave}\n{elsewhere}\n").as_bytes()).unwrap();
+        assert_eq!((log.signals.len(), log.duplicates), (3, 0));
+        let values: Vec<f64> = log.signals.iter().map(Signal::value).collect();
+        assert_eq!(values, [3.0, 7.0, 3.0]);
     }
 
     #[test]

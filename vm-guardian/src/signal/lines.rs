@@ -35,7 +35,7 @@ pub struct SignalLog {
     pub signals: Vec<Signal>,
     /// Lines whose key had been there before.
     pub duplicates: u64,
-    /// Lines that are no events of something that was seen, such as a sensor's word about itself.
+    /// Lines that are no events of something that was seen or lost, such as a sensor's test of itself.
     pub passed_over: u64,
     /// Lines that gave no signal, at most [`FAULTS_MAX`] of them.
     pub faults: Vec<LineFault>,

@@ -16,6 +16,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::error::CanonicalError;
 use vm_core::id::TraceId;
 use vm_core::instant::Instant;
+use vm_core::key::PublicKey;
 use vm_core::record::{LogEntry, RowDraft, RowHeader, StoredRow, Table};
 use vm_core::redact::SecretDetector;
 use vm_core::source::Entropy;
@@ -111,7 +112,7 @@ impl Signal {
     }
 
     fn build(actor: &str, kind: &str, subject: &str, value: f64, at: Instant, trace: TraceId) -> Self {
-        let key = SignalKey::of(&["signal", actor, kind, subject, &at.to_string(), &trace.to_string()]);
+        let key = Self::own_key(actor, kind, subject, at, trace);
         Self {
             actor: actor.to_owned(),
             kind: kind.to_owned(),
@@ -127,6 +128,11 @@ impl Signal {
         }
     }
 
+    /// The key of what an actor says itself.
+    fn own_key(actor: &str, kind: &str, subject: &str, at: Instant, trace: TraceId) -> SignalKey {
+        SignalKey::of(&["signal", actor, kind, subject, &at.to_string(), &trace.to_string()])
+    }
+
     /// The signal with a label: whether the work it is about was benign, as somebody judged afterwards.
     #[must_use]
     pub const fn labelled(mut self, benign: bool) -> Self {
@@ -134,17 +140,18 @@ impl Signal {
         self
     }
 
-    /// The signal under another key, that of the event it was made of.
+    /// The signal under another key, that of the event it was made of. Support and labels have none but their own.
     #[must_use]
     pub const fn keyed(mut self, key: SignalKey) -> Self {
         self.key = key;
         self
     }
 
-    /// The signal of the identity that its actor speaks for, if it is enrolled.
+    /// The signal of the identity that its actor speaks for, where the actor is enrolled and so is `holder`, the key that it was
+    /// recorded by, to say so ([`Enrolments::speaker`]).
     #[must_use]
-    pub fn identified(mut self, enrolments: &Enrolments) -> Self {
-        self.identity = enrolments.identity(&self.actor).map(str::to_owned);
+    pub fn identified(mut self, enrolments: &Enrolments, holder: Option<PublicKey>) -> Self {
+        self.identity = enrolments.speaker(&self.actor, holder).map(str::to_owned);
         self
     }
 
@@ -167,6 +174,11 @@ impl Signal {
         }
         if self.kind == LABEL && self.benign.is_none() {
             return fault("benign");
+        }
+        // What actors say is named by what it says: under another's key it would pass for that one's, and that one for a copy.
+        let is_said = matches!(self.kind.as_str(), SUPPORT | LABEL);
+        if is_said && self.key != Self::own_key(&self.actor, &self.kind, &self.subject, self.at, self.trace) {
+            return fault("key");
         }
         Ok(())
     }
@@ -351,6 +363,15 @@ mod tests {
         later["format"] = json!("vm-guardian-signal-v1");
         let refused = Signal::from_value(&later, good.trace());
         assert_eq!(refused, Err(FormatError::UnknownFormat { found: "vm-guardian-signal-v1".to_owned() }));
+        for kind in [SUPPORT, LABEL] {
+            let said = Signal::build("a", kind, "x", 0.5, good.at(), good.trace()).labelled(true);
+            let mut other = said.to_value();
+            other["key"] = json!(good.key().digest());
+            assert_eq!(Signal::from_value(&said.to_value(), said.trace()), Ok(said.clone()));
+            assert_eq!(Signal::from_value(&other, said.trace()), Err(FormatError::Member { member: "key" }));
+            let elsewhere = Signal::from_value(&said.to_value(), TraceId::from_bytes([8; 16]));
+            assert_eq!(elsewhere, Err(FormatError::Member { member: "key" }));
+        }
         let mut long = good.to_value();
         long["actor"] = json!("a".repeat(ACTOR_MAX + 1));
         assert_eq!(Signal::from_value(&long, good.trace()), Err(FormatError::Member { member: "actor" }));

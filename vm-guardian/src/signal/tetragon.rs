@@ -10,13 +10,16 @@
 //! | actor | `node_name`, else `tetragon` |
 //! | subject | `policy_name`, else `process.binary`, else the event |
 //! | value | 1 where `action` of the event acted (signal, kill, override), else 0 |
-//! | key | the event, `node_name`, `process.exec_id`, `time`, `function_name`, `policy_name` |
+//! | key | the event, `node_name`, `process.exec_id`, `process.tid`, `time`, `function_name`, `policy_name`, `action`, `args` in canonical order, the trace |
 //! | trace | `TRACEPARENT` among `process.environment_variables` (W3C Trace Context), else one derived from `node_name` and `process.exec_id` |
 //!
-//! `rate_limit_info`, `process_throttle` and `test` tell of Tetragon itself and are passed over, counted. Arguments and
-//! environment are not kept.
+//! Two events tell that Tetragon lost others. Of `rate_limit_info` the value is how many were dropped, of `process_throttle` 1 where
+//! it starts and 0 where it stops, and its subject is the control group. Their trace is derived from `node_name`.
+//!
+//! `test` tells of Tetragon itself and is passed over, counted. Arguments and environment are not kept.
 
 use serde::Deserialize;
+use serde_json::Value;
 use vm_core::id::TraceId;
 
 use super::falco::member;
@@ -27,6 +30,9 @@ use crate::error::{LineError, LogError};
 /// Actions after which the process was not left alone.
 const ACTED: [&str; 4] =
     ["KPROBE_ACTION_SIGKILL", "KPROBE_ACTION_SIGNAL", "KPROBE_ACTION_OVERRIDE", "KPROBE_ACTION_NOTIFYENFORCER"];
+
+/// The word by which events of a control group are handed over again.
+const THROTTLE_STOP: &str = "THROTTLE_STOP";
 
 #[derive(Deserialize)]
 struct Line {
@@ -41,9 +47,38 @@ struct Line {
     process_usdt: Option<Event>,
     process_lsm: Option<Event>,
     process_loader: Option<Event>,
-    rate_limit_info: Option<serde::de::IgnoredAny>,
-    process_throttle: Option<serde::de::IgnoredAny>,
+    rate_limit_info: Option<RateLimit>,
+    process_throttle: Option<Throttle>,
     test: Option<serde::de::IgnoredAny>,
+}
+
+/// Events that were dropped. Proto-JSON writes counts of 64 bits as texts.
+#[derive(Deserialize)]
+struct RateLimit {
+    #[serde(default)]
+    number_of_dropped_process_events: Count,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Count {
+    Text(String),
+    Number(u64),
+}
+
+impl Default for Count {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+/// A control group whose events are dropped from here on, or no more.
+#[derive(Deserialize)]
+struct Throttle {
+    #[serde(default, rename = "type")]
+    change: String,
+    #[serde(default)]
+    cgroup: String,
 }
 
 #[derive(Deserialize)]
@@ -55,11 +90,14 @@ struct Event {
     policy_name: String,
     #[serde(default)]
     action: String,
+    #[serde(default)]
+    args: Value,
 }
 
 #[derive(Deserialize)]
 struct Process {
     exec_id: String,
+    tid: Option<u64>,
     #[serde(default)]
     binary: String,
     #[serde(default)]
@@ -83,7 +121,7 @@ pub fn read(bytes: &[u8]) -> Result<SignalLog, LogError> {
 }
 
 fn signal(line: Line) -> Result<Option<Signal>, LineError> {
-    let about_itself = line.rate_limit_info.is_some() || line.process_throttle.is_some() || line.test.is_some();
+    let Line { time: stamp, node_name: node, rate_limit_info, process_throttle, test, .. } = line;
     let events = [
         ("process_exec", line.process_exec),
         ("process_exit", line.process_exit),
@@ -94,28 +132,77 @@ fn signal(line: Line) -> Result<Option<Signal>, LineError> {
         ("process_lsm", line.process_lsm),
         ("process_loader", line.process_loader),
     ];
-    let mut events = events.into_iter().filter_map(|(name, event)| Some((name, event?)));
-    let (name, event) = match (events.next(), about_itself) {
-        (Some(event), false) => event,
-        (Some(_), true) => return Err(LineError::Ambiguous),
-        (None, true) => return Ok(None),
-        (None, false) => return Err(LineError::UnknownEvent),
-    };
-    if events.next().is_some() {
+    let seen = events.into_iter().filter_map(|(name, event)| Some(Told::Seen(name, event?)));
+    let lost = rate_limit_info.map(Told::Dropped).into_iter().chain(process_throttle.map(Told::Throttled));
+    let mut told = seen.chain(lost).chain(test.map(|_| Told::Nothing));
+    let one = told.next().ok_or(LineError::UnknownEvent)?;
+    if told.next().is_some() {
         return Err(LineError::Ambiguous);
     }
-    let stamp = line.time.ok_or(LineError::Time)?;
-    let at = time(&stamp)?;
+    let made = |stamp: &Option<String>| stamp.clone().ok_or(LineError::Time);
+    match one {
+        Told::Nothing => Ok(None),
+        Told::Seen(name, event) => of_event(name, &event, &node, &made(&stamp)?).map(Some),
+        Told::Dropped(limit) => {
+            let count = match limit.number_of_dropped_process_events {
+                Count::Number(count) => count,
+                Count::Text(text) => text.parse().map_err(|_| LineError::Member { member: "value" })?,
+            };
+            let loss = Loss { name: "rate_limit_info", subject: "rate_limit_info", value: count, said: "" };
+            of_loss(&loss, &node, &made(&stamp)?).map(Some)
+        }
+        Told::Throttled(Throttle { change, cgroup }) => {
+            let subject = or(&cgroup, "process_throttle");
+            let value = u64::from(change != THROTTLE_STOP);
+            let loss = Loss { name: "process_throttle", subject, value, said: &change };
+            of_loss(&loss, &node, &made(&stamp)?).map(Some)
+        }
+    }
+}
+
+/// What a line tells.
+enum Told {
+    Seen(&'static str, Event),
+    Dropped(RateLimit),
+    Throttled(Throttle),
+    Nothing,
+}
+
+/// Events that Tetragon did not hand over.
+struct Loss<'a> {
+    name: &'a str,
+    subject: &'a str,
+    value: u64,
+    said: &'a str,
+}
+
+fn of_event(name: &str, event: &Event, node: &str, stamp: &str) -> Result<Signal, LineError> {
+    let at = time(stamp)?;
     let process = &event.process;
-    let parts = ["tetragon", name, &line.node_name, &process.exec_id, &stamp, &event.function_name, &event.policy_name];
     let variables = process.environment_variables.iter().filter(|variable| variable.key == "TRACEPARENT");
     let carried = variables.filter_map(|variable| TraceId::from_traceparent(&variable.value)).next();
-    let trace = carried.unwrap_or_else(|| derived_trace(&["tetragon", &line.node_name, &process.exec_id]));
-    let value = if ACTED.contains(&event.action.as_str()) { 1.0 } else { 0.0 };
-    let subject = or(&event.policy_name, or(&process.binary, name));
-    let kind = format!("tetragon.{name}");
-    let signal = Signal::new(or(&line.node_name, "tetragon"), &kind, subject, value, at, trace);
-    Ok(Some(signal.map_err(member)?.keyed(SignalKey::of(&parts))))
+    let trace = carried.unwrap_or_else(|| derived_trace(&["tetragon", node, &process.exec_id]));
+    let thread = process.tid.map_or_else(String::new, |tid| tid.to_string());
+    let (args, traced) = (event.args.to_string(), trace.to_string());
+    let Event { function_name, policy_name, action, .. } = event;
+    // With thread and arguments: two threads of one process may be seen within a nanosecond.
+    let who = [node, &process.exec_id, &thread];
+    let what = [function_name, policy_name, action, &args, &traced].map(String::as_str);
+    let key = SignalKey::of(&[&["tetragon", name][..], &who, &[stamp], &what].concat());
+    let value = if ACTED.contains(&action.as_str()) { 1.0 } else { 0.0 };
+    let subject = or(policy_name, or(&process.binary, name));
+    let signal = Signal::new(or(node, "tetragon"), &format!("tetragon.{name}"), subject, value, at, trace);
+    Ok(signal.map_err(member)?.keyed(key))
+}
+
+fn of_loss(loss: &Loss<'_>, node: &str, stamp: &str) -> Result<Signal, LineError> {
+    let Loss { name, subject, value, said } = *loss;
+    let (at, trace) = (time(stamp)?, derived_trace(&["tetragon", node, ""]));
+    let key = SignalKey::of(&["tetragon", name, node, stamp, subject, said, &value.to_string()]);
+    // Beyond 2^32 it makes no difference how many more were lost.
+    let value = f64::from(u32::try_from(value).unwrap_or(u32::MAX));
+    let signal = Signal::new(or(node, "tetragon"), &format!("tetragon.{name}"), subject, value, at, trace);
+    Ok(signal.map_err(member)?.keyed(key))
 }
 
 #[cfg(test)]
@@ -129,12 +216,17 @@ mod tests {
     #[test]
     fn events_become_signals() {
         let log = read(format!("{EXEC}\n{KPROBE}\n{LIMIT}\n").as_bytes()).unwrap();
-        let [exec, kprobe] = log.signals.as_slice() else { panic!("{log:?}") };
+        let [exec, kprobe, lost] = log.signals.as_slice() else { panic!("{log:?}") };
         assert_eq!((exec.kind(), exec.subject(), exec.actor()), ("tetragon.process_exec", "/usr/bin/id", "node-a"));
         assert_eq!((kprobe.kind(), kprobe.subject()), ("tetragon.process_kprobe", "guarded-files"));
         assert!(exec.value() < 0.5 && kprobe.value() > 0.5);
         assert_eq!(exec.trace(), kprobe.trace(), "one process, one trace");
-        assert_eq!((log.passed_over, log.faults.len()), (1, 0));
+        assert_eq!(
+            (lost.kind(), lost.subject(), lost.actor()),
+            ("tetragon.rate_limit_info", "rate_limit_info", "node-a")
+        );
+        assert!((lost.value() - 3.0).abs() < f64::EPSILON);
+        assert_eq!((log.passed_over, log.faults.len()), (0, 0));
         assert!(!kprobe.to_value().to_string().contains("/etc/app.key"), "arguments are not kept");
     }
 
@@ -145,6 +237,39 @@ mod tests {
             format!(r#""environment_variables":[{{"key":"A"}},{{"key":"TRACEPARENT","value":"{header}"}}],"pid""#);
         let log = read(EXEC.replacen("\"pid\"", &variables, 1).as_bytes()).unwrap();
         assert_eq!(log.signals[0].trace().to_string(), "4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
+    }
+
+    #[test]
+    fn threads_actions_and_arguments_are_told_apart() {
+        let threads = [4711, 4712].map(|tid| KPROBE.replace("\"pid\":4711", &format!("\"pid\":4711,\"tid\":{tid}")));
+        let let_be = KPROBE.replace("SIGKILL", "POST");
+        let other = KPROBE.replace("/etc/app.key", "/etc/app.conf");
+        let spaced = KPROBE.replace("{\"int_arg\":4}", "{ \"int_arg\" : 4 }");
+        let [one, two] = &threads;
+        let log = read(format!("{let_be}\n{KPROBE}\n{one}\n{two}\n{other}\n{spaced}\n").as_bytes()).unwrap();
+        assert_eq!((log.signals.len(), log.duplicates), (5, 1), "{log:?}");
+        let acted: Vec<bool> = log.signals.iter().map(|signal| signal.value() > 0.5).collect();
+        assert_eq!(acted, [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn losses_are_signals() {
+        let throttled = |change: &str| {
+            format!(
+                r#"{{"process_throttle":{{"type":"{change}","cgroup":"session-429.scope"}},"node_name":"node-a","time":"2026-09-21T14:13:22Z"}}"#
+            )
+        };
+        let (start, stop) = (throttled("THROTTLE_START"), throttled("THROTTLE_STOP"));
+        let more = LIMIT.replace("\"3\"", "4");
+        let log = read(format!("{LIMIT}\n{LIMIT}\n{more}\n{start}\n{stop}\n").as_bytes()).unwrap();
+        let told: Vec<_> = log.signals.iter().map(|signal| (signal.subject(), signal.value())).collect();
+        let group = "session-429.scope";
+        assert_eq!(told, [("rate_limit_info", 3.0), ("rate_limit_info", 4.0), (group, 1.0), (group, 0.0)]);
+        assert_eq!((log.duplicates, log.passed_over, log.faults.len()), (1, 0, 0));
+        let test = LIMIT.replace("rate_limit_info", "test");
+        assert_eq!(read(test.as_bytes()).unwrap().passed_over, 1);
+        let unread = LIMIT.replace("\"3\"", "\"many\"");
+        assert_eq!(read(unread.as_bytes()).unwrap().faults[0].error, LineError::Member { member: "value" });
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use vm_core::id::TraceId;
 use vm_core::instant::Instant;
 use vm_guardian::detect::poisoning::{Ingest, Judgement, Outcome};
-use vm_guardian::{Enrolments, Signal, Thresholds};
+use vm_guardian::{Signal, Thresholds};
 
 use super::Dice;
-use crate::world::START;
+use crate::world::{START, collected, collector};
 
 /// Identities of a scenario.
 pub(crate) const IDENTITIES: usize = 100;
@@ -27,7 +27,7 @@ pub(crate) const ATTACKS: [Attack; 3] = [Attack::Shout, Attack::Whisper, Attack:
 /// The answer where `liars` of the identities are poisoned and the honest ones speak around `honest`.
 pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresholds: &Thresholds) -> Judgement {
     let mut dice = Dice::new(1, run);
-    let mut enrolments = Enrolments::new();
+    let mut enrolments = collected();
     for at in 0..IDENTITIES {
         enrolments.enrol(format!("{at}"), format!("{at}"));
     }
@@ -37,7 +37,7 @@ pub(crate) fn judge(liars: usize, honest: f64, attack: Attack, run: u64, thresho
         let at = Instant::from_micros(START + tick).unwrap();
         let signal =
             Signal::new(actor, "support", "x", value.clamp(0.0, 1.0), at, TraceId::from_bytes([1; 16])).unwrap();
-        ingest.take(&signal.identified(&enrolments));
+        ingest.take(&signal.identified(&enrolments, Some(collector())));
     };
     // Liars pull to the other side of what the honest say.
     let up = honest < 0.5;

@@ -4,11 +4,11 @@
 
 use std::cell::Cell;
 
-use vm_core::capability::{Holder, act};
-use vm_core::digest::Sha256Digest;
+use vm_core::capability::{Chain, Grant, Holder, act};
+use vm_core::digest::{CapabilityHash, Sha256Digest};
 use vm_core::id::{RowId, SealId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::SigningIdentity;
+use vm_core::key::{PublicKey, SigningIdentity};
 use vm_core::record::{
     Appended, ArtifactFile, ArtifactKind, Phase, ProofArtifact, RowDraft, RowHeader, Status, SystemKind, Table,
     ToolInvocation,
@@ -18,10 +18,11 @@ use vm_core::source::Clock;
 use vm_core::source::hazmat::CountingEntropy;
 use vm_core::verdict::Report;
 use vm_core::view::{EvidenceView as _, Journal as _};
+use vm_guardian::detect::ANCHORS_JUDGED;
 use vm_guardian::{Budget, Enrolments, Given, Guardian, Observed, Signal, Thresholds, run};
 use vm_seal::audit::{Trust, audit};
 use vm_seal::bundle::SealBundle;
-use vm_seal::memory::{MemoryFiles, MemoryLedger};
+use vm_seal::memory::{MemoryFiles, MemoryLedger, hazmat};
 use vm_seal::seal::{SealRequest, bundle_path, seal};
 use vm_seal::selection::Selection;
 
@@ -36,6 +37,18 @@ impl Clock for Ticking {
         self.0.set(micros + 1_000);
         Instant::from_micros(micros).unwrap()
     }
+}
+
+/// The key of the operator, who records what actors say.
+pub fn collector() -> PublicKey {
+    SigningIdentity::from_seed(&[3; 32]).public()
+}
+
+/// Nobody but the collector.
+pub fn collected() -> Enrolments {
+    let mut enrolments = Enrolments::new();
+    enrolments.enrol_collector(collector());
+    enrolments
 }
 
 pub struct World {
@@ -60,7 +73,7 @@ impl World {
             files: MemoryFiles::new(),
             clock,
             entropy,
-            enrolments: Enrolments::new(),
+            enrolments: collected(),
             thresholds: Thresholds::default(),
             now: None,
             holder,
@@ -113,6 +126,38 @@ impl World {
         self.append(draft)
     }
 
+    /// A token for the holder whose key has this seed, of the root's and issued. It can record.
+    pub fn token(&mut self, seed: u8) -> CapabilityHash {
+        let (chain, hash) = self.unissued(seed);
+        self.issue(&chain);
+        hash
+    }
+
+    pub fn unissued(&mut self, seed: u8) -> (Chain, CapabilityHash) {
+        let own = self.holder.chain().last().unwrap().grant().clone();
+        let holder = SigningIdentity::from_seed(&[seed; 32]).public();
+        let chain = Chain::root(&SigningIdentity::from_seed(&[1; 32]), Grant { holder, ..own }).unwrap();
+        let hash = chain.last().unwrap().hash().unwrap();
+        (chain, hash)
+    }
+
+    pub fn issue(&mut self, chain: &Chain) {
+        let hash = chain.last().unwrap().hash().unwrap();
+        let tokens: Vec<_> = chain.tokens().iter().map(|token| token.to_value().unwrap()).collect();
+        let (trace, kind) = (self.trace(), ArtifactKind::system(SystemKind::Capability));
+        let (header, meta) = (self.header(trace), Some(Redacted::system(&tokens.into()).unwrap()));
+        let artifact = ProofArtifact { header, kind, file: None, subject: None, meta };
+        let row = artifact.into_draft(None).unwrap().complete(Some(hash)).unwrap();
+        hazmat::append_unsigned(&mut self.ledger, row);
+    }
+
+    /// Records a signal under a token, whoever holds it.
+    pub fn signal_under(&mut self, capability: CapabilityHash, signal: &Signal) {
+        let header = self.header(signal.trace());
+        let draft = signal.draft(header, &KnownSecrets, &mut self.entropy).unwrap();
+        hazmat::append_unsigned(&mut self.ledger, draft.complete(Some(capability)).unwrap());
+    }
+
     /// Support by `actor` for `subject`, at the present time.
     pub fn support(&mut self, actor: &str, subject: &str, value: f64) -> Appended {
         let (at, trace) = (self.clock.now(), self.trace());
@@ -120,26 +165,36 @@ impl World {
     }
 
     pub fn seal(&mut self) -> (SealBundle, Appended) {
+        let bundle = self.bundle();
+        let row = self.record_seal(&bundle);
+        (bundle, row)
+    }
+
+    /// A seal over everything that is not recorded yet.
+    pub fn bundle(&mut self) -> SealBundle {
         let permit = self.ledger.permit::<act::Seal>(&self.holder, &FarClock).unwrap();
         let checkpoint = self.ledger.checkpoint().unwrap();
         let selection = Selection::everything();
         let request = SealRequest::over(selection, &checkpoint);
         let signer = self.ledger.signer().clone();
-        let bundle = seal(&self.ledger, request, &signer, &permit, &self.clock, &mut self.entropy).unwrap();
-        let row = self.record_seal(&bundle);
-        (bundle, row)
+        seal(&self.ledger, request, &signer, &permit, &self.clock, &mut self.entropy).unwrap()
     }
 
     fn record_seal(&mut self, bundle: &SealBundle) -> Appended {
+        let file = self.put(bundle);
+        self.system(SystemKind::Seal, Some(file), None)
+    }
+
+    /// Puts a bundle among the files.
+    pub fn put(&mut self, bundle: &SealBundle) -> ArtifactFile {
         let at = bundle_path(bundle.seal_id());
         self.files.put(at.parse().unwrap(), bundle.as_bytes().to_vec());
-        let file = ArtifactFile {
+        ArtifactFile {
             path: at.parse().unwrap(),
             size: bundle.as_bytes().len().try_into().unwrap(),
             sha256: Sha256Digest::of(bundle.as_bytes()),
             blake3: None,
-        };
-        self.system(SystemKind::Seal, Some(file), None)
+        }
     }
 
     /// A row that says that an anchor of `seal` is recorded; what it holds is not looked at here.
@@ -150,14 +205,31 @@ impl World {
     pub fn system(&mut self, kind: SystemKind, file: Option<ArtifactFile>, subject: Option<RowId>) -> Appended {
         let trace = self.trace();
         let header = self.header(trace);
+        self.system_at(header, kind, file, subject)
+    }
+
+    pub fn system_at(
+        &mut self,
+        header: RowHeader,
+        kind: SystemKind,
+        file: Option<ArtifactFile>,
+        subject: Option<RowId>,
+    ) -> Appended {
         let meta = file.is_none().then(|| Redacted::system(&serde_json::json!({})).unwrap());
         let artifact = ProofArtifact { header, kind: ArtifactKind::system(kind), file, subject, meta };
         let permit = self.ledger.permit::<act::Seal>(&self.holder, &FarClock).unwrap();
         self.ledger.record_sealed(&permit, artifact.into_draft(None).unwrap()).unwrap()
     }
 
-    /// The verification, with the key pinned and a head from outside of size `headed`, the present one unless told.
+    /// The verification, with the key pinned and the present head from outside, by somebody who judged anchors as well.
     pub fn report(&self) -> Report {
+        let mut report = self.audited();
+        report.checked(format!("{ANCHORS_JUDGED}: all rows"));
+        report
+    }
+
+    /// The verification of the ledger alone.
+    pub fn audited(&self) -> Report {
         let (key, head) = (self.ledger.key().unwrap(), self.ledger.checkpoint().unwrap());
         audit(&self.ledger, Some(&self.files), &Trust { key: Some(&key), head: Some(&head) }).report
     }

@@ -1,11 +1,8 @@
 //! The ledger in memory as a read-only view.
 
-use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
-use vm_core::record::{LogEntry, SCHEMA, SchemaVersion, StoredRow, Table};
-use vm_core::view::{
-    EvidenceView, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, StoredTile, ViewError, Visit,
-};
+use vm_core::record::{LogEntry, SCHEMA, SchemaVersion, Table};
+use vm_core::view::{EvidenceView, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, ViewError, Visit};
 
 use super::{LAST_MIGRATION, MemoryLedger};
 
@@ -59,7 +56,7 @@ impl EvidenceView for MemoryLedger {
             let RowState::Present(row) = self.state(entry) else {
                 continue;
             };
-            if matches(filter, &row).unwrap_or(false) && visit(*entry, RowState::Present(row))? == Visit::Stop {
+            if filter.matches(&row).unwrap_or(false) && visit(*entry, RowState::Present(row))? == Visit::Stop {
                 break;
             }
         }
@@ -95,15 +92,4 @@ impl EvidenceView for MemoryLedger {
         }
         Ok(())
     }
-}
-
-fn matches(filter: &RowFilter, row: &StoredRow) -> Result<bool, RecordError> {
-    let in_scope = match &filter.scope {
-        RowScope::Window { since, until } => {
-            let ts = row.ts()?;
-            since.is_none_or(|since| since <= ts) && until.is_none_or(|until| ts < until)
-        }
-        RowScope::Traces(traces) => traces.contains(&row.trace_id()?),
-    };
-    Ok(in_scope && filter.tables.contains(&row.table()))
 }

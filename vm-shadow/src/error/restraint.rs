@@ -60,7 +60,10 @@ pub enum ProveRestraintError<E> {
     /// The row opens no horizon.
     #[error("row opens no horizon")]
     Opening(#[source] HorizonError),
-    /// The token had been revoked before the opening, or the epoch that it names was not in force.
+    /// Acts of the decision would leave no rows that a verifier looks at.
+    #[error("acts of this decision leave no rows that are looked at")]
+    Unwatched,
+    /// The token had been revoked before the opening, no use of it was left, or the epoch that it names was not in force.
     #[error("the observer could not have acted")]
     Power(#[source] CapabilityError),
     /// No index stands close enough before the checkpoint.
@@ -93,6 +96,7 @@ impl<E> ProveRestraintError<E> {
         match self {
             Self::NoSuchRow { .. } => "prove-restraint-no-such-row",
             Self::Opening(_) => "prove-restraint-opening",
+            Self::Unwatched => "restraint-unwatched",
             Self::Power(error) => error.code(),
             Self::NotIndexed => "prove-restraint-not-indexed",
             Self::Checkpoint(_) => "prove-restraint-checkpoint",
@@ -195,8 +199,8 @@ pub enum RestraintFault {
         /// What is lacking.
         what: &'static str,
     },
-    /// Acts of this action leave no rows that the proof looks at.
-    #[error("acts of this action leave no rows that are looked at")]
+    /// Acts of the decision would leave no rows that the proof looks at.
+    #[error("acts of this decision leave no rows that are looked at")]
     Unwatched,
 }
 

@@ -1,25 +1,63 @@
-//! What counts as an act of a decision: the one definition that proofs of restraint are about
-//! (docs/spec/restraint-proof.md).
+//! What counts as an act of a decision, and of which decisions the acts are known: the one definition that proofs of restraint
+//! are about (docs/spec/restraint-proof.md).
 
 use serde_json::Value;
 use vm_core::canonical;
-use vm_core::capability::Action;
+use vm_core::capability::{Action, Resource};
+use vm_core::id::RowId;
 use vm_core::record::{McpKind, StoredRow, SystemKind, Table};
 
-/// Whether acts under this action leave rows that the definition knows.
-pub(super) const fn is_watched(action: Action) -> bool {
-    matches!(action, Action::Record | Action::Execute)
+use crate::opening::VerifiedOpening;
+
+/// Resources whose rows are calls.
+const CALLS: [&str; 2] = ["/tool_invocations", "/mcp_calls"];
+/// Resource that an execution by the gate takes.
+const GATE: &str = "/gate";
+/// How the method of a notification begins that asks for nothing to be done, by MCP.
+const NOTICES: &str = "notifications/";
+
+/// Where the acts of a decision leave their rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Watched {
+    /// In the trace of the decision: it is about recording calls.
+    Calls,
+    /// About this row, which is to be a proposal before the opening: it is about an execution by the gate.
+    Gate {
+        /// The proposal.
+        proposal: RowId,
+    },
+}
+
+/// Where acts of the decision are looked for; none where acts under its power leave rows that nobody looks at.
+pub(super) fn watched(opening: &VerifiedOpening) -> Option<Watched> {
+    let power = opening.power();
+    match power.action {
+        Action::Record => CALLS.contains(&power.resource.to_string().as_str()).then_some(Watched::Calls),
+        // The token covers what the options need, and so the gate as well.
+        Action::Execute if covers_gate(&power.resource) => {
+            opening.proposal().map(|proposal| Watched::Gate { proposal })
+        }
+        _ => None,
+    }
+}
+
+fn covers_gate(resource: &Resource) -> bool {
+    GATE.parse().is_ok_and(|gate| resource.covers(&gate))
+}
+
+/// Whether a row is a proposal to the gate.
+pub(super) fn is_proposal(row: &StoredRow) -> bool {
+    SystemKind::of_row(row) == Some(SystemKind::Proposal)
 }
 
 /// Whether a row about the opening, or about its proposal, is an act: an intent of the gate, or an outcome of it that does
 /// not say that nothing was done.
 pub(super) fn is_of_the_gate(row: &StoredRow) -> bool {
-    if row.table() != Table::ProofArtifacts {
-        return false;
+    match SystemKind::of_row(row) {
+        Some(SystemKind::Intent) => true,
+        Some(SystemKind::Outcome) => !is_undone(row),
+        _ => false,
     }
-    let kind = row.text("kind");
-    let is_outcome = kind == Some(SystemKind::Outcome.as_str());
-    kind == Some(SystemKind::Intent.as_str()) || (is_outcome && !is_undone(row))
 }
 
 fn is_undone(row: &StoredRow) -> bool {
@@ -28,13 +66,24 @@ fn is_undone(row: &StoredRow) -> bool {
     matches!(end, Some("withheld" | "expired"))
 }
 
-/// Whether a row of the trace is an act where it stands under the capability: a tool's invocation in any phase, or a frame
-/// of MCP that is a request, or holds several messages.
+/// Whether a row of the trace is an act where it stands under the capability: a tool's invocation in any phase, or whatever
+/// crossed a boundary of MCP but an answer. What is no message to a strict reader may be a call to a lenient one.
 pub(super) fn is_call(row: &StoredRow) -> bool {
-    let asks = [McpKind::Request, McpKind::Batch].map(McpKind::as_str);
     match row.table() {
         Table::ToolInvocations => true,
-        Table::McpCalls => row.text("kind").is_some_and(|kind| asks.contains(&kind)),
+        Table::McpCalls => !is_answer(row) && !is_notice(row),
         Table::ProofArtifacts | Table::ShadowReceipts => false,
     }
+}
+
+/// Whether a row of MCP is an answer, or says that none came.
+fn is_answer(row: &StoredRow) -> bool {
+    let answers = [McpKind::Response, McpKind::Error, McpKind::NoAnswer].map(McpKind::as_str);
+    row.text("kind").is_some_and(|kind| answers.contains(&kind))
+}
+
+/// Whether a row of MCP is a notification in name as well as in form.
+fn is_notice(row: &StoredRow) -> bool {
+    row.text("kind") == Some(McpKind::Notification.as_str())
+        && row.text("method").is_some_and(|method| method.starts_with(NOTICES))
 }

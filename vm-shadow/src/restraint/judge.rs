@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use vm_core::canonical;
+use vm_core::capability::Chain;
 use vm_core::digest::{CapabilityHash, LeafHash, to_hex};
 use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
@@ -16,8 +17,9 @@ use vm_seal::index::{Card, Query, TermColumn};
 use vm_seal::merkle::LeafIndex;
 use vm_seal::selection::Selection;
 
+use super::execution::{self, Watched};
+use super::power;
 use super::proof::{OpenedOption, RestraintProof};
-use super::{execution, power};
 use crate::closing::{Outcome, VerifiedClosing};
 use crate::counterfactual::{COUNTERFACTUAL_POINTER, Counterfactual};
 use crate::error::RestraintFault;
@@ -26,11 +28,13 @@ use crate::opening::VerifiedOpening;
 use crate::verify::verify;
 
 /// What a proof of restraint does not show, in words for whoever reads the answer.
-pub const NOT_SHOWN: [&str; 7] = [
+pub const NOT_SHOWN: [&str; 9] = [
     "acts outside the gate: what was done and never passed through this ledger",
     "acts in other traces, under other tokens of the same observer, or recorded behind the checkpoint",
     "that the token had not been revoked before the opening, and that uses of it were left: the index does not sort rows by kind",
     "that the epoch which the opening names was in force",
+    "that the proposal was one that the gate takes, and that it had been approved",
+    "that the opening was valid at its place: that no horizon of its name was open then, and not too many were",
     "options that were not opened, and that the options were all there were",
     "times: the order is that of the log, but a deadline and a token's expiry are compared with the times that rows claim",
     "that the index is true: it is the ledger's word, and an audit of the whole ledger checks it",
@@ -103,7 +107,7 @@ struct Placed {
 
 impl Placed {
     fn is_of(&self, kind: SystemKind) -> bool {
-        self.row.table() == Table::ProofArtifacts && self.row.text("kind") == Some(kind.as_str())
+        SystemKind::of_row(&self.row) == Some(kind)
     }
 }
 
@@ -114,6 +118,8 @@ struct Judge<'a> {
     ledger: LedgerId,
     root: PublicKey,
     rows: Vec<Placed>,
+    /// Chains that the rows issue, believed or not, with the places of the rows.
+    tokens: Vec<(u64, Chain)>,
 }
 
 impl RestraintProof {
@@ -127,8 +133,11 @@ impl RestraintProof {
         let ledger = ledger_of(key).ok_or(RestraintFault::Checkpoint(CheckpointError::Origin))?;
         let rows = self.place_rows(&checkpoint)?;
         let root = root_key(&rows, ledger)?;
-        let judge = Judge { proof: self, key, ledger, root, rows };
+        let token = |placed: &Placed| Some((placed.entry.seq, power::issued(&placed.row)?));
+        let tokens = rows.iter().filter_map(token).collect();
+        let judge = Judge { proof: self, key, ledger, root, rows, tokens };
         let (seq, opening) = judge.opening()?;
+        judge.check_watched(seq, &opening)?;
         judge.check_power(seq, &opening)?;
         let about = judge.check_gate(&opening)?;
         let closing = judge.closing(seq, &opening, &about)?;
@@ -137,9 +146,6 @@ impl RestraintProof {
             return Err(RestraintFault::Taken { option });
         }
         let options = judge.options(&opening, &closing.1)?;
-        if !execution::is_watched(opening.power().action) {
-            return Err(RestraintFault::Unwatched);
-        }
         Ok(Restraint { checkpoint, opening: (seq, opening), closing, options })
     }
 
@@ -205,21 +211,31 @@ impl Judge<'_> {
         Ok((row.entry.seq, opening))
     }
 
+    /// That acts of the decision would stand where this looks for them.
+    fn check_watched(&self, seq: u64, opening: &VerifiedOpening) -> Result<(), RestraintFault> {
+        match execution::watched(opening).ok_or(RestraintFault::Unwatched)? {
+            Watched::Calls => Ok(()),
+            Watched::Gate { proposal } => {
+                let row = self.rows.iter().find(|placed| placed.entry.row_id == proposal);
+                let row = row.ok_or(RestraintFault::NotShown { what: "the proposal" })?;
+                let is_before = execution::is_proposal(&row.row) && row.entry.seq < seq;
+                if is_before { Ok(()) } else { Err(RestraintFault::Unwatched) }
+            }
+        }
+    }
+
     /// That the observer held a token, issued before the opening, that would have allowed the options.
     fn check_power(&self, seq: u64, opening: &VerifiedOpening) -> Result<(), RestraintFault> {
-        let named = |placed: &&Placed| {
-            power::issued(&placed.row).is_some_and(|chain| power::names(&chain, &opening.power().capability))
-        };
         let mut fault = RestraintFault::NotShown { what: "the token that the opening names" };
-        for placed in self.rows.iter().filter(named) {
-            if placed.entry.seq > seq {
+        let named = self.tokens.iter().filter(|(_, chain)| power::names(chain, &opening.power().capability));
+        for (issued_at, chain) in named {
+            if *issued_at > seq {
                 return Err(match fault {
                     RestraintFault::NotShown { .. } => RestraintFault::IssuedLater,
                     earlier => earlier,
                 });
             }
-            let Some(chain) = power::issued(&placed.row) else { continue };
-            match power::check(&chain, opening, self.root, self.ledger) {
+            match power::check(chain, opening, self.root, self.ledger) {
                 Ok(()) => return Ok(()),
                 Err(error) => fault = RestraintFault::Power(error),
             }
@@ -288,18 +304,22 @@ impl Judge<'_> {
         let traced = traced.map_err(|_| not_shown("the trace of the opening"))?;
         let cards = self.answer("trace", &self.proof.complete.trace, Query::Selection(traced))?;
         let may_call = |card: &Card| card.seq > seq && matches!(card.table, Table::ToolInvocations | Table::McpCalls);
-        for placed in self.shown("trace", &cards, may_call)? {
-            if !execution::is_call(&placed.row) {
-                continue;
-            }
+        let shown = self.shown("trace", &cards, may_call)?;
+        let mut calls = shown.into_iter().filter(|placed| execution::is_call(&placed.row)).peekable();
+        if calls.peek().is_none() {
+            return Ok(());
+        }
+        // Once for all calls: a proof may hold thousands of them, and of tokens.
+        let lineages = power::lineages(self.tokens.iter().map(|(_, chain)| chain), self.root, self.ledger);
+        let capability = opening.power().capability;
+        for placed in calls {
             let under = placed.row.blob("capability_hash").and_then(|hash| CapabilityHash::from_slice(hash).ok());
-            let under = under.ok_or(not_shown("the token of a call in the trace"))?;
-            let lineages = self.rows.iter().filter_map(|placed| power::issued(&placed.row));
-            let mut lineages = lineages.filter_map(|chain| power::lineage(&chain, &under, self.root, self.ledger).ok());
-            let capability = opening.power().capability;
-            let descends = under == capability
-                || lineages.next().ok_or(not_shown("the token of a call in the trace"))?.contains(&capability);
-            if descends {
+            let unknown = not_shown("the token of a call in the trace");
+            let is_act = match under {
+                Some(under) if under == capability => true,
+                under => under.and_then(|under| lineages.get(&under)).ok_or(unknown)?.contains(&capability),
+            };
+            if is_act {
                 return Err(RestraintFault::Executed { seq: placed.entry.seq });
             }
         }

@@ -11,4 +11,4 @@ mod prove;
 
 pub use judge::{NOT_SHOWN, Restraint, ShownOption};
 pub use proof::{OpenedOption, RESTRAINT_FORMAT, RESTRAINT_MAX, RestraintProof, ShownRow};
-pub use prove::prove_restraint;
+pub use prove::{hazmat, prove_restraint};

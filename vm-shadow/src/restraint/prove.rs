@@ -16,9 +16,10 @@ use vm_seal::index::Query;
 use vm_seal::merkle::{HashReader, LeafIndex, prove_multi};
 use vm_seal::selection::Selection;
 
+use super::execution::{self, Watched};
 use super::judge::subject;
+use super::power;
 use super::proof::{Answers, OpenedOption, RestraintProof, ShownRow};
-use super::{execution, power};
 use crate::closing::VerifiedClosing;
 use crate::error::ProveRestraintError;
 use crate::opening::VerifiedOpening;
@@ -36,14 +37,18 @@ struct Gathered<'a> {
     named: BTreeSet<RowId>,
     /// Tokens and epoch at the place that the pass has come to.
     in_force: Option<InForce>,
+    /// The token that the opening was recorded under, while the use that was spent on it has not been passed.
+    spending: Option<CapabilityHash>,
     /// Why the token was of no use at the opening.
     powerless: Option<CapabilityError>,
+    /// Whether acts of the decision leave rows that a verifier looks at.
+    is_watched: bool,
 }
 
 /// Proves what stands in the log of `view`, up to the size of `checkpoint`, about the horizon that the row `opening` opens. The
 /// log's hashes come from `log`; `opened` is what options were, by rising place. Whether it comes to restraint,
-/// [`RestraintProof::verify`] says: a decision that was acted on gives a proof that does not hold. Cost: two passes over all
-/// rows, and what sorting them takes.
+/// [`RestraintProof::verify`] says: a decision that was acted on gives a proof that does not hold. Of a decision whose acts
+/// nobody could find no proof is made. Cost: two passes over all rows, and what sorting them takes.
 ///
 /// # Errors
 /// [`ProveRestraintError`].
@@ -54,6 +59,50 @@ pub fn prove_restraint<R: HashReader + ?Sized>(
     opening: RowId,
     opened: Vec<OpenedOption>,
 ) -> Result<RestraintProof, ProveRestraintError<R::Error>> {
+    let (proof, reluctance) = gather(view, log, checkpoint, opening, opened)?;
+    match reluctance {
+        Some(Reluctance::Unwatched) => Err(ProveRestraintError::Unwatched),
+        Some(Reluctance::Powerless(error)) => Err(ProveRestraintError::Power(error)),
+        None => Ok(proof),
+    }
+}
+
+/// Why whoever sees the whole log makes no proof.
+enum Reluctance {
+    /// A verifier would refuse it: acts of the decision leave no rows that it looks at.
+    Unwatched,
+    /// A verifier could not know: the observer could not have acted.
+    Powerless(CapabilityError),
+}
+
+/// Makes proofs that [`prove_restraint`] makes not: what a verifier must find, somebody must be able to forge.
+pub mod hazmat {
+    use super::{EvidenceView, HashReader, Note, OpenedOption, ProveRestraintError, RestraintProof, RowId, gather};
+
+    /// As [`super::prove_restraint`], also of a decision whose acts nobody looks for, and of one that its observer had no
+    /// power over.
+    ///
+    /// # Errors
+    /// [`ProveRestraintError`].
+    pub fn prove_anyway<R: HashReader + ?Sized>(
+        view: &dyn EvidenceView,
+        log: &R,
+        checkpoint: &Note,
+        opening: RowId,
+        opened: Vec<OpenedOption>,
+    ) -> Result<RestraintProof, ProveRestraintError<R::Error>> {
+        gather(view, log, checkpoint, opening, opened).map(|(proof, _)| proof)
+    }
+}
+
+/// The proof, and what speaks against handing it out.
+fn gather<R: HashReader + ?Sized>(
+    view: &dyn EvidenceView,
+    log: &R,
+    checkpoint: &Note,
+    opening: RowId,
+    opened: Vec<OpenedOption>,
+) -> Result<(RestraintProof, Option<Reluctance>), ProveRestraintError<R::Error>> {
     let signed = Checkpoint::parse_text(checkpoint.unverified_text()).map_err(ProveRestraintError::Checkpoint)?;
     let size = signed.size();
     let ledger = view.ledger().map_err(ProveRestraintError::View)?;
@@ -79,13 +128,12 @@ pub fn prove_restraint<R: HashReader + ?Sized>(
         Ok(Visit::Continue)
     })
     .map_err(ProveRestraintError::View)?;
-    if let Some(powerless) = gathered.powerless.take() {
-        return Err(ProveRestraintError::Power(powerless));
-    }
+    let reluctance = gathered.reluctance();
     let rows = gathered.finish().map_err(ProveRestraintError::Record)?;
     let places: Vec<LeafIndex> = rows.iter().map(|row| LeafIndex::new(row.seq)).collect();
     let hashes = prove_multi(log, &places, size).map_err(ProveRestraintError::Log)?;
-    Ok(RestraintProof { checkpoint: checkpoint.clone(), opening, rows, hashes, opened, complete })
+    let proof = RestraintProof { checkpoint: checkpoint.clone(), opening, rows, hashes, opened, complete };
+    Ok((proof, reluctance))
 }
 
 impl<'a> Gathered<'a> {
@@ -100,7 +148,9 @@ impl<'a> Gathered<'a> {
             needed,
             named: BTreeSet::new(),
             in_force: None,
+            spending: None,
             powerless: None,
+            is_watched: execution::watched(opening) == Some(Watched::Calls),
         }
     }
 
@@ -115,7 +165,11 @@ impl<'a> Gathered<'a> {
             let under = row.blob("capability_hash").and_then(|hash| CapabilityHash::from_slice(hash).ok());
             self.needed.extend(under);
         }
-        if seq == 0 || id == self.opening.id() || is_about || may_call {
+        let proposed = execution::watched(self.opening) == Some(Watched::Gate { proposal: id });
+        if proposed {
+            self.is_watched = execution::is_proposal(row) && seq < self.opening_seq;
+        }
+        if seq == 0 || id == self.opening.id() || is_about || may_call || proposed {
             self.show(seq, row)?;
         }
         if let Ok(closing) = VerifiedClosing::of(row, self.opening.ledger())
@@ -123,7 +177,7 @@ impl<'a> Gathered<'a> {
         {
             self.named.extend(closing.receipts().iter().map(|receipt| receipt.row));
         }
-        if row.table() == Table::ProofArtifacts && row.text("kind") == Some(SystemKind::Capability.as_str()) {
+        if SystemKind::of_row(row) == Some(SystemKind::Capability) {
             self.tokens.push((seq, row.clone()));
         }
         if row.text("horizon_id") == Some(self.opening.horizon_id().as_str()) {
@@ -132,8 +186,8 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    /// Follows what is in force up to the opening: that a token had not been revoked, and that the epoch was the one named, no
-    /// proof shows, so a prover who knows better makes none.
+    /// Follows what is in force up to the opening: that a token had not been revoked, that uses of it were left and that the
+    /// epoch was the one named, no proof shows, so a prover who knows better makes none.
     fn follow(&mut self, seq: u64, row: &StoredRow) -> Result<(), RecordError> {
         if seq == 0 {
             let json = row.text("meta_json").ok_or(RecordError::Shape)?;
@@ -142,21 +196,34 @@ impl<'a> Gathered<'a> {
             self.in_force = Some(InForce::new(self.opening.ledger(), Genesis::from_value(&value)?.root_key()));
         }
         let Some(in_force) = &mut self.in_force else { return Ok(()) };
+        let under = row.blob("capability_hash").and_then(|hash| CapabilityHash::from_slice(hash).ok());
         if seq < self.opening_seq {
             // What is at fault in it changes nothing; an audit finds it.
             let _ = in_force.apply(row);
         } else if seq == self.opening_seq {
-            let power = self.opening.power();
-            let revoked = in_force.lineage(&power.capability).iter().find(|hash| in_force.is_revoked(hash));
-            self.powerless = match revoked {
-                Some(hash) => Some(CapabilityError::Revoked { capability: *hash }),
-                None if in_force.epoch() != power.epoch => {
-                    Some(CapabilityError::EpochNotGranted { epoch: power.epoch })
-                }
-                None => None,
-            };
+            self.powerless = power::powerless(in_force, self.opening);
+            self.spending = under;
+        } else if let Some(spending) = self.spending {
+            // The opening may be a use itself, whose row stands behind those recorded with it.
+            let is_use = SystemKind::of_row(row) == Some(SystemKind::PermitUse);
+            if under != Some(spending) {
+                self.spending = None;
+            } else if is_use {
+                let _ = in_force.apply(row);
+                self.spending = None;
+            }
         }
         Ok(())
+    }
+
+    /// What speaks against the proof, by what the whole log says.
+    fn reluctance(&mut self) -> Option<Reluctance> {
+        if !self.is_watched {
+            return Some(Reluctance::Unwatched);
+        }
+        let used_up = |in_force: &InForce| power::used_up(in_force, &self.opening.power().capability);
+        let powerless = self.powerless.take().or_else(|| self.in_force.as_ref().and_then(used_up));
+        powerless.map(Reluctance::Powerless)
     }
 
     fn show(&mut self, seq: u64, row: &StoredRow) -> Result<(), RecordError> {

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
+pub(crate) mod proofs;
+
 use serde_json::{Value, json};
 use vm_core::canonical;
-use vm_core::capability::{Action, Chain, Grant, Holder, Permit, act};
+use vm_core::capability::{Action, Chain, Grant, Holder, Permit, PermitUse, act};
 use vm_core::digest::{CapabilityHash, Sha256Digest};
 use vm_core::epoch::Epoch;
 use vm_core::id::{LedgerId, RowId, TraceId};
@@ -21,7 +23,7 @@ use vm_core::view::Journal as _;
 use vm_seal::memory::{MemoryLedger, hazmat};
 use vm_shadow::{
     Conclusion, Counterfactual, Decision, HorizonId, Observation, OpenedOption, OptionReceipt, Outcome, Power,
-    RestraintProof, VerifiedOpening, close, observe, open, prove_restraint,
+    RestraintProof, VerifiedOpening, close, observe, open, restraint,
 };
 
 /// An hour in microseconds.
@@ -258,24 +260,26 @@ impl World {
 
     /// A tool's invocation recorded under a token, whatever that allows.
     pub(crate) fn tool_under(&mut self, capability: CapabilityHash) {
-        let row = self.draft_tool().complete(Some(capability)).unwrap();
-        hazmat::append_unsigned(&mut self.ledger, row);
+        let draft = self.draft_tool();
+        self.append_under(draft, capability);
     }
 
-    pub(crate) fn mcp(&mut self, kind: McpKind) -> Appended {
+    pub(crate) fn mcp(&mut self, kind: McpKind, method: Option<&str>) -> Appended {
         let (header, policy) = (self.header(), Policy::builtin());
-        let redactor = Redactor::new(&policy, &KnownSecrets, &mut self.entropy, Table::McpCalls, "", header.id);
+        let mut redactor = Redactor::new(&policy, &KnownSecrets, &mut self.entropy, Table::McpCalls, "", header.id);
+        let method = method.map(|method| redactor.text("method", method).unwrap());
+        let is_frame = kind != McpKind::NoAnswer;
         let call = McpCall {
             header,
             connection: TraceId::from_bytes([9; 16]),
-            ordinal: Some(0),
+            ordinal: is_frame.then_some(0),
             direction: Direction::ClientToServer,
             kind,
             rpc_id: None,
-            method: None,
-            answers: None,
-            frame_len: Some(2),
-            frame: FrameProof::Sha256(Sha256Digest::of(b"{}")),
+            method,
+            answers: (!is_frame).then_some(RowId::from_bytes([8; 16])),
+            frame_len: is_frame.then_some(2),
+            frame: if is_frame { FrameProof::Sha256(Sha256Digest::of(b"{}")) } else { FrameProof::None },
             body: None,
             meta: None,
         };
@@ -293,8 +297,20 @@ impl World {
         let hash = chain.last().unwrap().hash().unwrap();
         let tokens: Vec<Value> = chain.tokens().iter().map(|token| token.to_value().unwrap()).collect();
         let draft = system(self.header(), SystemKind::Capability, None, &Value::from(tokens));
-        hazmat::append_unsigned(&mut self.ledger, draft.complete(Some(hash)).unwrap());
+        self.append_under(draft, hash);
         hash
+    }
+
+    /// The row of a use of a token, behind `rows` rows under it.
+    pub(crate) fn spend(&mut self, capability: CapabilityHash, number: u64, rows: u64) {
+        let content = PermitUse { capability, number, rows }.to_value();
+        let draft = system(self.header(), SystemKind::PermitUse, None, &content);
+        self.append_under(draft, capability);
+    }
+
+    /// Records a row under a token, whatever that allows.
+    pub(crate) fn append_under(&mut self, draft: RowDraft, capability: CapabilityHash) {
+        hazmat::append_unsigned(&mut self.ledger, draft.complete(Some(capability)).unwrap());
     }
 
     pub(crate) fn index(&mut self) {
@@ -309,9 +325,20 @@ impl World {
         self.prove_with(opened.opening.id(), shown)
     }
 
+    /// As somebody makes it who hands out what a verifier refuses.
     pub(crate) fn prove_with(&mut self, opening: RowId, shown: Vec<OpenedOption>) -> RestraintProof {
         self.index();
-        prove_restraint(&self.ledger, self.ledger.tree(), &self.head(), opening, shown).unwrap()
+        let (head, log) = (self.head(), self.ledger.tree());
+        restraint::hazmat::prove_anyway(&self.ledger, log, &head, opening, shown).unwrap()
+    }
+
+    /// The code of what an honest maker answers, at the present size.
+    pub(crate) fn made(&mut self, opened: &Opened, receipts: &[Received]) -> &'static str {
+        self.index();
+        let (head, log) = (self.head(), self.ledger.tree());
+        let shown = shown(opened, receipts);
+        let made = restraint::prove_restraint(&self.ledger, log, &head, opened.opening.id(), shown);
+        made.map_or_else(|error| error.code(), |_| "made")
     }
 }
 

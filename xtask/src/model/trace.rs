@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::Failure;
 
 /// Ways in which logs are doctored; each must have been tried.
-pub(super) const HOWS: usize = 11;
+pub(super) const HOWS: usize = 12;
 
 /// The events of one log.
 pub(super) type Trace = Vec<Value>;
@@ -61,6 +61,7 @@ fn term(value: &Value) -> String {
 fn atom(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("{{{}}}", items.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+        Value::Bool(truth) => truth.to_string().to_uppercase(),
         other => other.to_string(),
     }
 }
@@ -88,7 +89,10 @@ pub(super) fn doctor(trace: &Trace) -> Vec<Doctored> {
             all.push(Doctored { how: "a second change of epoch", events: copied(trace, at, at + 1) });
             let is_own = |other: &Value| is(other, "outcome") && other.get("p") == event.get("p");
             if let Some(ended) = trace.iter().position(is_own) {
-                all.push(Doctored { how: "a change of epoch said to have failed", events: failed(trace, ended) });
+                all.push(Doctored {
+                    how: "a change of epoch said to have failed",
+                    events: with(trace, ended, "end", "failed".into()),
+                });
             }
         }
     }
@@ -103,6 +107,9 @@ fn doctor_intent(trace: &Trace, at: usize, intent: &Value, all: &mut Vec<Doctore
     if let Some(proposed) = trace.iter().position(|event| is_own(event, "proposal")) {
         push("the proposal removed", removed(trace, proposed));
         let changes_epoch = trace.get(proposed).is_some_and(|event| !has(event, "to", &Value::from("none")));
+        if changes_epoch {
+            push("an intent that names no anchor", with(trace, at, "anchored", false.into()));
+        }
         let anchor = at.checked_sub(1).filter(|before| trace.get(*before).is_some_and(|event| is(event, "anchor")));
         let named = intent.get("by").and_then(Value::as_array).cloned().unwrap_or_default();
         let is_named = |event: &Value| is(event, "approval") && event.get("n").is_some_and(|n| named.contains(n));
@@ -125,17 +132,17 @@ fn doctor_intent(trace: &Trace, at: usize, intent: &Value, all: &mut Vec<Doctore
     }
 }
 
-fn failed(trace: &Trace, at: usize) -> Trace {
-    let mut events = trace.clone();
-    if let Some(end) = events.get_mut(at).and_then(|event| event.get_mut("end")) {
-        *end = Value::from("failed");
-    }
-    events
-}
-
 fn removed(trace: &Trace, at: usize) -> Trace {
     let mut events = trace.clone();
     events.remove(at);
+    events
+}
+
+fn with(trace: &Trace, at: usize, name: &str, value: Value) -> Trace {
+    let mut events = trace.clone();
+    if let Some(member) = events.get_mut(at).and_then(|event| event.get_mut(name)) {
+        *member = value;
+    }
     events
 }
 
@@ -162,13 +169,16 @@ mod tests {
     fn a_log_is_written_as_tla_and_doctored() {
         let line = r#"{"seed":1,"events":[{"kind":"policy","who":["ada","bob"]},
             {"kind":"proposal","p":2,"to":"albedo"},{"kind":"approval","p":2,"n":3},{"kind":"seal"},{"kind":"anchor"},
-            {"kind":"intent","p":2,"by":[3]},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"succeeded"}]}"#;
+            {"kind":"intent","p":2,"by":[3],"anchored":true},{"kind":"change","p":2},{"kind":"outcome","p":2,"end":"succeeded"}]}"#;
         let traces = parse(&line.replace('\n', "")).unwrap();
         let text = module(&traces);
         assert!(text.contains(r#"[kind |-> "policy", who |-> {"ada", "bob"}]"#), "{text}");
-        assert!(text.contains("by |-> {3}") && text.contains("Proposed == {2}\n"), "{text}");
+        assert!(
+            text.contains("by |-> {3}") && text.contains("anchored |-> TRUE") && text.contains("Proposed == {2}\n"),
+            "{text}"
+        );
         let doctored = doctor(&traces[0]);
-        assert_eq!(doctored.len(), 10);
+        assert_eq!(doctored.len(), 11);
         for one in &doctored {
             assert_ne!(one.events, traces[0], "{}", one.how);
         }

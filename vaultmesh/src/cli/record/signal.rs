@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use vaultmesh::error::{GuardFault, VaultError};
+use vm_core::verdict::Verdict;
 use vm_guardian::signal::{BYTES_MAX, SignalLog, falco, tetragon};
 
 use crate::cli::context::Context;
@@ -18,7 +19,8 @@ Examples:
   tetra getevents -o json | head -1000 | vaultmesh record signal --tetragon -
 
 Each event is recorded once, however often it is handed over. Of it are kept: who saw it, the rule or policy, the
-severity, the time, and its trace. Lines that give no signal are listed; they keep no other from being recorded.";
+severity, the time, and its trace. Events by which a sensor says that it lost some are signals, too. Lines that give no signal are listed; they
+keep no other from being recorded, and the exit code is 3 where there are any: what the sensor saw there is not known.";
 
 /// Record signals: alerts of Falco or events of Tetragon, one JSON object a line
 #[derive(Args)]
@@ -39,7 +41,7 @@ struct Signals {
     replayed: usize,
     /// Lines that repeat one before them.
     duplicates: u64,
-    /// Lines in which a sensor tells of itself.
+    /// Lines in which a sensor tests itself.
     passed_over: u64,
     faults: Vec<Fault>,
     faults_dropped: u64,
@@ -83,13 +85,15 @@ impl Signal {
             });
         }
         let recorded = context.open()?.record_signals(&signals)?;
-        Ok(Output::done(Signals {
+        let is_whole = faults.is_empty();
+        let output = Output::done(Signals {
             recorded: recorded.len(),
             replayed: recorded.iter().filter(|row| row.replayed).count(),
             duplicates,
             passed_over,
             faults: faults.iter().map(|fault| Fault { line: fault.line, code: fault.error.code() }).collect(),
             faults_dropped,
-        }))
+        });
+        Ok(if is_whole { output } else { output.failing(Verdict::Undecided) })
     }
 }
