@@ -225,7 +225,7 @@ impl Reader {
         prove_restraint(self.view(), &log, &checkpoint, horizon.opening, opened).map_err(|error| match error {
             ProveRestraintError::NotIndexed => VaultError::NotIndexed { size },
             ProveRestraintError::Opening(error) => HorizonFault::Row(error).into(),
-            ProveRestraintError::Unwatched => HorizonFault::Unproven(RestraintFault::Unwatched).into(),
+            ProveRestraintError::Unwatched => HorizonFault::Unproven(Box::new(RestraintFault::Unwatched)).into(),
             ProveRestraintError::Power(error) => TokenError::Refused(error).into(),
             ProveRestraintError::View(error) => VaultError::View(error),
             error => VaultError::View(ViewError::store(error)),

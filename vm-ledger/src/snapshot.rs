@@ -208,7 +208,7 @@ impl Snapshot {
         );
         let (number, from) = (Table::ProofArtifacts.number(), i64::try_from(from).unwrap_or(i64::MAX));
         let mut values: Vec<&dyn rusqlite::ToSql> = vec![&number, &from];
-        values.extend(kinds.iter().map(|kind| kind as &dyn rusqlite::ToSql));
+        values.extend(kinds.iter().map(|kind| -> &dyn rusqlite::ToSql { kind }));
         let mut statement = self.conn.prepare_cached(&sql).map_err(store)?;
         let mut found = statement.query(&*values).map_err(store)?;
         while let Some(row) = found.next().map_err(store)? {

@@ -4,6 +4,7 @@ use thiserror::Error;
 use vm_core::id::{EngineName, RowId, SealId};
 use vm_core::verdict::{Code, Finding, Report, Severity, Verdict};
 use vm_dee::error::{ContentError, ReplayError, RoadError, SuggestionError, Violation};
+use vm_guardian::StandingBlock;
 
 use crate::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
 
@@ -92,14 +93,12 @@ pub enum GateError {
         seal: SealId,
     },
     /// A guardian has found what promotions must wait for. Nothing was run.
-    #[error("{guardian} holds up promotion by row {row}: {reason}")]
+    #[error("{guardian} holds up promotion by row {}: {}", block.row, block.reason)]
     Blocked {
         /// The guardian.
         guardian: EngineName,
-        /// Its report or incident.
-        row: RowId,
-        /// What it says.
-        reason: String,
+        /// What it recorded.
+        block: Box<StandingBlock>,
     },
     /// A withheld outcome names what is no receipt of it.
     #[error("outcome is not withheld: {fault}")]

@@ -17,7 +17,7 @@ pub enum HorizonFault {
     Row(#[from] vm_shadow::error::HorizonError),
     /// A decision of which no proof of restraint is made, and why.
     #[error("no proof of restraint is made of this decision")]
-    Unproven(#[source] vm_shadow::error::RestraintFault),
+    Unproven(#[source] Box<vm_shadow::error::RestraintFault>),
     /// A proof of restraint that cannot be read or written.
     #[error("proof of restraint")]
     Restraint(#[from] vm_shadow::error::RestraintError),

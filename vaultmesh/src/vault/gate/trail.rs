@@ -141,8 +141,8 @@ fn check_blocks(snapshot: &Snapshot, seal: Option<SealId>) -> Result<(), VaultEr
     }
     match standing.holding_up(seal) {
         Some((guardian, block)) => {
-            let (guardian, reason) = (guardian.clone(), block.reason.clone());
-            Err(GateError::Blocked { guardian, row: block.row, reason }.into())
+            let (guardian, block) = (guardian.clone(), Box::new(block.clone()));
+            Err(GateError::Blocked { guardian, block }.into())
         }
         None => Ok(()),
     }
