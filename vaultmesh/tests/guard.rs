@@ -146,9 +146,8 @@ fn is_replayed(recorded: &[Recorded]) -> Vec<bool> {
 fn observers(place: &Place, recorded: &[Recorded]) -> Vec<Vec<u8>> {
     let reader = Reader::open(place).unwrap();
     let receipts = recorded.iter().filter(|row| row.table == Table::ShadowReceipts);
-    let signed = |row: &Recorded| {
-        reader.view().row(row.id).unwrap().unwrap().row.blob("observer_key").unwrap().to_vec()
-    };
+    let signed =
+        |row: &Recorded| reader.view().row(row.id).unwrap().unwrap().row.blob("observer_key").unwrap().to_vec();
     receipts.map(signed).collect()
 }
 
