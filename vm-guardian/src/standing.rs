@@ -120,12 +120,13 @@ impl Standing {
     }
 }
 
-/// Whether the run behind a report saw what there is to see.
+/// Whether the run behind a report saw what there is to see, and the report tells all that it found.
 fn has_looked(report: &Value) -> bool {
     let blind = [Code::BudgetSpent, Code::EvidenceUnreadable, Code::NothingChecked].map(Code::as_str);
     let notes = report.get("notes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is_blind = |note: &Value| note.get("code").and_then(Value::as_str).is_some_and(|code| blind.contains(&code));
-    report.get("spent").is_some_and(Value::is_null) && !notes.iter().any(is_blind)
+    let tells_all = report.get("notes_dropped").and_then(Value::as_u64) == Some(0);
+    report.get("spent").is_some_and(Value::is_null) && tells_all && !notes.iter().any(is_blind)
 }
 
 fn stored(row: RowId, block: &Value) -> StandingBlock {

@@ -9,6 +9,7 @@ use vm_core::record::{RowHeader, StoredRow};
 use vm_core::redact::KnownSecrets;
 use vm_core::source::hazmat::CountingEntropy;
 use vm_core::verdict::Code;
+use vm_guardian::artifact::NOTES_MAX;
 use vm_guardian::{
     Artifact, BlockScope, Context, GuardError, Guardian, Observations, Observed, PromotionBlock, Standing,
 };
@@ -124,6 +125,33 @@ fn a_guardian_that_could_not_look_lifts_nothing() {
         let more = log.says("one", &[BlockScope::Seal(SEAL)], Some(Code::BudgetSpent));
         assert!(log.standing.is_changed_by(&more));
     }
+}
+
+/// Finds more than a report spells out, and last of all that it could not look.
+struct Wordy;
+
+impl Guardian for Wordy {
+    fn name(&self) -> &str {
+        "one"
+    }
+
+    fn observe(&self, _: &Context<'_>) -> Result<Observations, GuardError> {
+        let mut seen = Observations::new();
+        (0..NOTES_MAX).for_each(|at| seen.find(Code::TraceGap, format!("row {at}"), "told"));
+        seen.find(Code::EvidenceUnreadable, "log", "told");
+        Ok(seen)
+    }
+}
+
+#[test]
+fn a_report_that_does_not_tell_all_lifts_nothing() {
+    let mut log = Log::new();
+    let all = log.says("one", &[BlockScope::All], None);
+    log.record(&all);
+    let wordy = log.world.observe(&Wordy);
+    assert!(!log.standing.is_changed_by(&wordy));
+    log.record(&wordy);
+    assert!(log.holds_up(None));
 }
 
 #[test]
