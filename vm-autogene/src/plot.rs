@@ -11,6 +11,11 @@ use crate::series::Series;
 pub use svg::svg;
 pub use text::{HEIGHT_MAX, WIDTH_MAX, text};
 
+/// How far a picture reaches up and down: what lies between is finite then, with room beyond.
+const REACH: f64 = f64::MAX / 8.0;
+/// Least room above and below, as a share of the greatest value: a million times what a double tells apart.
+const ROOM_MIN: f64 = 1e-9;
+
 /// Values by index of the bin, counted from the begin of the series, and how far they reach.
 struct Picture<'a> {
     series: &'a Series,
@@ -54,13 +59,16 @@ impl<'a> Picture<'a> {
         all
     }
 
-    /// Leaves room above and below, also where there is but one value, or none.
+    /// Leaves room above and below, also where there is but one value, or none. Both are bounded, since the drawing library
+    /// divides what lies between and does not end where that is infinite, or lost in rounding.
     fn widen(&mut self) {
         if self.low > self.high {
             (self.low, self.high) = (0.0, 1.0);
         }
+        (self.low, self.high) = (self.low.clamp(-REACH, REACH), self.high.clamp(-REACH, REACH));
         let room = (self.high - self.low) / 20.0;
-        let room = if room > 0.0 { room } else { self.high.abs().max(1.0) / 20.0 };
+        let least = self.low.abs().max(self.high.abs()) * ROOM_MIN;
+        let room = if room > least { room } else { self.high.abs().max(1.0) / 20.0 };
         // No measure is below 0.
         self.low = (self.low - room).max(0.0_f64.min(self.low));
         self.high += room;

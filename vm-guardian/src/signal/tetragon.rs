@@ -20,7 +20,7 @@ use serde::Deserialize;
 use vm_core::id::TraceId;
 
 use super::falco::member;
-use super::lines::{or, read as read_lines, time};
+use super::lines::{Object, or, read as read_lines, time};
 use super::{Signal, SignalKey, SignalLog, derived_trace};
 use crate::error::{LineError, LogError};
 
@@ -33,14 +33,14 @@ struct Line {
     time: Option<String>,
     #[serde(default)]
     node_name: String,
-    process_exec: Option<Event>,
-    process_exit: Option<Event>,
-    process_kprobe: Option<Event>,
-    process_tracepoint: Option<Event>,
-    process_uprobe: Option<Event>,
-    process_usdt: Option<Event>,
-    process_lsm: Option<Event>,
-    process_loader: Option<Event>,
+    process_exec: Option<Object<Event>>,
+    process_exit: Option<Object<Event>>,
+    process_kprobe: Option<Object<Event>>,
+    process_tracepoint: Option<Object<Event>>,
+    process_uprobe: Option<Object<Event>>,
+    process_usdt: Option<Object<Event>>,
+    process_lsm: Option<Object<Event>>,
+    process_loader: Option<Object<Event>>,
     rate_limit_info: Option<serde::de::IgnoredAny>,
     process_throttle: Option<serde::de::IgnoredAny>,
     test: Option<serde::de::IgnoredAny>,
@@ -48,7 +48,7 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Event {
-    process: Process,
+    process: Object<Process>,
     #[serde(default)]
     function_name: String,
     #[serde(default)]
@@ -63,7 +63,7 @@ struct Process {
     #[serde(default)]
     binary: String,
     #[serde(default)]
-    environment_variables: Vec<Variable>,
+    environment_variables: Vec<Object<Variable>>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +95,7 @@ fn signal(line: Line) -> Result<Option<Signal>, LineError> {
         ("process_loader", line.process_loader),
     ];
     let mut events = events.into_iter().filter_map(|(name, event)| Some((name, event?)));
-    let (name, event) = match (events.next(), about_itself) {
+    let (name, Object(event)) = match (events.next(), about_itself) {
         (Some(event), false) => event,
         (Some(_), true) => return Err(LineError::Ambiguous),
         (None, true) => return Ok(None),
@@ -106,9 +106,10 @@ fn signal(line: Line) -> Result<Option<Signal>, LineError> {
     }
     let stamp = line.time.ok_or(LineError::Time)?;
     let at = time(&stamp)?;
-    let process = &event.process;
+    let Object(process) = &event.process;
     let parts = ["tetragon", name, &line.node_name, &process.exec_id, &stamp, &event.function_name, &event.policy_name];
-    let variables = process.environment_variables.iter().filter(|variable| variable.key == "TRACEPARENT");
+    let variables = process.environment_variables.iter().map(|Object(variable)| variable);
+    let variables = variables.filter(|variable| variable.key == "TRACEPARENT");
     let carried = variables.filter_map(|variable| TraceId::from_traceparent(&variable.value)).next();
     let trace = carried.unwrap_or_else(|| derived_trace(&["tetragon", &line.node_name, &process.exec_id]));
     let value = if ACTED.contains(&event.action.as_str()) { 1.0 } else { 0.0 };
@@ -162,6 +163,14 @@ mod tests {
             (EXEC.replace(",\"time\":\"2026", ",\"clock\":\"2026"), "line-time"),
             (EXEC.replace("\"exec_id\":\"bm9kZS1hOjE6MQ==\",", ""), "line-malformed"),
             (EXEC.replace("\"binary\":\"/usr/bin/id\"", "\"binary\":[]"), "line-malformed"),
+            (
+                r#"{"process_exec":{"process":["x","/bin/id",[]]},"time":"2026-09-21T14:13:22Z"}"#.to_owned(),
+                "line-malformed",
+            ),
+            (
+                r#"{"process_exec":[{"exec_id":"x"},"","",""],"time":"2026-09-21T14:13:22Z"}"#.to_owned(),
+                "line-malformed",
+            ),
             (EXEC.replace("/usr/bin/id", &"x".repeat(600)), "line-member"),
         ] {
             let log = read(line.as_bytes()).unwrap();
