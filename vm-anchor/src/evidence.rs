@@ -154,8 +154,12 @@ impl AnchorRecord {
         if Rail::ALL.iter().all(|known| known.as_str() != rail) {
             return Err(EvidenceError::RailUnknown { found: rail });
         }
-        let record: Self = serde_json::from_value(value).map_err(|source| EvidenceError::Field { source })?;
+        let record = Self::deserialize(&value).map_err(|source| EvidenceError::Field { source })?;
         record.token()?;
+        // A derived reader takes a list of values for an object, and null for a member that is left out.
+        if record.to_value()? != value {
+            return Err(EvidenceError::Field { source: serde::de::Error::custom("not written as it would be") });
+        }
         Ok(record)
     }
 

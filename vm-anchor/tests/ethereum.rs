@@ -142,6 +142,11 @@ fn parts_that_are_moved_dropped_or_doubled_are_refused() {
         }
         assert!(judge(&at(list, Value::Array(vec![])), Some(&LOCAL)).1.is_none());
     }
+    let listed = at("/block", {
+        let evidence: Value = serde_json::from_slice(CALLDATA).unwrap();
+        ["number", "hash", "header"].map(|member| evidence["block"][member].clone()).to_vec().into()
+    });
+    assert!(EthereumEvidence::parse(&listed).is_err(), "a list is no object");
     let swapped = changed(CALLDATA, |value| {
         let one = value["transaction"]["proof"].take();
         value["transaction"]["proof"] = value["transaction"]["receipt_proof"].take();

@@ -88,6 +88,17 @@ fn altered_records_are_refused_by_name() {
         place.as_object_mut().unwrap().insert("more".into(), json!(1));
         assert_eq!(code(more), Err("anchor-record-field"), "{object}");
     }
+    for (pointer, list) in [
+        ("/imprint", json!([good["imprint"]["algorithm"], good["imprint"]["hex"]])),
+        ("/authority", json!([good["authority"]["name"], good["authority"]["root_sha256"]])),
+    ] {
+        let mut listed = good.clone();
+        *listed.pointer_mut(pointer).unwrap() = list;
+        assert_eq!(code(listed), Err("anchor-record-field"), "{pointer}");
+    }
+    let mut unsaid = good.clone();
+    unsaid["token"]["path"] = Value::Null;
+    assert_eq!(code(unsaid), Err("anchor-record-field"), "a member that is left out is not null");
     let mut both = good;
     both["token"]["path"] = json!(PATH);
     assert_eq!(code(both), Err("anchor-record-path"));

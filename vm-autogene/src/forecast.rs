@@ -86,6 +86,8 @@ impl Check for Forecast {
         let drift = self.drift.iter().flat_map(|drift| [drift.before, drift.after]);
         let far = self.outliers.found.iter().flatten().map(|outlier| outlier.value);
         let limit = self.limit.iter().map(|crossing| crossing.limit.value);
+        let crossed = |crossing: &Crossing| crossing.intervals.iter().map(|one| one.level).collect::<Vec<_>>();
+        let held: Vec<f64> = levels.iter().map(|interval| interval.level).collect();
         let rising = levels.is_sorted_by(|one, next| one.level < next.level);
         if self.horizon == 0 || self.horizon > HORIZON_MAX || self.points.len() != self.horizon {
             Err("points are not as many as the horizon, or too many")
@@ -101,6 +103,8 @@ impl Check for Forecast {
             Err("the window is not as long as its bins")
         } else if !finite.into_iter().chain(drift).chain(far).chain(limit).all(f64::is_finite) {
             Err("a number is not finite")
+        } else if self.limit.iter().any(|crossing| crossed(crossing) != held) {
+            Err("the levels of the limit are not those of the intervals")
         } else {
             nested(&self.points, &self.intervals)
         }

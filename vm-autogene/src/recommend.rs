@@ -3,6 +3,8 @@
 //! A recommendation is a word with its ground. Nothing follows from it by itself: whoever acts on it needs a proposal and its
 //! gate, as for any other.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::LedgerId;
@@ -108,8 +110,9 @@ impl Check for Recommendation {
             Advice::Drift(drift) => drift.before.is_finite() && drift.after.is_finite(),
             Advice::Outlier(outlier) => outlier.value.is_finite(),
         };
+        let kinds: HashSet<_> = self.advice.iter().map(core::mem::discriminant).collect();
         // One of each kind at most.
-        if self.advice.is_empty() || self.advice.len() > 3 {
+        if self.advice.is_empty() || self.advice.len() > kinds.len() {
             Err("no advice, or more than one of a kind")
         } else if !self.advice.iter().all(finite) {
             Err("a number is not finite, or a level not between 0 and 1")

@@ -302,6 +302,26 @@ fn pictures_show_what_was_asked() {
     assert!(plot::text(&later, Some(&forecast), 60, 10).is_err());
 }
 
+#[test]
+fn pictures_of_extreme_numbers_end() {
+    let rows = hourly(&[4, 6, 5, 6, 4, 7, 4, 6, 4, 6]);
+    let series = reports(&rows);
+    let sound = forecast(&rows, &series, &Question::new(3), &Naive).unwrap();
+    let (far, near) = (1.7e308, f64::from_bits(1e300_f64.to_bits() + 1));
+    for (lower, upper) in
+        [(-far, far), (-far, 7.0), (1e300, near), (near, near), (far, far), (-far, -far), (0.0, 5e-324)]
+    {
+        let mut extreme = sound.clone();
+        extreme.points = vec![f64::midpoint(lower, upper); 3];
+        for interval in &mut extreme.intervals {
+            (interval.lower, interval.upper) = (vec![lower; 3], vec![upper; 3]);
+        }
+        let read = Forecast::parse(&extreme.to_bytes().unwrap()).unwrap();
+        assert!(plot::svg(&series, Some(&read)).unwrap().starts_with("<svg"), "{lower} {upper}");
+        assert_eq!(plot::text(&series, Some(&read), 60, 10).unwrap().lines().count(), 13);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -66,6 +66,8 @@ fn the_forecast_page_shows_one() {
     assert_ne!(between, text);
     assert_eq!(Forecast::parse(between.as_bytes()).unwrap_err().code(), "artifact-rule");
     assert_eq!(refused("\"points\":[6,", "\"points\":[60,"), "artifact-rule");
+    // Of the limit, not of the intervals.
+    assert_eq!(refused("\"latest\":null,\"level\":0.95", "\"latest\":null,\"level\":7"), "artifact-rule");
     assert_eq!(refused("\"step\":3600", "\"step\":0"), "artifact-shape");
     assert_eq!(refused("\"series\":\"count", "\"series\":\"sum"), "artifact-shape");
 }
@@ -74,6 +76,8 @@ fn the_forecast_page_shows_one() {
 fn the_recommendation_page_shows_one() {
     let recommendation = Recommendation::from_forecast(&sample()).unwrap().unwrap();
     assert_format("autogene-recommendation.md", &recommendation);
+    let twice = Recommendation { advice: vec![recommendation.advice[0]; 2], ..recommendation.clone() };
+    assert_eq!(twice.to_bytes().unwrap_err().code(), "artifact-rule");
     let none = Recommendation { advice: Vec::new(), ..recommendation };
     assert_eq!(none.to_bytes().unwrap_err().code(), "artifact-rule");
 }

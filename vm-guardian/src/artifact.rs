@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vm_core::canonical;
@@ -255,10 +256,8 @@ impl Artifact {
     /// [`FormatError`].
     pub fn check(value: &Value) -> Result<(), FormatError> {
         match value.get("format").and_then(Value::as_str) {
-            Some(Self::REPORT_FORMAT) => ReportShape::deserialize(value).map(|_| ()).map_err(|_| FormatError::Shape),
-            Some(Self::INCIDENT_FORMAT) => {
-                IncidentShape::deserialize(value).map(|_| ()).map_err(|_| FormatError::Shape)
-            }
+            Some(Self::REPORT_FORMAT) => exact::<ReportShape>(value),
+            Some(Self::INCIDENT_FORMAT) => exact::<IncidentShape>(value),
             Some(found) => Err(FormatError::UnknownFormat { found: found.chars().take(64).collect() }),
             None => Err(FormatError::Shape),
         }
@@ -290,7 +289,15 @@ pub(crate) fn draft(
     artifact.into_draft(Some(redaction)).map_err(|error: RecordError| GuardError::Record(error))
 }
 
-#[derive(Deserialize)]
+/// Checks that a value is written as it was read: a derived reader takes a list for an object, and null for a member that
+/// is not there.
+fn exact<T: Serialize + DeserializeOwned>(value: &Value) -> Result<(), FormatError> {
+    let shape = T::deserialize(value).map_err(|_| FormatError::Shape)?;
+    let written = serde_json::to_value(&shape).map_err(|_| FormatError::Shape)?;
+    if written == *value { Ok(()) } else { Err(FormatError::Shape) }
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BlockShape {
     #[serde(rename = "scope")]
@@ -301,7 +308,7 @@ struct BlockShape {
     _reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProposalShape {
     #[serde(rename = "title")]
@@ -314,7 +321,7 @@ struct ProposalShape {
     _effect: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReportShape {
     #[serde(rename = "format")]
@@ -341,7 +348,7 @@ struct ReportShape {
     _proposals: Vec<ProposalShape>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IncidentShape {
     #[serde(rename = "format")]

@@ -484,6 +484,17 @@ fn artifacts_read_back_and_the_same_again_has_the_same_fingerprint() {
         let mut surplus = value.clone();
         surplus["note"] = 1.into();
         assert_eq!(Artifact::check(&surplus).unwrap_err().code(), "guardian-shape");
+        for pointer in ["", "/notes/0"] {
+            let members = value.pointer(pointer).unwrap().as_object().unwrap().clone();
+            for member in members.keys() {
+                let mut fewer = value.clone();
+                fewer.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(member);
+                assert_eq!(Artifact::check(&fewer).unwrap_err().code(), "guardian-shape", "{pointer} {member}");
+            }
+        }
+        let mut listed = value.clone();
+        listed["notes"][0] = serde_json::json!(["code", "subject", null, null]);
+        assert_eq!(Artifact::check(&listed).unwrap_err().code(), "guardian-shape");
         let mut later = value;
         later["format"] = "vm-guardian-report-v1".into();
         assert_eq!(Artifact::check(&later).unwrap_err().code(), "guardian-format-unknown");

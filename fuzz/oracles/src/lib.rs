@@ -11,6 +11,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a fuzz target tells what it found by a panic")]
 
 pub mod anchor;
+pub mod autogene;
 pub mod canonical;
 pub mod capability;
 pub mod chains;
@@ -18,7 +19,10 @@ pub mod complete;
 pub mod ethereum;
 pub mod export;
 pub mod files;
+pub mod gate;
+pub mod guardian;
 pub mod hash;
+pub mod horizon;
 mod input;
 pub mod mcp;
 pub mod merkle;
@@ -30,6 +34,7 @@ pub mod scroll;
 pub mod seal;
 pub mod shadow;
 pub mod text;
+pub mod token;
 
 /// A target: its name, that of its seeds, and its oracle.
 pub type Target = (&'static str, fn(&[u8]));
@@ -37,6 +42,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("anchor_record", anchor::anchor_record),
+    ("autogene_artifact", autogene::autogene_artifact),
     ("bitcoin_evidence", chains::bitcoin_evidence),
     ("bitcoin_headers", chains::bitcoin_headers),
     ("canonical_json", canonical::canonical_json),
@@ -52,7 +58,11 @@ pub const TARGETS: &[Target] = &[
     ("ethereum_evidence", ethereum::ethereum_evidence),
     ("export_entries", export::export_entries),
     ("export_zip", export::export_zip),
+    ("falco_alerts", guardian::falco_alerts),
+    ("gate_row", gate::gate_row),
     ("genesis", record::genesis),
+    ("guardian_artifact", guardian::guardian_artifact),
+    ("horizon_row", horizon::horizon_row),
     ("index", complete::index),
     ("mcp_capture", mcp::mcp_capture),
     ("merkle_consistency", merkle::merkle_consistency),
@@ -64,6 +74,7 @@ pub const TARGETS: &[Target] = &[
     ("proof_rune", record::proof_rune),
     ("record_input", record::record_input),
     ("redaction", redact::redaction),
+    ("restraint_proof", horizon::restraint_proof),
     ("rfc3161_certificate", anchor::rfc3161_certificate),
     ("rfc3161_request", anchor::rfc3161_request),
     ("rfc3161_response", anchor::rfc3161_response),
@@ -78,8 +89,10 @@ pub const TARGETS: &[Target] = &[
     ("signed_note", note::signed_note),
     ("small_texts", text::small_texts),
     ("stored_proof", proof::stored_proof),
+    ("tetragon_events", guardian::tetragon_events),
     ("tile", merkle::tile),
     ("tlog_proof", proof::tlog_proof),
+    ("token_rows", token::token_rows),
     ("trust_toml", files::trust_toml),
     ("vkey", note::vkey),
 ];

@@ -1,11 +1,14 @@
 //! Rows, runes, genesis, and what callers hand in to be recorded.
 
 use vaultmesh::vault::{InputKind, RecordInput};
-use vm_core::canonical;
-use vm_core::digest::LeafHash;
-use vm_core::record::{Genesis, StoredRow};
+use vm_core::canonical::{self, Value};
+use vm_core::digest::{CapabilityHash, LeafHash};
+use vm_core::id::{RowId, TraceId};
+use vm_core::record::{ArtifactKind, Genesis, LogEntry, ProofArtifact, RowHeader, StoredRow, SystemKind};
+use vm_core::redact::Redacted;
 use vm_core::rune::ProofRune;
 
+use crate::anchor::at;
 use crate::text::assert_silent;
 
 /// Leaf data has one form.
@@ -51,5 +54,40 @@ pub fn record_input(data: &[u8]) {
         }
         (Ok(_), Err(error)) => panic!("read what has no canonical form: {error}"),
         (Err(error), _) => assert_silent(error, json),
+    }
+}
+
+/// Rows with the places that they would have in a log behind its genesis: one in each line, as leaf data, or as `other`
+/// reads a line that is none.
+pub(crate) fn logged(data: &[u8], other: impl Fn(&[u8]) -> Option<StoredRow>) -> Vec<(LogEntry, StoredRow)> {
+    let lines = data.split(|byte| *byte == b'\n');
+    let rows = lines.filter_map(|line| StoredRow::parse_leaf_data(line).ok().or_else(|| other(line)));
+    let entry = |(seq, row): (u64, StoredRow)| {
+        let row_id = row.id().unwrap_or(RowId::from_bytes([0; 16]));
+        let leaf = row.leaf_hash().expect("what was read has leaf data");
+        (LogEntry { seq, table: row.table(), row_id, schema: row.schema(), leaf }, row)
+    };
+    (1..).zip(rows).map(entry).collect()
+}
+
+/// A row of a reserved kind as the ledger would write it; none where there can be none.
+pub(crate) fn system_row(
+    kind: SystemKind,
+    subject: Option<RowId>,
+    content: &Value,
+    header: RowHeader,
+) -> Option<StoredRow> {
+    let meta = Some(Redacted::system(content).ok()?);
+    let artifact = ProofArtifact { header, kind: ArtifactKind::system(kind), file: None, subject, meta };
+    artifact.into_draft(None).ok()?.complete(Some(CapabilityHash::from_bytes([3; 32]))).ok()
+}
+
+/// Head of a row as it stands, or as any row's where it cannot be read.
+pub(crate) fn header_of(row: &StoredRow) -> RowHeader {
+    RowHeader {
+        id: row.id().unwrap_or(RowId::from_bytes([7; 16])),
+        ts: row.ts().unwrap_or(at()),
+        trace_id: row.trace_id().unwrap_or(TraceId::from_bytes([8; 16])),
+        corrects: None,
     }
 }

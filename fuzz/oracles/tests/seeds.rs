@@ -8,11 +8,17 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use vaultmesh_oracles::TARGETS;
+use vm_core::canonical;
 
 /// Changed forms of each seed. Those of exports rebuild a vault each, so they get fewer.
 const CHANGES: usize = 250;
 const CHANGES_OF_EXPORTS: usize = 20;
+/// Most other shapes of a seed; where there are more they are taken from all over it.
+const SHAPES_MAX: usize = 200;
+/// Most items that are tried in every order: which order a reader of a list expects is not known.
+const ORDERED: usize = 4;
 
 fn seeds_of(target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds").join(target);
@@ -55,30 +61,113 @@ fn changed(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     bytes
 }
 
-fn replay(names: impl Fn(&str) -> bool, changes: usize) {
+/// The first input of each seed that breaks its oracle is told at the end.
+fn replay(names: impl Fn(&str) -> bool, inputs: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
+    let mut broken = Vec::new();
     for (target, oracle) in TARGETS.iter().filter(|(name, _)| names(name)) {
         let seeds = seeds_of(target);
         assert!(!seeds.is_empty(), "{target} has no seeds");
         for path in seeds {
-            let seed = fs::read(&path).unwrap();
-            let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-            let all = [seed.clone(), Vec::new()].into_iter().chain((0..changes).map(|_| changed(&seed, &mut numbers)));
-            for input in all {
-                let held = catch_unwind(AssertUnwindSafe(|| oracle(&input))).is_ok();
-                assert!(held, "{target}, {}: {}", path.display(), input.escape_ascii());
+            let holds = |input: &Vec<u8>| catch_unwind(AssertUnwindSafe(|| oracle(input))).is_ok();
+            if let Some(input) = inputs(&fs::read(&path).unwrap()).into_iter().find(|input| !holds(input)) {
+                broken.push(format!("{target}, {}: {}", path.display(), input.escape_ascii()));
             }
         }
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// The seed, nothing, and `changes` changed forms.
+fn all_changed(seed: &[u8], changes: usize) -> Vec<Vec<u8>> {
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    [seed.to_vec(), Vec::new()].into_iter().chain((0..changes).map(|_| changed(seed, &mut numbers))).collect()
+}
+
+/// A seed that is JSON, in lines or as one text, with one part of it other than it was: what few changes of bytes come to.
+fn all_reshaped(seed: &[u8]) -> Vec<Vec<u8>> {
+    let lines: Vec<&[u8]> = seed.split(|byte| *byte == b'\n').collect();
+    let mut all = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Ok(value) = serde_json::from_slice::<Value>(line) else { continue };
+        for value in reshaped(&value) {
+            let Ok(text) = canonical::to_bytes(&value) else { continue };
+            let mut lines = lines.clone();
+            lines[at] = &text;
+            all.push(lines.join(&b'\n'));
+        }
+    }
+    let every = all.len().div_ceil(SHAPES_MAX).max(1);
+    all.into_iter().step_by(every).collect()
+}
+
+/// All values with one change somewhere: a member or an item left out, a member too many, a list in place of an object, null,
+/// or a value of another type. JSON inside of a text is changed too.
+fn reshaped(value: &Value) -> Vec<Value> {
+    let mut all = vec![Value::Null];
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let mut fewer = members.clone();
+                fewer.remove(name);
+                all.push(Value::Object(fewer));
+                let with = |member| members.clone().into_iter().chain([(name.clone(), member)]).collect();
+                all.extend(reshaped(member).into_iter().map(|member| Value::Object(with(member))));
+            }
+            let more = members.clone().into_iter().chain([("zz".to_owned(), Value::Null)]);
+            all.push(Value::Object(more.collect()));
+            all.extend(orders(members.values().cloned().collect()).into_iter().map(Value::Array));
+        }
+        Value::Array(items) => {
+            for at in 0..items.len() {
+                let mut fewer = items.clone();
+                fewer.remove(at);
+                all.push(Value::Array(fewer));
+                all.extend(reshaped(&items[at]).into_iter().map(|item| {
+                    let mut with = items.clone();
+                    with[at] = item;
+                    Value::Array(with)
+                }));
+            }
+        }
+        Value::String(text) => {
+            all.push(Value::from(0));
+            if let Ok(inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+                let written = |value: &Value| canonical::to_text(value).ok().map(Value::String);
+                all.extend(reshaped(&inner).iter().filter_map(written));
+            }
+        }
+        _ => all.extend([Value::from(""), Value::from(0.5), Value::from(-1)]),
+    }
+    all
+}
+
+/// Lists of these items in every order where there are few; else as they come.
+fn orders(items: Vec<Value>) -> Vec<Vec<Value>> {
+    if items.len() <= 1 || items.len() > ORDERED {
+        return vec![items];
+    }
+    let mut all = Vec::new();
+    for at in 0..items.len() {
+        let mut rest = items.clone();
+        let first = rest.remove(at);
+        all.extend(orders(rest).into_iter().map(|rest| [vec![first.clone()], rest].concat()));
+    }
+    all
 }
 
 #[test]
 fn seeds_and_what_they_become_hold() {
-    replay(|name| !name.starts_with("export"), CHANGES);
+    replay(|name| !name.starts_with("export"), |seed| all_changed(seed, CHANGES));
 }
 
 #[test]
 fn exports_and_what_they_become_hold() {
-    replay(|name| name.starts_with("export"), CHANGES_OF_EXPORTS);
+    replay(|name| name.starts_with("export"), |seed| all_changed(seed, CHANGES_OF_EXPORTS));
+}
+
+#[test]
+fn seeds_of_another_shape_hold() {
+    replay(|name| !name.starts_with("export"), all_reshaped);
 }
 
 /// Targets, their folders of seeds and their entry points for libFuzzer are the same set.

@@ -4,7 +4,7 @@
 //! {"format":"vm-anchor-bitcoin-v0","height":840000,"proof":"<hex>","transaction":"<hex>"}
 //! ```
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vm_core::digest::{from_hex, to_hex};
 
 use super::carried::TRANSACTION_BYTES_MAX;
@@ -26,7 +26,7 @@ pub struct BitcoinEvidence {
     pub(super) transaction: Vec<u8>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shape {
     #[serde(rename = "format")]

@@ -615,6 +615,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_no_list() {
+        let chain = Chain::root(&key(1), grant(&key(2))).unwrap();
+        let token = chain.last().unwrap().to_value().unwrap();
+        let listed = canonical::to_bytes(&json!([[token["body"], token["signature"]]])).unwrap();
+        assert_eq!(Chain::parse(&listed), Err(CapabilityError::Shape));
+    }
+
+    #[test]
     fn long_tokens_are_read_to_the_limit_and_long_chains_are_refused() {
         let name = |number: usize| format!("{}{number:04}", "e".repeat(60)).parse::<EngineName>().unwrap();
         let engines = |count: usize| Engines::Only((0..count).map(name).collect());

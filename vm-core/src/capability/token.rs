@@ -159,6 +159,10 @@ impl Token {
             body: serde_json::Map<String, Value>,
             signature: Signature,
         }
+        // A derived reader takes a list of values for an object.
+        if !value.is_object() {
+            return Err(CapabilityError::Shape);
+        }
         let outer = Outer::deserialize(value).map_err(|_| CapabilityError::Shape)?;
         let mut grant = outer.body;
         let paced = match grant.remove("format").as_ref().and_then(Value::as_str) {

@@ -11,7 +11,7 @@ use core::fmt;
 use core::ops::Range;
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -22,13 +22,30 @@ use crate::id::RowId;
 use crate::redact::{COMMITMENT_FORMAT, Salt, commit};
 
 /// What opens one commitment: its place, its salt and, unless whoever checks brings it along, its value.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Opening {
     pointer: String,
     salt: Salt,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
+}
+
+impl<'de> Deserialize<'de> for Opening {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            pointer: String,
+            salt: Salt,
+            value: Option<Value>,
+        }
+        // A derived reader takes a list of values for an object, and null for a value that was not kept.
+        let members = serde_json::Map::deserialize(deserializer)?;
+        let kept = members.contains_key("value");
+        let Members { pointer, salt, value } =
+            Members::deserialize(Value::Object(members)).map_err(serde::de::Error::custom)?;
+        Ok(Self { pointer, salt, value: kept.then(|| value.unwrap_or_default()) })
+    }
 }
 
 impl Opening {
@@ -223,5 +240,31 @@ impl PartialEq for Openings {
 impl fmt::Debug for Openings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.read()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_a_value_and_a_list_is_no_opening() {
+        let salt = "5".repeat(64);
+        for (json, value) in [
+            (json!({"pointer": "/meta_json", "salt": salt, "value": null}), Some(Value::Null)),
+            (json!({"pointer": "/meta_json", "salt": salt, "value": [1]}), Some(json!([1]))),
+            (json!({"pointer": "/meta_json", "salt": salt}), None),
+        ] {
+            let opening: Opening = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(opening.value(), value.as_ref());
+            assert_eq!(serde_json::to_value(&opening).unwrap(), json);
+        }
+        for bad in [
+            json!(["/meta_json", salt, 1]),
+            json!({"pointer": "/meta_json", "salt": salt, "zz": 1}),
+            json!({"pointer": "/meta_json"}),
+        ] {
+            assert!(serde_json::from_value::<Opening>(bad).is_err());
+        }
     }
 }

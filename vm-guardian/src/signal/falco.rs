@@ -17,7 +17,7 @@
 use serde::Deserialize;
 use vm_core::id::TraceId;
 
-use super::lines::{or, read as read_lines, time};
+use super::lines::{Object, or, read as read_lines, time};
 use super::{Signal, SignalKey, SignalLog, derived_trace};
 use crate::error::{LineError, LogError};
 
@@ -36,7 +36,7 @@ struct Alert {
     #[serde(default)]
     source: String,
     #[serde(default)]
-    output_fields: Option<Fields>,
+    output_fields: Option<Object<Fields>>,
 }
 
 /// Priorities of rules, by syslog's severities. Falco prints them with a capital; `Informational` was `Info` before.
@@ -90,7 +90,7 @@ fn signal(alert: Alert) -> Result<Option<Signal>, LineError> {
         Priority::Emergency => 7,
     };
     let none = Fields::default();
-    let fields = alert.output_fields.as_ref().unwrap_or(&none);
+    let fields = alert.output_fields.as_ref().map_or(&none, |Object(fields)| fields);
     let carried = [&fields.traceparent, &fields.environment].into_iter().flatten();
     let carried = carried.filter_map(|header| TraceId::from_traceparent(header)).next();
     let container = fields.container.as_deref().unwrap_or_default();
@@ -169,6 +169,8 @@ mod tests {
             ("\"Warning\"", "\"Worrying\""),
             ("\"Warning\"", "3"),
             ("\"c0ffee000001\"", "12"),
+            ("\"output_fields\":{", "\"output_fields\":[null,null,null],\"x\":{"),
+            (ALERT, r#"["2026-09-21T14:13:20Z","Read of a guarded file","Warning","","","",null]"#),
             ("}", ""),
         ] {
             let log = read(ALERT.replace(from, to).as_bytes()).unwrap();

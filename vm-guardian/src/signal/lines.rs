@@ -1,8 +1,12 @@
 //! Foreign logs, line by line: limits, duplicates, and what could not be read.
 
+use core::fmt;
+use core::marker::PhantomData;
 use std::collections::BTreeSet;
 
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use vm_core::instant::Instant;
 
 use crate::error::{LineError, LogError};
@@ -80,8 +84,32 @@ fn one<T: DeserializeOwned>(
         return Err(LineError::TooLong { limit: LINE_MAX, found: line.len() });
     }
     // Not the canonical reader: foreign logs hold integers that it refuses, such as nanoseconds since 1970.
-    let event: T = serde_json::from_slice(line).map_err(|error| LineError::Malformed { column: error.column() })?;
+    let event = serde_json::from_slice(line).map_err(|error| LineError::Malformed { column: error.column() })?;
+    let Object(event) = event;
     read(event)
+}
+
+/// An object: a derived reader alone takes a list of the members' values for one, too.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
 }
 
 /// Reads an RFC 3339 time and cuts it to microseconds: sensors print nanoseconds.

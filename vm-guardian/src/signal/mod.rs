@@ -266,6 +266,8 @@ impl Signal {
             kind: String,
             subject: String,
             value: f64,
+            // Named, so that null must be there where nobody judged.
+            #[serde(deserialize_with = "Option::deserialize")]
             benign: Option<bool>,
             at: Instant,
             key: Sha256Digest,
@@ -375,7 +377,7 @@ mod tests {
         let mut long = good.to_value();
         long["actor"] = json!("a".repeat(ACTOR_MAX + 1));
         assert_eq!(Signal::from_value(&long, good.trace()), Err(FormatError::Member { member: "actor" }));
-        for member in ["actor", "kind", "subject", "value", "at", "key", "format"] {
+        for member in ["actor", "kind", "subject", "value", "benign", "at", "key", "format"] {
             let mut less = good.to_value();
             less.as_object_mut().unwrap().remove(member);
             assert!(Signal::from_value(&less, good.trace()).is_err(), "{member}");

@@ -23,7 +23,7 @@ use serde_json::Value;
 use vm_core::id::TraceId;
 
 use super::falco::member;
-use super::lines::{or, read as read_lines, time};
+use super::lines::{Object, or, read as read_lines, time};
 use super::{Signal, SignalKey, SignalLog, derived_trace};
 use crate::error::{LineError, LogError};
 
@@ -39,16 +39,16 @@ struct Line {
     time: Option<String>,
     #[serde(default)]
     node_name: String,
-    process_exec: Option<Event>,
-    process_exit: Option<Event>,
-    process_kprobe: Option<Event>,
-    process_tracepoint: Option<Event>,
-    process_uprobe: Option<Event>,
-    process_usdt: Option<Event>,
-    process_lsm: Option<Event>,
-    process_loader: Option<Event>,
-    rate_limit_info: Option<RateLimit>,
-    process_throttle: Option<Throttle>,
+    process_exec: Option<Object<Event>>,
+    process_exit: Option<Object<Event>>,
+    process_kprobe: Option<Object<Event>>,
+    process_tracepoint: Option<Object<Event>>,
+    process_uprobe: Option<Object<Event>>,
+    process_usdt: Option<Object<Event>>,
+    process_lsm: Option<Object<Event>>,
+    process_loader: Option<Object<Event>>,
+    rate_limit_info: Option<Object<RateLimit>>,
+    process_throttle: Option<Object<Throttle>>,
     test: Option<serde::de::IgnoredAny>,
 }
 
@@ -83,7 +83,7 @@ struct Throttle {
 
 #[derive(Deserialize)]
 struct Event {
-    process: Process,
+    process: Object<Process>,
     #[serde(default)]
     function_name: String,
     #[serde(default)]
@@ -101,7 +101,7 @@ struct Process {
     #[serde(default)]
     binary: String,
     #[serde(default)]
-    environment_variables: Vec<Variable>,
+    environment_variables: Vec<Object<Variable>>,
 }
 
 #[derive(Deserialize)]
@@ -132,8 +132,9 @@ fn signal(line: Line) -> Result<Option<Signal>, LineError> {
         ("process_lsm", line.process_lsm),
         ("process_loader", line.process_loader),
     ];
-    let seen = events.into_iter().filter_map(|(name, event)| Some(Told::Seen(name, event?)));
-    let lost = rate_limit_info.map(Told::Dropped).into_iter().chain(process_throttle.map(Told::Throttled));
+    let seen = events.into_iter().filter_map(|(name, event)| Some(Told::Seen(name, event?.0)));
+    let lost = rate_limit_info.map(|Object(limit)| Told::Dropped(limit));
+    let lost = lost.into_iter().chain(process_throttle.map(|Object(throttle)| Told::Throttled(throttle)));
     let mut told = seen.chain(lost).chain(test.map(|_| Told::Nothing));
     let one = told.next().ok_or(LineError::UnknownEvent)?;
     if told.next().is_some() {
@@ -178,8 +179,9 @@ struct Loss<'a> {
 
 fn of_event(name: &str, event: &Event, node: &str, stamp: &str) -> Result<Signal, LineError> {
     let at = time(stamp)?;
-    let process = &event.process;
-    let variables = process.environment_variables.iter().filter(|variable| variable.key == "TRACEPARENT");
+    let Object(process) = &event.process;
+    let variables = process.environment_variables.iter().map(|Object(variable)| variable);
+    let variables = variables.filter(|variable| variable.key == "TRACEPARENT");
     let carried = variables.filter_map(|variable| TraceId::from_traceparent(&variable.value)).next();
     let trace = carried.unwrap_or_else(|| derived_trace(&["tetragon", node, &process.exec_id]));
     let thread = process.tid.map_or_else(String::new, |tid| tid.to_string());
@@ -287,6 +289,14 @@ mod tests {
             (EXEC.replace(",\"time\":\"2026", ",\"clock\":\"2026"), "line-time"),
             (EXEC.replace("\"exec_id\":\"bm9kZS1hOjE6MQ==\",", ""), "line-malformed"),
             (EXEC.replace("\"binary\":\"/usr/bin/id\"", "\"binary\":[]"), "line-malformed"),
+            (
+                r#"{"process_exec":{"process":["x","/bin/id",[]]},"time":"2026-09-21T14:13:22Z"}"#.to_owned(),
+                "line-malformed",
+            ),
+            (
+                r#"{"process_exec":[{"exec_id":"x"},"","",""],"time":"2026-09-21T14:13:22Z"}"#.to_owned(),
+                "line-malformed",
+            ),
             (EXEC.replace("/usr/bin/id", &"x".repeat(600)), "line-member"),
         ] {
             let log = read(line.as_bytes()).unwrap();

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "it writes seeds or says why not")]
 
+mod control;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,7 @@ fn main() {
     structured();
     captures();
     exports();
+    control::all();
 }
 
 fn folder(name: &str) -> PathBuf {
