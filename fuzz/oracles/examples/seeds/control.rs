@@ -157,6 +157,7 @@ fn proposal(change: Change) -> (ProposalRef, StoredRow) {
         proposer: key(50).public(),
         risk: change.kind().risk_floor(),
         rollback: None,
+        command: None,
         change,
         evidence: Vec::new(),
         expected: vec![Effect { measure: "blocked_benign".parse().unwrap(), direction: Direction::Falls }],
