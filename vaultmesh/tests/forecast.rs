@@ -85,6 +85,49 @@ fn a_vault_that_is_read_only_is_forecast_and_nothing_else_changes() {
 }
 
 #[test]
+fn a_recommendation_becomes_the_evidence_of_a_proposal() {
+    let home = home();
+    let outbox = home.path("outbox");
+    let out = ["--above", "12", "--outbox", outbox.to_str().unwrap()];
+    let left = home.told(0, &[&["forecast", "tool-calls", "--horizon", "12"], &out[..]].concat());
+    let record = |at: usize| {
+        let left = &left["result"]["left"][at];
+        let (kind, file) = (left["kind"].as_str().unwrap(), left["file"].as_str().unwrap());
+        let recorded = home.told(0, &["record", "artifact", kind, "--file", file]);
+        recorded["result"]["id"].as_str().unwrap().to_owned()
+    };
+    let (forecast, recommendation) = (record(0), record(1));
+    home.run(&["grant", "ada", "--profile", "guardian"]).expect(0);
+    let policy = "format = \"vm-gate-policy-file-v0\"\n[[identity]]\nname = \"ada\"\nholders = [\"ada\"]\nhuman = true\n\
+        [[rule]]\nepoch = \"nigredo\"\nrisk = \"medium\"\nquorum = 1\nroles = []\nhuman = true\nreplay = false\nlasts_seconds = 60\n";
+    home.run(&["gate", "policy", home.write("policy.toml", policy).to_str().unwrap()]).expect(0);
+
+    let propose = |row: &str, words: &[&str]| [&["propose", "--suggestion", row], words].concat().join(" ");
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let run = |line: String| home.json(&words(&line).iter().map(String::as_str).collect::<Vec<_>>());
+    let threshold = ["--kind", "threshold", "--name", "calls.max", "--from", "20", "--to", "12"];
+    // It says where to look, and never what to do.
+    let refused = run(propose(&recommendation, &[])).expect(2).json();
+    assert_eq!(refused["error"]["code"], "suggestion-no-change");
+    let refused = run(propose(&forecast, &threshold)).expect(2).json();
+    assert_eq!(refused["error"]["code"], "suggestion-none", "a forecast asks for nothing");
+    let proposed = run(propose(&recommendation, &threshold)).expect(0).json();
+    let shown = home.told(0, &["show", proposed["result"]["proposal"].as_str().unwrap()]);
+    let content = &shown["result"]["columns"]["meta_json"];
+    let rows: Vec<&str> =
+        content["evidence"].as_array().unwrap().iter().map(|one| one["row"].as_str().unwrap()).collect();
+    assert_eq!(rows, [&forecast, &recommendation]);
+    assert_eq!(content["expected"], serde_json::json!([{ "direction": "falls", "measure": "tool-calls" }]));
+
+    // A file that is not what was recorded suggests nothing.
+    let row = home.told(0, &["show", &recommendation]);
+    let file = home.vault().join(row["result"]["columns"]["path"].as_str().unwrap());
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("12", "13")).unwrap();
+    let refused = run(propose(&recommendation, &threshold)).expect(2).json();
+    assert_eq!(refused["error"]["code"], "gate-evidence");
+}
+
+#[test]
 fn people_get_a_picture() {
     let home = home();
     let out = home

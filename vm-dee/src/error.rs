@@ -9,6 +9,8 @@ use vm_core::record::SystemKind;
 use vm_core::view::ViewError;
 use vm_seal::error::ProofError;
 
+use crate::change::{ChangeKind, Risk};
+
 pub use violation::Violation;
 
 /// A content that cannot be made or read.
@@ -220,6 +222,53 @@ impl RoadError {
                 "Take a permit to change the epoch for a change of epoch, and one to execute for all others."
             }
             Self::Permit(_) => "Take a permit that is good now, in this epoch, for this ledger.",
+        }
+    }
+}
+
+/// A suggestion that no draft of a proposal can be made of.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum SuggestionError {
+    /// The change is of a kind that was not asked for.
+    #[error("a change of kind {found} is not what {asked} asks for")]
+    OtherChange {
+        /// What was asked for.
+        asked: String,
+        /// Kind of the change given.
+        found: ChangeKind,
+    },
+    /// The risk is below that of what was asked for.
+    #[error("what is asked for is of risk {least} at least")]
+    RiskTooLow {
+        /// The least risk.
+        least: Risk,
+    },
+    /// The draft would break a rule of proposals.
+    #[error("content")]
+    Content(#[from] ContentError),
+}
+
+impl SuggestionError {
+    /// Stable, machine-readable name of this error; that of the content where it is at fault.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OtherChange { .. } => "suggestion-other-change",
+            Self::RiskTooLow { .. } => "suggestion-risk",
+            Self::Content(error) => error.code(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::OtherChange { .. } => {
+                "Name a change of a kind that is asked for, or propose yours without the suggestion."
+            }
+            Self::RiskTooLow { .. } => "Propose it with the risk it has.",
+            Self::Content(_) => "Name fewer rows of evidence, and numbers that are finite.",
         }
     }
 }

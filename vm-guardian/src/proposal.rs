@@ -62,6 +62,21 @@ impl ChangeKind {
             Self::Other(word) => word,
         }
     }
+
+    /// The kind that a stored word means.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        let known = [
+            Self::Restore,
+            Self::Reseal,
+            Self::Reanchor,
+            Self::QuarantineSignals,
+            Self::RollbackPolicy,
+            Self::SetClocks,
+            Self::PropagateTraces,
+        ];
+        known.into_iter().find(|kind| kind.as_str() == word).unwrap_or_else(|| Self::Other(word.to_owned()))
+    }
 }
 
 /// A change that a guardian proposes.

@@ -26,7 +26,7 @@ Examples:
   vaultmesh forecast tool-calls --step 1h --horizon 24
   vaultmesh forecast error-share --step 1h --season 24 --svg errors.svg
   vaultmesh forecast ledger-rows --step 1d --horizon 90 --above 10000000 --outbox outbox
-  vaultmesh record artifact autogene_forecast --file outbox/autogene_forecast-HASH.json
+  vaultmesh record artifact autogene_recommendation --file outbox/autogene_recommendation-HASH.json
 
 Series: tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes,
 count/TABLE, count/TABLE/KIND (a tool, a kind of MCP frame or of artifact).

@@ -8,7 +8,9 @@ use serde::Serialize;
 use vaultmesh::guard::{Guarding, guard, load_enrolments};
 use vaultmesh::system::SystemClock;
 use vaultmesh::verify::Outside;
+use vm_core::id::RowId;
 use vm_core::verdict::{Report, Verdict};
+use vm_guardian::artifact::REPORT_KIND;
 use vm_guardian::detect::{BUILT_IN, built_in};
 use vm_guardian::{Guardian, Observed};
 
@@ -25,7 +27,7 @@ Examples:
   vaultmesh guard --watch --interval 300
 
 Guardians: tampering, anchor, poisoning, overblocking, clock, trace. What they find is recorded, each thing once; they
-change nothing else. What they block is held up where it needs an anchor (epoch change, execute), until a later run leaves the
+change nothing else, and `propose --suggestion` makes a proposal of a report. What they block is held up where it needs an anchor (epoch change, execute), until a later run leaves the
 block out. Exit code 0 means that nothing was found, 1 that something is proven wrong, 3 that something is
 suspect or could not be looked at: without a key and a head from outside a rollback is never excluded. With --watch it
 ends by the first round whose answer is 1, or when it is stopped.
@@ -81,10 +83,12 @@ struct Answer {
     blocks: Vec<String>,
     proposals: Vec<String>,
     withheld: Vec<String>,
+    /// Row of the report, where one is recorded: what `propose --suggestion` takes.
+    report: Option<RowId>,
 }
 
 impl Answer {
-    fn of(observed: &Observed) -> Self {
+    fn of(observed: &Observed, report: Option<RowId>) -> Self {
         let seen = observed.observations();
         Self {
             guardian: observed.engine().to_string(),
@@ -94,6 +98,7 @@ impl Answer {
             blocks: seen.blocks.iter().map(|block| format!("{}: {}", block.scope, block.reason)).collect(),
             proposals: seen.proposals.iter().map(|proposal| proposal.title.clone()).collect(),
             withheld: seen.withheld.iter().map(|withheld| withheld.reason().to_owned()).collect(),
+            report,
         }
     }
 }
@@ -111,6 +116,7 @@ impl Human for Guarded {
             ] {
                 texts.iter().for_each(|text| page.field(name, text));
             }
+            page.field_if("  report", answer.report);
         }
         page.field("recorded", format!("{} rows", self.recorded));
     }
@@ -152,6 +158,7 @@ impl Guard {
     ) -> Result<(Output, Verdict), CliError> {
         let all = guard(&context.reader()?, outside, guardians, guarding, &SystemClock)?;
         let (mut report, mut recorded) = (Report::new(), 0);
+        let mut reports = vec![None; all.len()];
         for observed in &all {
             report.merge(observed.observations().report.clone());
             // One that checked nothing leaves the whole undecided, whatever the others say.
@@ -165,12 +172,19 @@ impl Guard {
         }
         if !self.dry_run {
             let mut vault = context.open()?;
-            for observed in &all {
-                recorded += vault.record_observed(observed)?.iter().filter(|row| !row.replayed).count();
+            for (observed, report) in all.iter().zip(&mut reports) {
+                let rows = vault.record_observed(observed)?;
+                recorded += rows.iter().filter(|row| !row.replayed).count();
+                // The first of its artifacts, where it has any.
+                let is_told = observed.artifacts().first().is_some_and(|first| first.kind() == REPORT_KIND);
+                *report = rows.first().map(|row| row.id).filter(|_| is_told);
             }
         }
         let verdict = report.verdict();
-        let answers = Guarded { guardians: all.iter().map(Answer::of).collect(), recorded };
+        let answers = Guarded {
+            guardians: all.iter().zip(reports).map(|(observed, row)| Answer::of(observed, row)).collect(),
+            recorded,
+        };
         Ok((Output::checked(answers, &report), verdict))
     }
 }

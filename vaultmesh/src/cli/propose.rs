@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 use vaultmesh::error::VaultError;
-use vaultmesh::vault::ProposalInput;
+use vaultmesh::vault::{ProposalInput, SuggestedIn};
 use vm_core::digest::Sha256Digest;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
@@ -25,21 +25,33 @@ Examples:
   vaultmesh propose --kind command --risk high -- deploy api
   vaultmesh propose --kind epoch --epoch albedo
   vaultmesh --holder watch propose change.json
+  vaultmesh --holder watch propose --suggestion REPORT
+  vaultmesh propose --suggestion REPORT --number 2 --kind threshold --name risk.max --from 0.5 --to 0.4
 
 A file: {\"change\":{\"type\":\"guard_policy\",\"policy\":\"HEX\"},\"evidence\":[\"ROW\"],\"risk\":\"medium\",
   \"replay\":{\"from\":0,\"to\":100,\"benign_blocked_max\":0}}; docs/spec/dee-proposal.md has all members.
 
 A command after -- is the only one that `execute` runs for it; it is part of what is approved, and makes the risk medium at least.
 
+With --suggestion it is what a guardian proposed in the report of that row, or what a recommendation there gives reason to do:
+the row and those it names become the evidence, at the risk of what was asked for. The change need not be named where one
+seal is to be anchored again. A recommendation is recorded by `record artifact autogene_recommendation --file FILE`.
+
 Nothing happens by it. It is signed by the key of --holder, else the operator's, which does not count as approving.";
 
 /// Propose a change: data that others approve, and that is executed once or never
 #[derive(Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("what").required(true).args(["file", "kind"]))]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("what").required(true).multiple(true).args(["file", "kind", "suggestion"]))]
 pub(super) struct Propose {
     /// Proposal in JSON, - for stdin
-    #[arg(value_name = "FILE", conflicts_with_all = ["risk", "evidence", "expires"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["kind", "risk", "evidence", "expires"])]
     file: Option<PathBuf>,
+    /// Row of a guardian's report, or of a recommendation, that suggests it
+    #[arg(long, value_name = "ROW")]
+    suggestion: Option<RowId>,
+    /// Which of the report's proposals, from 1 [default: the only one]
+    #[arg(long, requires = "suggestion", value_name = "NUMBER")]
+    number: Option<usize>,
     /// Kind of change, for those that need no file
     #[arg(long, value_enum, value_name = "KIND")]
     kind: Option<Kind>,
@@ -86,15 +98,19 @@ struct Proposed {
 
 impl Propose {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let mut input: ProposalInput = match &self.file {
-            Some(path) => {
+        let from = self.suggestion.map(|row| SuggestedIn { row, number: self.number });
+        let mut input = match (&self.file, from) {
+            (Some(path), _) => {
                 let value = vm_core::canonical::parse(&read_whole(path)?, vm_core::canonical::BYTES_MAX);
                 let value = value.map_err(|error| CliError::argument("FILE", VaultError::Canonical(error)))?;
                 let reason = |error: serde_json::Error| VaultError::Input { reason: error.to_string() };
                 serde_json::from_value(value).map_err(reason)?
             }
-            None => {
-                let change = self.change(context)?;
+            (None, from) => {
+                let change = match (self.kind, from) {
+                    (None, Some(from)) => context.open()?.suggested(from)?.change,
+                    _ => self.change(context)?,
+                };
                 let Self { evidence, risk, expires, .. } = self;
                 ProposalInput { evidence, risk, expires, ..ProposalInput::of(change) }
             }
@@ -105,7 +121,11 @@ impl Propose {
             }
             input.command = Some(digest(&self.command)?);
         }
-        proposed(context, input)
+        let mut vault = context.open()?;
+        Ok(shown(&match from {
+            Some(from) => vault.propose_from(from, input)?,
+            None => vault.propose(input)?,
+        }))
     }
 
     fn change(&self, context: &Context) -> Result<Change, CliError> {
@@ -127,9 +147,12 @@ impl Propose {
 
 /// Proposes, and shows the proposal.
 pub(super) fn proposed(context: &Context, input: ProposalInput) -> Result<Output, CliError> {
-    let proposed = context.open()?.propose(input)?;
+    Ok(shown(&context.open()?.propose(input)?))
+}
+
+fn shown(proposed: &vaultmesh::vault::Proposed) -> Output {
     let row = Row::of(&proposed.recorded);
-    Ok(Output::done(Proposed { proposal: row.id, hash: proposed.hash, row }))
+    Output::done(Proposed { proposal: row.id, hash: proposed.hash, row })
 }
 
 /// A command as it stands after `--`.

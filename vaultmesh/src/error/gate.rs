@@ -4,7 +4,7 @@ use thiserror::Error;
 use vm_core::id::{EngineName, RowId, SealId};
 use vm_core::verdict::Report;
 use vm_core::verdict::Verdict;
-use vm_dee::error::{ContentError, ReplayError, RoadError, Violation};
+use vm_dee::error::{ContentError, ReplayError, RoadError, SuggestionError, Violation};
 use vm_guardian::StandingBlock;
 
 use crate::error::{EXIT_MACHINE, EXIT_USAGE, VaultError};
@@ -55,6 +55,32 @@ pub enum GateError {
         /// What was found.
         report: Box<Report>,
     },
+    /// A row that suggests nothing.
+    #[error("row {row} is neither a guardian's report that proposes something nor a recommendation")]
+    NoSuggestion {
+        /// The row.
+        row: RowId,
+    },
+    /// A report that proposes several things, of which none was named that is there.
+    #[error("report in row {row} proposes {count} things, numbered from 1")]
+    WhichSuggestion {
+        /// The row.
+        row: RowId,
+        /// How many there are.
+        count: usize,
+    },
+    /// A suggestion that more than one change would follow.
+    #[error("what row {row} suggests leaves open which change would do it")]
+    NoOnlyChange {
+        /// The row.
+        row: RowId,
+    },
+    /// A guardian's report that cannot be read.
+    #[error("guardian's report")]
+    Report(#[source] vm_guardian::error::FormatError),
+    /// A proposal that is not what was suggested.
+    #[error("not what was suggested")]
+    Suggestion(#[source] SuggestionError),
     /// The seal that was made for the execution must be anchored first. Nothing was run.
     #[error("seal {seal} covers the proposal and has no anchor that counts")]
     AnchorNeeded {
@@ -121,6 +147,11 @@ impl GateError {
             Self::Thresholds { .. } => "gate-thresholds",
             Self::PolicyFile(_) => "gate-policy-file",
             Self::Evidence { .. } => "gate-evidence",
+            Self::NoSuggestion { .. } => "suggestion-none",
+            Self::WhichSuggestion { .. } => "suggestion-which",
+            Self::NoOnlyChange { .. } => "suggestion-no-change",
+            Self::Report(error) => error.code(),
+            Self::Suggestion(error) => error.code(),
             Self::AnchorNeeded { .. } => "gate-unanchored",
             Self::Blocked { .. } => "gate-blocked",
             Self::Receipt { .. } => "gate-receipt",
@@ -162,6 +193,15 @@ impl GateError {
             Self::Thresholds { .. } => "Give JSON of format vm-thresholds-v0.",
             Self::PolicyFile(_) => "Correct the file; see `vaultmesh gate policy --help` for its form.",
             Self::Evidence { .. } => "Propose anew with the rows as they stand in the log.",
+            Self::NoSuggestion { .. } => {
+                "Name the row that `vaultmesh guard` says holds the report, or that of a recommendation."
+            }
+            Self::WhichSuggestion { .. } => {
+                "Look at the report with `vaultmesh show`, and name one of them with --number."
+            }
+            Self::NoOnlyChange { .. } => "Name the change too, with --kind or a file.",
+            Self::Report(_) => "Have the guardian look again; its new report is a row of its own.",
+            Self::Suggestion(error) => error.remedy(),
             Self::AnchorNeeded { .. } => {
                 "Anchor it with `vaultmesh anchor add SEAL`, and try again with a trust file that accepts the authority."
             }

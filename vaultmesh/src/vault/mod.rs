@@ -41,7 +41,7 @@ pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
 pub use gate::{
     Executed, ExecutionLock, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed,
-    Recovered, Thresholds, Withheld, word,
+    Recovered, SuggestedIn, Thresholds, Withheld, word,
 };
 pub use horizon::{HorizonInput, HorizonRecorded, OutcomeInput};
 pub use init::Initialized;

@@ -13,6 +13,7 @@ mod receipt;
 mod recover;
 mod replay;
 mod state;
+mod suggest;
 mod trail;
 mod withhold;
 
@@ -34,6 +35,7 @@ pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
 pub use recover::Recovered;
 pub use replay::Thresholds;
 pub use state::{ProposalState, word};
+pub use suggest::SuggestedIn;
 pub use withhold::Withheld;
 
 impl Vault {

@@ -1,10 +1,11 @@
 //! Proposing and approving.
 
 use serde::{Deserialize, Serialize};
-use vm_core::capability::act;
+use vm_core::capability::{Permit, act};
 use vm_core::digest::Sha256Digest;
-use vm_core::id::RowId;
+use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
+use vm_core::key::PublicKey;
 use vm_core::view::EvidenceView as _;
 use vm_dee::error::Violation;
 use vm_dee::proposal::{Effect, Evidence, ReplayPlan, risk_floor};
@@ -87,30 +88,45 @@ impl Vault {
         evidence.dedup();
         let mut expected = input.expected;
         expected.sort();
+        let ProposalInput { change, command, risk, rollback, replay, expires, .. } = input;
+        let risk = risk.unwrap_or_else(|| risk_floor(change.kind(), command.is_some()));
+        self.sign_and_record(&permit, expires, |ledger, row, proposer, expires| {
+            Ok(Proposal {
+                ledger,
+                row,
+                epoch,
+                proposer,
+                change,
+                command,
+                evidence,
+                expected,
+                risk,
+                rollback,
+                replay,
+                expires,
+            })
+        })
+    }
+
+    /// Signs what `make` makes of ledger, row, proposer and end, and records it if the gate lets it through.
+    pub(super) fn sign_and_record(
+        &mut self,
+        permit: &Permit<act::Record>,
+        expires: Option<Instant>,
+        make: impl FnOnce(LedgerId, RowId, PublicKey, Instant) -> Result<Proposal, GateError>,
+    ) -> Result<Proposed, VaultError> {
         let trace = self.mint_trace();
         let header = self.header_of(trace);
         let signer = self.holder.identity().clone();
-        let proposal = Proposal {
-            ledger: self.ledger.id(),
-            row: header.id,
-            epoch,
-            proposer: signer.public(),
-            risk: input.risk.unwrap_or_else(|| risk_floor(input.change.kind(), input.command.is_some())),
-            change: input.change,
-            command: input.command,
-            evidence,
-            expected,
-            rollback: input.rollback,
-            replay: input.replay,
-            expires: input.expires.unwrap_or_else(|| header.ts.saturating_add_micros(PROPOSAL_LASTS_MICROS)),
-        };
+        let expires = expires.unwrap_or_else(|| header.ts.saturating_add_micros(PROPOSAL_LASTS_MICROS));
+        let proposal = make(self.ledger.id(), header.id, signer.public(), expires)?;
         let signed = Signed::sign(proposal, &signer).map_err(GateError::Content)?;
         let (hash, draft) = (signed.hash().map_err(GateError::Content)?, signed.draft(header));
-        let recorded = self.record_one(&permit, trace, draft.map_err(GateError::Content)?)?;
+        let recorded = self.record_one(permit, trace, draft.map_err(GateError::Content)?)?;
         Ok(Proposed { hash, recorded })
     }
 
-    fn evidence(&self, rows: &[RowId]) -> Result<Vec<Evidence>, VaultError> {
+    pub(super) fn evidence(&self, rows: &[RowId]) -> Result<Vec<Evidence>, VaultError> {
         let snapshot = self.ledger.snapshot()?;
         let leaf = |row: &RowId| {
             let found = snapshot.row(*row).map_err(VaultError::View)?;
