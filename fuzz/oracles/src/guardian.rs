@@ -16,12 +16,12 @@ use crate::anchor::at;
 use crate::record::logged;
 use crate::text::assert_silent;
 
-/// As [`signals`], of Falco's alerts.
+/// As `signals`, of Falco's alerts.
 pub fn falco_alerts(data: &[u8]) {
     signals(data, falco::read);
 }
 
-/// As [`signals`], of Tetragon's events.
+/// As `signals`, of Tetragon's events.
 pub fn tetragon_events(data: &[u8]) {
     signals(data, tetragon::read);
 }
