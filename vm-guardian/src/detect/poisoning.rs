@@ -10,6 +10,8 @@
 //! [`Thresholds::dissent`] of the identities lie on the other side. So as long as honest identities agree, nobody flips the
 //! answer to a promotion but a share above 1 - dissent, two thirds unless told; a third can hold one up, which is said.
 
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -18,14 +20,16 @@ use vm_core::verdict::{Code, Report};
 
 use crate::artifact::{FailureMode, Incident};
 use crate::context::Context;
-use crate::error::{FormatError, GuardError};
+use crate::error::GuardError;
 use crate::guardian::Guardian;
 use crate::observation::{Event, Observations, Withheld};
 use crate::proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
 use crate::signal::{SUPPORT, Signal, SignalKey};
 use crate::stats;
 use crate::threshold::Thresholds;
-use crate::walk;
+
+pub use watch::PoisoningWatch;
+use watch::Seen;
 
 /// Looks for poisoned signals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -258,31 +262,7 @@ impl Guardian for PoisoningGuardian {
     }
 
     fn observe(&self, context: &Context<'_>) -> Result<Observations, GuardError> {
-        let (mut seen, thresholds) = (Observations::new(), context.thresholds());
-        let mut ingest = Ingest::new(thresholds);
-        let (mut signals, mut unread) = (0_u64, Vec::new());
-        let whole = walk::rows(context, &mut seen, &mut |entry, row| match Signal::of_row(entry, row) {
-            None => {}
-            Some(Ok(signal)) => {
-                signals += 1;
-                ingest.take(&signal.identified(context.enrolments()));
-            }
-            Some(Err(error)) => unread.push((entry.row_id, error)),
-        })?;
-        for (row, error) in unread {
-            let code = match error {
-                FormatError::UnknownFormat { .. } => Code::FormatUnknown,
-                _ => Code::EvidenceUnreadable,
-            };
-            seen.find(code, format!("row proof_artifacts/{row}"), error.code());
-        }
-        if whole {
-            seen.checked(format!("poisoning: {signals} signals"));
-        }
-        for judgement in ingest.judge(thresholds) {
-            respond(&judgement, thresholds, &mut seen)?;
-        }
-        Ok(seen)
+        Seen::nothing(context).observe(context)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The gate: proposals, approvals, executions and epochs of a vault. What is in force is folded from the log each time, and
-//! asked under the writers' lock before a row of it is appended (`docs/adr/0016`).
+//! The gate: proposals, approvals, executions and epochs of a vault. What is in force is folded from the log, on from where it
+//! was folded before, and asked under the writers' lock before a row of it is appended (`docs/adr/0016`).
 
 mod anchored;
 mod execute;
@@ -24,6 +24,7 @@ use crate::error::{GateError, VaultError};
 use crate::vault::{Recorded, Vault};
 
 pub use execute::Executed;
+pub(super) use fold::Folds;
 pub(crate) use fold::{audit, fold};
 pub use policy::{IdentityInput, PolicyInput};
 pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
@@ -53,8 +54,9 @@ impl Vault {
         drafts: Vec<RowDraft>,
     ) -> Result<Vec<Appended>, VaultError> {
         let (announcement, now, capability) = (self.header_of(trace), self.now(), permit.capability());
+        let folds = &self.folds;
         let decided = self.ledger.decide(permit, announcement, now, |snapshot| {
-            let mut gate = fold(snapshot)?;
+            let mut gate = folds.fold(snapshot)?;
             fold::admit(&mut gate, &drafts, capability, snapshot.size()?)?;
             Ok(drafts)
         });
