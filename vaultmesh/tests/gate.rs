@@ -6,6 +6,8 @@ mod gated;
 
 use gated::{POLICY, THRESHOLD, World, past_the_gate};
 use serde_json::{Value, json};
+use vaultmesh::vault::{ExecutionLock, LOCK_TIMEOUT, Place, Sources, Vault};
+use vaultmesh::verify::Outside;
 use vm_core::capability::act;
 use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
@@ -217,6 +219,32 @@ fn a_command_is_run_word_by_word() {
     assert_eq!(world.marks(), 0);
     let done = world.anchored(&[&execute[..], &[&script]].concat());
     assert_eq!((done["result"]["end"].as_str(), world.marks()), (Some("succeeded"), 1));
+    world.is_sound();
+}
+
+#[test]
+fn a_vault_that_stays_open_sees_what_other_processes_record() {
+    let world = World::new();
+    let chief = "chief".parse().unwrap();
+    let sources = Sources::system().unwrap();
+    let place = Place { vault: world.path("vault"), keys: world.path("keys") };
+    let mut held = Vault::open_as(&place, sources, LOCK_TIMEOUT, Some(&chief)).unwrap();
+    let mut execute = |proposal: &str| {
+        let done =
+            |_: &vm_dee::Order<'_, act::Execute>, _: &ExecutionLock| Ok(vm_core::digest::Sha256Digest::of(b"done"));
+        let executed = held.execute(proposal.parse().unwrap(), &Outside::default(), done);
+        executed.map(|executed| executed.end.as_str()).map_err(|error| error.code())
+    };
+    let first = world.threshold("true");
+    assert_eq!(execute(&first), Err("gate-quorum"));
+    world.ran(0, &["approve", &first, "--by", "ada"]);
+    let second = world.approved("true");
+    assert_eq!(execute(&first), Ok("succeeded"));
+    world.ran(0, &["withhold", &second, "--reason", "another is enough"]);
+    assert_eq!(execute(&second), Err("gate-proposal-unknown"));
+    let third = world.approved("true");
+    world.ran(0, &["gate", "policy", &world.file("policy.toml", &POLICY.replace("quorum = 1", "quorum = 2"))]);
+    assert_eq!(execute(&third), Err("gate-quorum"), "the policy of another process counts");
     world.is_sound();
 }
 

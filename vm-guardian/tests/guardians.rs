@@ -12,8 +12,8 @@ use vm_core::record::{Phase, RowHeader, Status, SystemKind};
 use vm_core::redact::KnownSecrets;
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_guardian::detect::{
-    AnchorGuardian, BUILT_IN, ClockGuardian, OverblockingGuardian, PoisoningGuardian, TamperingGuardian, TraceGuardian,
-    built_in,
+    AnchorGuardian, BUILT_IN, ClockGuardian, OverblockingGuardian, PoisoningGuardian, PoisoningWatch,
+    TamperingGuardian, TraceGuardian, built_in,
 };
 use vm_guardian::{
     Artifact, BlockScope, Budget, ChangeKind, Context, Enrolments, GuardError, Guardian, Observations, Observed,
@@ -500,4 +500,53 @@ fn artifacts_read_back_and_the_same_again_has_the_same_fingerprint() {
         assert_eq!(Artifact::check(&later).unwrap_err().code(), "guardian-format-unknown");
     }
     assert_eq!(first.events()[0].to_value()["kind"], "guardian.ran");
+}
+
+#[test]
+fn a_watch_says_what_a_new_look_says_and_reads_what_is_new() {
+    let mut world = World::new(3);
+    for actor in 0..6 {
+        world.enrolments.enrol(format!("agent-{actor}"), format!("owner-{actor}"));
+    }
+    let watch = PoisoningWatch::new();
+    let same = |world: &World| {
+        let (watched, looked) = (world.observe(&watch), world.observe(&PoisoningGuardian));
+        assert_eq!(watched.observations().report.checks(), looked.observations().report.checks());
+        assert_eq!(watched.observations().proposals, looked.observations().proposals);
+        assert_eq!(watched.observations().withheld, looked.observations().withheld);
+        let found = |observed: &Observed| observed.fingerprint();
+        assert_eq!(found(&watched), found(&looked));
+        watched.observations().withheld.len()
+    };
+    let mut held_back = 0;
+    for round in 0..40 {
+        let value = if round % 8 == 5 { 1.0 } else { 0.125 };
+        world.support(&format!("agent-{}", round % 8), "deploy", value);
+        if round % 5 == 0 {
+            world.support("nobody", "deploy", 1.0);
+        }
+        held_back += same(&world);
+    }
+    assert!(held_back > 0);
+    // What was looked at is not looked at again: a budget for what is new is enough.
+    let one = Budget { rows: 3, ..Budget::default() };
+    world.support("agent-1", "deploy", 0.125);
+    assert_eq!(world.observe_with(&watch, &world.report(), one).spent(), None);
+    assert!(world.observe_with(&PoisoningGuardian, &world.report(), one).spent().is_some());
+    // A budget that is spent on the way is gone on from.
+    for _ in 0..4 {
+        world.support("agent-2", "deploy", 0.125);
+    }
+    assert!(world.observe_with(&watch, &world.report(), one).spent().is_some());
+    assert_eq!(world.observe_with(&watch, &world.report(), one).spent(), None);
+    same(&world);
+    // Others are enrolled, detection begins elsewhere, the log is another: it begins anew.
+    world.enrolments.enrol("nobody", "somebody");
+    same(&world);
+    world.thresholds.quorum = 9;
+    same(&world);
+    let mut other = World::new(4);
+    other.support("agent-1", "deploy", 1.0);
+    same(&other);
+    same(&world);
 }

@@ -1,6 +1,7 @@
 //! The schema gate: what stands in the file must be what the migrations make, object by object.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use vm_core::record::{SCHEMA, SchemaVersion};
@@ -60,11 +61,19 @@ pub(crate) fn faults(conn: &Connection, version: SchemaVersion) -> Result<Vec<St
     Ok(faults)
 }
 
-/// The schema objects of a database in memory, made by the same migrations.
-fn expected(version: SchemaVersion) -> Result<Objects, LedgerError> {
+/// The schema objects of a database in memory, made by the same migrations; made once a process for each version, since a
+/// ledger is opened anew for every look at it, and this was the most of what that cost.
+fn expected(version: SchemaVersion) -> Result<Arc<Objects>, LedgerError> {
+    static MADE: Mutex<BTreeMap<u32, Arc<Objects>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = made.get(&version.number()) {
+        return Ok(Arc::clone(known));
+    }
     let conn = Connection::open_in_memory()?;
     migration::apply(&conn, 0, version.number())?;
-    objects(&conn)
+    let new = Arc::new(objects(&conn)?);
+    made.insert(version.number(), Arc::clone(&new));
+    Ok(new)
 }
 
 fn objects(conn: &Connection) -> Result<Objects, LedgerError> {

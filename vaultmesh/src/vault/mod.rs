@@ -135,6 +135,7 @@ pub struct Vault {
     blind: BlindKey,
     policy: Policy,
     sources: Own,
+    folds: gate::Folds,
 }
 
 impl Vault {
@@ -171,7 +172,17 @@ impl Vault {
     fn assemble(place: Place, ledger: Ledger, keys: KeyStore, sources: Own) -> Result<Self, VaultError> {
         let note_key = NoteKey::new(ledger.id().origin(), ledger.genesis().log_key()).map_err(VaultError::Key)?;
         let (holder, blind) = (keys.operator()?, keys.blind()?);
-        Ok(Self { place, ledger, keys, holder, note_key, blind, policy: Policy::builtin(), sources })
+        Ok(Self {
+            place,
+            ledger,
+            keys,
+            holder,
+            note_key,
+            blind,
+            policy: Policy::builtin(),
+            sources,
+            folds: gate::Folds::default(),
+        })
     }
 
     /// Folder of the vault.

@@ -10,7 +10,7 @@ mod trace;
 pub use anchor::{ANCHORS_JUDGED, AnchorGuardian};
 pub use clock::ClockGuardian;
 pub use overblocking::OverblockingGuardian;
-pub use poisoning::PoisoningGuardian;
+pub use poisoning::{PoisoningGuardian, PoisoningWatch};
 pub use tampering::TamperingGuardian;
 pub use trace::TraceGuardian;
 

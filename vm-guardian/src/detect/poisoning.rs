@@ -11,6 +11,8 @@
 //! side. So as long as honest identities agree, nobody flips the answer to a promotion but a share above 1 - dissent, two thirds
 //! unless told; a third can hold one up, which is said.
 
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -26,7 +28,9 @@ use crate::proposal::{ChangeKind, EVIDENCE_MAX, EvidenceRef, Proposal};
 use crate::signal::{SUPPORT, Signal, SignalKey};
 use crate::stats;
 use crate::threshold::Thresholds;
-use crate::walk;
+
+pub use watch::PoisoningWatch;
+use watch::Seen;
 
 /// Looks for poisoned signals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -301,22 +305,7 @@ impl Guardian for PoisoningGuardian {
     }
 
     fn observe(&self, context: &Context<'_>) -> Result<Observations, GuardError> {
-        let (mut seen, thresholds) = (Observations::new(), context.thresholds());
-        let mut ingest = Ingest::new(thresholds);
-        let mut signals = 0_u64;
-        let whole = walk::signals(context, &mut seen, &mut |_, _, signal| {
-            if let Some(signal) = signal {
-                signals += 1;
-                ingest.take(signal);
-            }
-        })?;
-        if whole {
-            seen.checked(format!("poisoning: {signals} signals"));
-        }
-        for judgement in ingest.judge(thresholds) {
-            respond(&judgement, thresholds, &mut seen)?;
-        }
-        Ok(seen)
+        Seen::nothing(context)?.observe(context)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The gate: proposals, approvals, executions and epochs of a vault. What is in force is folded from the log each time, and
-//! asked under the writers' lock before a row of it is appended (`docs/adr/0016`).
+//! The gate: proposals, approvals, executions and epochs of a vault. What is in force is folded from the log, on from where it
+//! was folded before, and asked under the writers' lock before a row of it is appended (`docs/adr/0016`).
 
 mod anchored;
 mod audit;
@@ -29,6 +29,7 @@ use crate::vault::{Recorded, Vault};
 
 pub(crate) use audit::{audit, audit_anchored};
 pub use execute::{Executed, ExecutionLock};
+pub(super) use fold::Folds;
 pub(crate) use fold::fold;
 pub use policy::{IdentityInput, PolicyInput};
 pub use propose::{PROPOSAL_LASTS_MICROS, ProposalInput, Proposed};
@@ -59,8 +60,9 @@ impl Vault {
         drafts: Vec<RowDraft>,
     ) -> Result<Vec<Appended>, VaultError> {
         let (announcement, now, capability) = (self.header_of(trace), self.now(), permit.capability());
+        let folds = &self.folds;
         let decided = self.ledger.decide(permit, announcement, now, |snapshot| {
-            let mut gate = fold(snapshot)?;
+            let mut gate = folds.fold(snapshot)?;
             fold::admit(snapshot, &mut gate, &drafts, capability)?;
             Ok(drafts)
         });

@@ -99,5 +99,5 @@ impl Vault {
 }
 
 pub(super) fn fold_now(vault: &Vault) -> Result<vm_dee::Gate, VaultError> {
-    Ok(super::fold(&vault.ledger.snapshot()?)?)
+    Ok(vault.folds.fold(&vault.ledger.snapshot()?)?)
 }

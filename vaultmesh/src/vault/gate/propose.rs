@@ -151,7 +151,7 @@ impl Vault {
         if !report.findings().is_empty() {
             return Err(GateError::Evidence { report: Box::new(report) }.into());
         }
-        let gate = super::fold(&snapshot)?;
+        let gate = self.folds.fold(&snapshot)?;
         drop(snapshot);
         let longest = gate.requirement(row).map_err(GateError::Refused)?.lasts_seconds;
         let seconds = i64::try_from(longest.min(lasts_seconds.unwrap_or(longest))).unwrap_or(i64::MAX);
