@@ -231,7 +231,7 @@ fn an_anchor_guardians_block_on_a_seal_holds_up_what_rests_on_it() {
     world.anchor_for(&change);
     let blocked = world.ran(3, &change);
     assert_eq!(blocked["error"]["code"], "gate-blocked", "{blocked}");
-    // What came since is in no seal yet; that blocks nothing.
+    // Rows behind the seal leave it undecided, and block nothing.
     world.ran(3, &guard);
     world.ran(0, &change);
 }
