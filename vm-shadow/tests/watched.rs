@@ -3,8 +3,6 @@
 
 mod world;
 
-use std::time::Instant as Watch;
-
 use serde_json::json;
 use vm_core::capability::{Action, Chain, Grant};
 use vm_core::digest::{CapabilityHash, Sha256Digest};
@@ -217,31 +215,4 @@ fn what_no_proof_shows_is_said() {
     for words in ["it had been approved", "the opening was valid at its place", "uses of it were left"] {
         assert!(NOT_SHOWN.iter().any(|said| said.contains(words)), "{words}");
     }
-}
-
-/// How long a proof takes to verify in which so many calls stand, each under a token of its own.
-fn cost(calls: u32) -> u128 {
-    let mut world = World::new();
-    let opened = world.open(&world.asked());
-    for call in 0..calls {
-        let (_, other) = token(&mut world, &format!("token {call}"), |grant| grant);
-        world.tool_under(other);
-    }
-    let receipts = world.receipts(&opened);
-    world.close(&opened, Outcome::Withheld, &receipts);
-    let proof = world.prove(&opened, &receipts);
-    let mut best = u128::MAX;
-    for _ in 0..3 {
-        let begin = Watch::now();
-        assert_holds(&world, &proof);
-        best = best.min(begin.elapsed().as_micros());
-    }
-    best
-}
-
-#[test]
-fn a_chain_of_tokens_is_checked_once_and_not_for_each_call() {
-    let (few, many) = (cost(20), cost(200));
-    // Ten times the calls and tokens: by pairs it would be a hundred times the cost.
-    assert!(many < few * 40, "{few} {many} microseconds");
 }
