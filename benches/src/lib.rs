@@ -4,6 +4,7 @@
 
 pub mod append;
 pub mod canonical;
+pub mod circle;
 pub mod draft;
 pub mod error;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod raw;
 pub mod redact;
 pub mod scale;
 pub mod seal;
+pub mod spread;
 pub mod store;
 pub mod token;
 pub mod verify;
@@ -28,7 +30,7 @@ use harness::{Effort, Row};
 pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 
 /// The rows, in the order they are printed: the name by which a row is asked for, and what makes it. Those of
-/// [`scale`], [`index`] and [`token`] follow.
+/// [`scale`], [`index`], [`token`] and [`circle`] follow.
 pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("canonical-mcp", canonical::row_of_frames),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use vaultmesh_benches::error::BenchError;
 use vaultmesh_benches::harness::{Effort, Row, TABLE_HEAD};
-use vaultmesh_benches::{ROWS, index, scale, token};
+use vaultmesh_benches::{ROWS, circle, index, scale, token};
 
 const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
 
@@ -39,6 +39,9 @@ fn main() -> ExitCode {
     if chosen(token::NAME) {
         failed |= !print(token::NAME, options.json, token::rows(&options.effort));
     }
+    if chosen(circle::NAME) {
+        failed |= !print(circle::NAME, options.json, circle::rows(&options.effort));
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -69,5 +72,9 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    ROWS.iter().map(|(name, _)| *name).chain([scale::NAME, index::NAME, token::NAME]).collect::<Vec<_>>().join(", ")
+    ROWS.iter()
+        .map(|(name, _)| *name)
+        .chain([scale::NAME, index::NAME, token::NAME, circle::NAME])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
