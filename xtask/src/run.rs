@@ -54,7 +54,8 @@ pub(crate) fn capture(mut command: Command) -> Result<Output, Failure> {
     command.output().map_err(|source| Failure::Start { command: shown(&command), source })
 }
 
-/// Installs a cargo subcommand at a pinned version unless some version of it is there.
+/// Installs a cargo subcommand at a pinned version unless some version of it is there. Unoptimised: none of them computes much
+/// itself, and an optimised build takes minutes.
 pub(crate) fn ensure_installed(directory: &Path, subcommand: &str, version: &str) -> Result<(), Failure> {
     let found = capture(cargo(directory, &[subcommand, "--version"]))?;
     if found.status.success() {
@@ -62,5 +63,5 @@ pub(crate) fn ensure_installed(directory: &Path, subcommand: &str, version: &str
         return Ok(());
     }
     let package = format!("cargo-{subcommand}");
-    run(cargo(directory, &["install", "--locked", "--version", version, &package]))
+    run(cargo(directory, &["install", "--debug", "--locked", "--version", version, &package]))
 }

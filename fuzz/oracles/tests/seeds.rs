@@ -16,7 +16,7 @@ use vm_core::canonical;
 const CHANGES: usize = 250;
 const CHANGES_OF_EXPORTS: usize = 20;
 /// Most other shapes of a seed; where there are more they are taken from all over it.
-const SHAPES_MAX: usize = 200;
+const SHAPES_MAX: usize = 60;
 /// Most items that are tried in every order: which order a reader of a list expects is not known.
 const ORDERED: usize = 4;
 

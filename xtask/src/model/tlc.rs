@@ -70,7 +70,10 @@ impl Tlc {
     pub(super) fn check(&self, module: &str, config: &str, ends: bool) -> Result<Report, Failure> {
         let mut command = Command::new("java");
         command.current_dir(&self.folder).stdin(Stdio::null());
-        command.args(["-XX:+UseSerialGC", HEAP]).arg(format!("-Djava.io.tmpdir={}", self.folder.display()));
+        // Most searches end before a second compiler would pay.
+        command
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", HEAP])
+            .arg(format!("-Djava.io.tmpdir={}", self.folder.display()));
         command.arg("-cp").arg(&self.jar).args(["tlc2.TLC", "-nowarning", "-metadir", "states", "-workers"]);
         command.arg(std::thread::available_parallelism().map_or(1, usize::from).to_string());
         command.args(ends.then_some("-deadlock")).args(["-config", config, module]);
