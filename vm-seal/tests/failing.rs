@@ -14,9 +14,9 @@ use vm_core::verdict::{Code, Verdict};
 use vm_core::view::{
     EvidenceView, FileFault, LoggedRow, RowFilter, RowState, StoredEntry, StoredTile, VaultFiles, ViewError, Visit,
 };
-use vm_seal::audit::{Trust, audit};
+use vm_seal::audit::{Trust, audit, audit_log};
 use vm_seal::digest::SealDigest;
-use vm_seal::memory::{MemoryFiles, MemoryLedger};
+use vm_seal::memory::{MemoryFiles, MemoryLedger, hazmat};
 use vm_seal::seal::{SealRequest, seal};
 use vm_seal::selection::Selection;
 use vm_seal::verify::verify_seal;
@@ -144,6 +144,26 @@ fn a_failing_view_is_undecided() {
         let error = seal(&view, request, &signer, &permit, &world.clock, &mut world.entropy).unwrap_err();
         assert_eq!(error.code(), "seal-view");
     }
+}
+
+#[test]
+fn an_audit_of_the_log_misses_no_file_and_forgives_nothing_else() {
+    let mut world = World::full();
+    world.seal_and_record(Selection::everything());
+    let (key, head) = (world.key(), world.head());
+    let trust = Trust { key: Some(&key), head: Some(&head) };
+    let (report, ledger) = audit_log(&world.ledger, &trust);
+    assert_eq!((report.verdict(), ledger.is_some()), (Verdict::Verified, true), "{:?}", report.findings());
+    use Part::{Checkpoints, Ledger, Log, Row, Size, Tiles, Unlogged};
+    for part in [Ledger, Size, Log, Unlogged, Row, Checkpoints, Tiles] {
+        let (report, ledger) = audit_log(&Failing(&world.ledger, part), &trust);
+        assert_eq!((report.verdict(), ledger), (Verdict::Undecided, None), "{part:?}");
+    }
+    let trace = world.trace();
+    let artifact = world.event(trace, None).row_id;
+    hazmat::remove_row(&mut world.ledger, artifact);
+    let (report, ledger) = audit_log(&world.ledger, &Trust { key: Some(&key), head: None });
+    assert_eq!((report.has(Code::RowMissing), ledger), (true, None));
 }
 
 #[test]

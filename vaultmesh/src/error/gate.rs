@@ -54,8 +54,9 @@ pub enum GateError {
         /// What was found.
         report: Box<Report>,
     },
-    /// The ledger is not what its checkpoints sign, so what the gate would say of it is worth nothing.
-    #[error("the ledger: {}", contradicted(report))]
+    /// The ledger is not what its checkpoints sign, or could not be looked at whole, so what the gate would say of it is worth
+    /// nothing.
+    #[error("the ledger: {}", worst(report))]
     Unsound {
         /// What was found.
         report: Box<Report>,
@@ -177,6 +178,9 @@ impl GateError {
             Self::AnchorNeeded { .. } | Self::Blocked { .. } | Self::Unreadable { .. } => {
                 return Verdict::Undecided.exit_code();
             }
+            Self::Unsound { report } if report.verdict() != Verdict::Contradicted => {
+                return Verdict::Undecided.exit_code();
+            }
             Self::Violated { .. } | Self::Unsound { .. } => return Verdict::Contradicted.exit_code(),
             Self::View(_) | Self::Running | Self::OutcomeLost { .. } => true,
             Self::Replay(error) => matches!(error, ReplayError::View(_)),
@@ -199,7 +203,9 @@ impl GateError {
             Self::Thresholds { .. } => "Give JSON of format vm-thresholds-v0.",
             Self::PolicyFile(_) => "Correct the file; see `vaultmesh gate policy --help` for its form.",
             Self::Evidence { .. } => "Propose anew with the rows as they stand in the log.",
-            Self::Unsound { .. } => "Run `vaultmesh verify`, which says all that is wrong; nothing was run.",
+            Self::Unsound { .. } => {
+                "Run `vaultmesh verify`, which says all that is wrong or could not be read; nothing was run."
+            }
             Self::NoSuggestion { .. } => {
                 "Name the row that `vaultmesh guard` says holds the report, or that of a recommendation."
             }
@@ -234,8 +240,9 @@ impl GateError {
     }
 }
 
-/// The first that is contradicted.
-fn contradicted(report: &Report) -> &'static str {
-    let mut codes = report.findings().iter().map(Finding::code);
-    codes.find(|code| code.severity() == Severity::Contradicted).map_or("unchecked", Code::as_str)
+/// What is contradicted, else what could not be read.
+fn worst(report: &Report) -> &'static str {
+    let find = |of: &dyn Fn(Code) -> bool| report.findings().iter().map(Finding::code).find(|code| of(*code));
+    let contradicted = find(&|code| code.severity() == Severity::Contradicted);
+    contradicted.or_else(|| find(&|code| code == Code::EvidenceUnreadable)).map_or("unchecked", Code::as_str)
 }

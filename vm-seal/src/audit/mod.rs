@@ -127,7 +127,19 @@ pub struct Audit {
 /// rebuilt, and what is open: calls without answer, checkpoints, tokens.
 #[must_use]
 pub fn audit(view: &dyn EvidenceView, files: Option<&dyn VaultFiles>, trust: &Trust<'_>) -> Audit {
-    let mut auditor = Auditor { view, files, trust, report: Report::new() };
+    audited(Auditor { view, files, is_of_log: false, trust, report: Report::new() })
+}
+
+/// Audits log and rows as [`audit`] does, and no file: nothing is said of artifacts, seals and scrolls, so that it holds also
+/// where those are lost. Cost: one pass over log and rows.
+#[must_use]
+pub fn audit_log(view: &dyn EvidenceView, trust: &Trust<'_>) -> (Report, Option<AuditedLedger>) {
+    let Audit { report, ledger, .. } =
+        audited(Auditor { view, files: None, is_of_log: true, trust, report: Report::new() });
+    (report, ledger)
+}
+
+fn audited(mut auditor: Auditor<'_>) -> Audit {
     let outcome = auditor.run();
     let mut report = auditor.report;
     let empty =
@@ -148,6 +160,8 @@ pub fn audit(view: &dyn EvidenceView, files: Option<&dyn VaultFiles>, trust: &Tr
 struct Auditor<'a> {
     view: &'a dyn EvidenceView,
     files: Option<&'a dyn VaultFiles>,
+    /// Whether files are left out, and not missed.
+    is_of_log: bool,
     trust: &'a Trust<'a>,
     report: Report,
 }
@@ -169,8 +183,9 @@ impl Auditor<'_> {
         let head = self.head(key.as_ref());
         let walked = self.walk(ledger, size, genesis, marks, head.as_ref())?;
         self.unlogged();
-        let seals = self.seals(&walked);
-        let scrolls = key.as_ref().map_or_else(Vec::new, |key| self.scrolls(ledger, key, &seals));
+        let seals = if self.is_of_log { Vec::new() } else { self.seals(&walked) };
+        let scrolls =
+            key.as_ref().filter(|_| !self.is_of_log).map_or_else(Vec::new, |key| self.scrolls(ledger, key, &seals));
         let whole = is_whole(&self.report);
         let audited = key.filter(|_| whole).map(|key| AuditedLedger {
             ledger,
@@ -272,14 +287,16 @@ impl Auditor<'_> {
         let mut rules = RowRules::new(self.view, ledger, genesis);
         let (mut artifacts, mut indexes) = (Artifacts::default(), IndexRules::new());
         let mut formats = FormatRules::default();
-        let (files, report) = (self.files, &mut self.report);
+        let (files, is_of_log, report) = (self.files, self.is_of_log, &mut self.report);
         let view = self.view;
         let read = |take: &mut Take<'_, StoredEntry>| view.visit_log(0, size.as_u64(), take);
         rehash::pass(read, |stored, hashed| {
             match log.step(&stored, hashed, report) {
                 Some((entry, row)) => {
                     rules.check(&entry, &row, report)?;
-                    artifacts.check(&entry, &row, files, report);
+                    if !is_of_log {
+                        artifacts.check(&entry, &row, files, report);
+                    }
                     formats.check(&entry, &row, report);
                     indexes.check(&entry, &row, report);
                 }

@@ -139,7 +139,9 @@ impl Auditor<'_> {
         if bundle.seal_id() != intent.seal.id || bundle.as_of().as_u64() != intent.seal.as_of {
             return Lack::wrong("its seal has another id, or was made at another size");
         }
-        let trail = self.gate.as_ref()?.trail(intent)?;
+        let Some(trail) = self.gate.as_ref().and_then(|gate| gate.trail(intent)) else {
+            return Some(Lack::Unseen("the rows that it rests on"));
+        };
         if let Err(error) = trail.check_seal(bundle) {
             return Some(error.into());
         }

@@ -10,12 +10,11 @@ use vm_core::digest::{CapabilityHash, Sha256Digest};
 use vm_core::epoch::Epoch;
 use vm_core::id::{RowId, SealId, TraceId};
 use vm_core::record::Appended;
-use vm_core::verdict::Verdict;
 use vm_core::view::EvidenceView as _;
 use vm_dee::outcome::Cause;
 use vm_dee::road::Executing;
 use vm_dee::{Authorized, Change, ChangeKind, End, Order, Outcome, Prepared, ProposalHash, Ran, Stage};
-use vm_seal::audit::{Audit, Trust, audit};
+use vm_seal::audit::{Trust, audit_log};
 use vm_seal::merkle::LeafIndex;
 use vm_seal::tlog::{TlogProof, VerifiedTlogProof};
 
@@ -150,15 +149,15 @@ impl Vault {
     }
 
     /// The gate is folded from rows that are found by their kind, and whoever writes into the database could hide one: an
-    /// intent, a revocation. So all rows are held against the log first, and the log against its checkpoints. Cost: one pass
-    /// over the ledger.
+    /// intent, a revocation. So log and rows are audited first: nothing may be contradicted, and nothing left unlooked at. Files
+    /// may be lost or altered, since what was approved may be what restores them. Cost: one pass over the ledger.
     fn check_sound(&self, outside: &Outside) -> Result<(), VaultError> {
         let trust = Trust { key: Some(&self.note_key), head: outside.head.as_ref() };
-        let Audit { report, .. } = audit(&self.ledger.snapshot()?, None, &trust);
-        if report.verdict() == Verdict::Contradicted {
-            return Err(GateError::Unsound { report: Box::new(report) }.into());
+        let (report, ledger) = audit_log(&self.ledger.snapshot()?, &trust);
+        match ledger {
+            Some(_) => Ok(()),
+            None => Err(GateError::Unsound { report: Box::new(report) }.into()),
         }
-        Ok(())
     }
 
     fn prepared(&mut self, row: RowId, outside: &Outside, epoch: bool) -> Result<(Prepared, TraceId), VaultError> {
