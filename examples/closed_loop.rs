@@ -315,18 +315,8 @@ impl Circle<'_> {
 }
 
 fn token(holder: &str, profile: &str) -> Result<GrantRequest, Fault> {
-    Ok(GrantRequest {
-        holder: holder.parse()?,
-        key: None,
-        actions: Profile::builtin(profile).ok_or("no such profile")?.actions,
-        resource: None,
-        engines: None,
-        epochs: None,
-        expires: None,
-        uses: None,
-        min_interval_seconds: None,
-        from_root: profile == "sovereign",
-    })
+    let actions = Profile::builtin(profile).ok_or("no such profile")?.actions;
+    Ok(GrantRequest { from_root: profile == "sovereign", ..GrantRequest::new(holder.parse()?, actions) })
 }
 
 /// The seal that an execution asks to have anchored first.

@@ -119,18 +119,7 @@ fn operator(place: &Place) -> PublicKey {
 /// A holder of the name `watcher`, who may record, and the vault opened by it.
 fn by_watcher(mut vault: Vault, place: &Place) -> (Vault, PublicKey) {
     let holder: HolderName = "watcher".parse().unwrap();
-    let request = GrantRequest {
-        holder: holder.clone(),
-        key: None,
-        actions: [Action::Record].into(),
-        resource: None,
-        engines: None,
-        epochs: None,
-        expires: None,
-        uses: None,
-        min_interval_seconds: None,
-        from_root: false,
-    };
+    let request = GrantRequest::new(holder.clone(), [Action::Record].into());
     let key = vault.grant(request).unwrap().holder;
     drop(vault);
     let later = fixture::start().saturating_add_micros(3_600_000_000);

@@ -157,18 +157,7 @@ fn a_receipt_that_somebody_else_signed_is_no_retry() {
     let again = vault.record(input()).unwrap().remove(0);
     assert_eq!((again.id, again.replayed), (first.id, true));
     let holder: HolderName = "watcher".parse().unwrap();
-    let request = GrantRequest {
-        holder: holder.clone(),
-        key: None,
-        actions: [Action::Record].into(),
-        resource: None,
-        engines: None,
-        epochs: None,
-        expires: None,
-        uses: None,
-        min_interval_seconds: None,
-        from_root: false,
-    };
+    let request = GrantRequest::new(holder.clone(), [Action::Record].into());
     vault.grant(request).unwrap();
     drop(vault);
     let after = fixture::start().saturating_add_micros(3_600_000_000);

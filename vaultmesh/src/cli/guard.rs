@@ -11,7 +11,7 @@ use vaultmesh::verify::Outside;
 use vm_core::id::RowId;
 use vm_core::verdict::{Report, Verdict};
 use vm_guardian::artifact::REPORT_KIND;
-use vm_guardian::detect::{BUILT_IN, built_in};
+use vm_guardian::detect::{BUILT_IN, PoisoningWatch, built_in};
 use vm_guardian::{Guardian, Observed};
 
 use super::context::Context;
@@ -128,7 +128,12 @@ impl Guard {
         let mut outside = trust.load()?;
         outside.head = self.head.as_deref().map(read_head).transpose()?;
         let named: Vec<&dyn Guardian> = self.guardian.iter().filter_map(|name| built_in(name)).collect();
-        let guardians = if named.is_empty() { BUILT_IN.to_vec() } else { named };
+        let chosen = if named.is_empty() { BUILT_IN.to_vec() } else { named };
+        // On watch, signals that were taken in need not be read again.
+        let watch = PoisoningWatch::new();
+        let on_watch = |guardian: &&dyn Guardian| self.watch && guardian.name() == watch.name();
+        let guardians: Vec<&dyn Guardian> =
+            chosen.into_iter().map(|guardian| if on_watch(&guardian) { &watch } else { guardian }).collect();
         let mut guarding = Guarding::default();
         if let Some(path) = &self.enrolled {
             guarding.enrolments = load_enrolments(path)?;

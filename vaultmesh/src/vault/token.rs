@@ -44,6 +44,25 @@ pub struct GrantRequest {
     pub from_root: bool,
 }
 
+impl GrantRequest {
+    /// A token for these acts, and for all else that the token allows which it is narrowed from.
+    #[must_use]
+    pub const fn new(holder: HolderName, actions: BTreeSet<Action>) -> Self {
+        Self {
+            holder,
+            key: None,
+            actions,
+            resource: None,
+            engines: None,
+            epochs: None,
+            expires: None,
+            uses: None,
+            min_interval_seconds: None,
+            from_root: false,
+        }
+    }
+}
+
 /// A token that was granted.
 #[derive(Clone, Debug)]
 pub struct Granted {
