@@ -16,8 +16,8 @@ impl NewFile {
     /// place is not followed, since it may lead to a file that is somebody's.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where `path` is there, or something that no try leaves behind under the temporary
-    /// name; [`io::ErrorKind::ResourceBusy`] where another process is writing it, and whatever keeps it from being made.
+    /// [`io::ErrorKind::AlreadyExists`] where `path` is there, [`io::ErrorKind::ResourceBusy`] where another process is
+    /// writing it, and whatever keeps it from being made: also what no try leaves behind under the temporary name.
     pub(crate) fn create(path: &Path) -> io::Result<(Self, File)> {
         if path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -70,7 +70,8 @@ impl NewFile {
 /// A file that a process left behind which died while it wrote; locked.
 fn left_behind(temporary: &Path) -> io::Result<File> {
     if !temporary.symlink_metadata()?.is_file() {
-        return Err(io::ErrorKind::AlreadyExists.into());
+        let what = format!("{} is in the way, and is a link or no file", temporary.display());
+        return Err(io::Error::other(what));
     }
     let file = File::open(temporary)?;
     lock(&file)?;
@@ -144,7 +145,7 @@ mod tests {
         {
             fs::remove_file(&path).unwrap();
             std::os::unix::fs::symlink(&kept, &temporary).unwrap();
-            assert_eq!(write_new(&path, b"four").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert!(write_new(&path, b"four").unwrap_err().to_string().contains("head.txt.tmp is in the way"));
             fs::remove_file(&temporary).unwrap();
             write_new(&path, b"four").unwrap();
         }
