@@ -1,0 +1,20 @@
+//! Replication among peers who may lie: signed ops in a hash graph, state that converges, proof of who forked.
+//!
+//! An [op](op) names everything its author had seen; its name is a hash over that, so that nobody can tell two peers two
+//! stories without leaving two signed ops that contradict each other.
+//!
+//! In scope: ops, the graph they form, what of it counts, the types whose state it is, proofs of equivocation, reconciliation
+//! of two sets of ops, sync as messages in and messages out. Everything is a pure function of its arguments.
+//!
+//! Out of scope: sockets, files, clocks and randomness (`vaultmesh`), the log and its proofs (`vm-seal`), and decisions that
+//! need one answer at a time, such as who may execute what: no type that merges can hold them, they need a quorum and a seal (`vm-dee`).
+
+mod bytes;
+pub mod error;
+pub mod id;
+pub mod op;
+pub mod payload;
+
+pub use id::{GraphId, OpId, OpIndex, Past};
+pub use op::{OpHead, SignedHead, SignedOp};
+pub use payload::{Payload, PayloadKind};
