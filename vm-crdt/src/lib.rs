@@ -10,11 +10,22 @@
 //! need one answer at a time, such as who may execute what: no type that merges can hold them, they need a quorum and a seal (`vm-dee`).
 
 mod bytes;
+pub mod chain;
+pub mod charter;
+pub mod equivocation;
 pub mod error;
+pub mod event;
+pub mod graph;
 pub mod id;
 pub mod op;
 pub mod payload;
+mod stored;
 
+pub use chain::Chain;
+pub use charter::Charter;
+pub use equivocation::EquivocationProof;
+pub use event::{Ack, Change, EventBody, SealedEvent};
+pub use graph::{Changes, Graph, Limits, Received};
 pub use id::{GraphId, OpId, OpIndex, Past};
 pub use op::{OpHead, SignedHead, SignedOp};
 pub use payload::{Payload, PayloadKind};

@@ -264,6 +264,12 @@ impl SignedOp {
         &self.signed.id
     }
 
+    /// Head and payload.
+    #[must_use]
+    pub fn into_parts(self) -> (SignedHead, Payload) {
+        (self.signed, self.payload)
+    }
+
     /// What it carries.
     #[must_use]
     pub const fn payload(&self) -> &Payload {

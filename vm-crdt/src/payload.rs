@@ -31,6 +31,12 @@ impl Payload {
         Self { kind: PayloadKind::Vouch, bytes: Box::new([VOUCH]) }
     }
 
+    /// A payload that differs by its mark and decodes nowhere: tests tell ops apart by it.
+    #[cfg(test)]
+    pub(crate) fn mark(mark: u8) -> Self {
+        Self { kind: PayloadKind::Vouch, bytes: Box::new([VOUCH, mark]) }
+    }
+
     /// Reads a payload whole: one that does not decode never becomes part of an op.
     ///
     /// # Errors

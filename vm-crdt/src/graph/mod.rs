@@ -1,0 +1,403 @@
+//! The graph of ops that one replica holds, and what of it counts.
+//!
+//! An op is taken when all that it names is here, and is valid by its past and by the sealed events up to the epoch it names:
+//! never by a clock, the order of arrival, or anything local. What counts is a function of the ops, proofs and events that are held:
+//!
+//! - An author is *proven* where a proof of equivocation is known. A *sound* op is by an author who is not, and, where an event revoked
+//!   that author, lies below that event's frontier.
+//! - An op *counts* if it lies in the past of a sound op, or below a sealed frontier. What does not count stands aside: it is in no state,
+//!   under no head, and goes to nobody. An op of a proven author is only taken where somebody else's needs it.
+//! - An op has *effect* if it counts and is not beyond the frontier of its author's revocation.
+//!
+//! So whoever forks is heard no further than others had already built on it, and two replicas that hold the same sound ops, proofs and
+//! events agree, whatever else either has seen.
+
+mod author;
+mod clock;
+mod count;
+mod node;
+mod orphans;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod valid;
+
+use core::ops::Range;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use vm_core::key::PublicKey;
+
+use crate::chain::Chain;
+use crate::charter::{Charter, MEMBERS_MAX};
+use crate::equivocation::EquivocationProof;
+use crate::error::{EquivocationError, Refusal};
+use crate::event::SealedEvent;
+use crate::id::{GraphId, OpId, OpIndex, Past};
+use crate::op::{SignedHead, SignedOp};
+use crate::payload::Payload;
+
+use clock::{Clock, Clocks, covered};
+use node::{Content, Lane, Node};
+use orphans::{Missing, Orphans};
+
+/// What a graph holds at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Ops.
+    pub ops: usize,
+    /// Lanes: one of each member, and one more for each branch of a fork that counts.
+    pub lanes: usize,
+    /// Cells of clocks, four bytes each.
+    pub clock_cells: usize,
+    /// Ops of one author that wait for their past.
+    pub orphans: usize,
+    /// Bytes of them.
+    pub orphan_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Sixteen million ops, which take some 6 GB without their payloads; as many lanes as members and as many again for forks; 1 GiB of clocks;
+    /// and of each author 256 ops that came too early, or 4 MiB of them: four of the longest.
+    fn default() -> Self {
+        Self { ops: 1 << 24, lanes: 2 * MEMBERS_MAX, clock_cells: 1 << 28, orphans: 256, orphan_bytes: 4 << 20 }
+    }
+}
+
+/// What became of an op.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Received {
+    /// It was here already.
+    Known,
+    /// It is held.
+    Held(OpIndex),
+    /// It waits for the ops that [`Graph::wanted`] names, or for a sealed event.
+    Waiting,
+}
+
+/// What changed by an op, a proof or an event.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[must_use]
+pub struct Changes {
+    /// Ops that count now and did not before, each after its past.
+    pub counted: Vec<OpIndex>,
+    /// Whether ops that counted or had effect no longer do: state is then made anew of [`Graph::effective`].
+    pub must_rebuild: bool,
+    /// Authors that are proven now.
+    pub proven: Vec<PublicKey>,
+    /// Ops that had waited and turned out to be no good, each with the reason.
+    pub refused: Vec<(OpId, Refusal)>,
+}
+
+/// All ops that one replica holds.
+#[derive(Debug)]
+pub struct Graph {
+    id: GraphId,
+    chain: Chain,
+    limits: Limits,
+    nodes: Vec<Node>,
+    index: HashMap<OpId, u32>,
+    lanes: Vec<Lane>,
+    lanes_of: HashMap<PublicKey, Vec<usize>>,
+    clocks: Clocks,
+    /// How many of each lane's first ops count.
+    counted: Clock,
+    /// What counts and lies in the past of nothing else that does.
+    heads: BTreeSet<OpId>,
+    /// Clock of each sealed frontier, by the event's number less one.
+    frontiers: Vec<Clock>,
+    proofs: BTreeMap<PublicKey, EquivocationProof>,
+    orphans: Orphans,
+    /// The next event, while heads of its frontier are missing.
+    pending: Option<SealedEvent>,
+}
+
+impl Graph {
+    /// A graph with nothing in it.
+    #[must_use]
+    pub fn new(charter: Charter, limits: Limits) -> Self {
+        Self {
+            id: charter.graph(),
+            chain: Chain::new(charter),
+            limits,
+            nodes: Vec::new(),
+            index: HashMap::new(),
+            lanes: Vec::new(),
+            lanes_of: HashMap::new(),
+            clocks: Clocks::default(),
+            counted: Clock::new(),
+            heads: BTreeSet::new(),
+            frontiers: Vec::new(),
+            proofs: BTreeMap::new(),
+            orphans: Orphans::default(),
+            pending: None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> GraphId {
+        self.id
+    }
+
+    /// The sealed events.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Takes an op, and what had waited for it. Cost: the lanes of the graph for each op that joins heads, constant for others.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing changed, but that what waited for an invalid op has been forgotten.
+    pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
+        let mut changes = Changes::default();
+        let received = self.take(op, &mut changes)?;
+        if let Received::Held(index) = received {
+            self.release(*self.id(index), &mut changes);
+            self.seal_pending(&mut changes);
+        }
+        Ok((received, changes))
+    }
+
+    /// Takes whatever waited for an op, and what waited for that.
+    fn release(&mut self, id: OpId, changes: &mut Changes) {
+        let mut queue = self.orphans.released(&id);
+        while let Some(op) = queue.pop() {
+            let id = *op.id();
+            match self.take(op, changes) {
+                Ok(Received::Held(_)) => queue.extend(self.orphans.released(&id)),
+                Ok(_) => {}
+                Err(refusal) => changes.refused.push((id, refusal)),
+            }
+        }
+    }
+
+    fn take(&mut self, op: SignedOp, changes: &mut Changes) -> Result<Received, Refusal> {
+        let id = *op.id();
+        if self.index.contains_key(&id) || self.orphans.contains(&id) {
+            return Ok(Received::Known);
+        }
+        self.check_standing(&op)?;
+        if op.head().epoch > u64::from(self.chain.number()) {
+            let missing = Missing::Event(op.head().epoch);
+            self.orphans.keep(op, &missing, &self.limits);
+            return Ok(Received::Waiting);
+        }
+        let absent: Vec<OpId> = op.head().predecessors().filter(|id| !self.index.contains_key(*id)).copied().collect();
+        if !absent.is_empty() {
+            self.orphans.keep(op, &Missing::Ops(absent), &self.limits);
+            return Ok(Received::Waiting);
+        }
+        let past = match self.check_past(op.head()) {
+            Ok(past) => past,
+            Err(refusal) => {
+                if refusal.is_invalid() {
+                    self.orphans.forget_above(&id);
+                }
+                return Err(refusal);
+            }
+        };
+        let index = self.push(op, &past)?;
+        self.note_fork(index, changes);
+        self.count_with(index, changes);
+        Ok(Received::Held(OpIndex::from_u32(index)))
+    }
+
+    /// Puts an op that is valid at the end of its lane, or of a new one.
+    fn push(&mut self, op: SignedOp, past: &valid::PastOf) -> Result<u32, Refusal> {
+        let full = |what, limit, found| Refusal::Full { what, limit, found };
+        let index = u32::try_from(self.nodes.len()).ok().filter(|_| self.nodes.len() < self.limits.ops);
+        let index = index.ok_or_else(|| full("ops", self.limits.ops, self.nodes.len() + 1))?;
+        let lane = match past.lane {
+            Some(lane) => lane,
+            None if self.lanes.len() < self.limits.lanes => self.lanes.len(),
+            None => return Err(full("lanes", self.limits.lanes, self.lanes.len() + 1)),
+        };
+        let clock = match &past.clock {
+            valid::ClockOf::Parent(range) => range.clone(),
+            valid::ClockOf::Joined(clock) => {
+                let cells = self.clocks.len() + clock.len();
+                if cells > self.limits.clock_cells {
+                    return Err(full("cells of clocks", self.limits.clock_cells, cells));
+                }
+                self.clocks.keep(clock)
+            }
+        };
+        let (signed, payload) = op.into_parts();
+        let head = signed.head();
+        if lane == self.lanes.len() {
+            let (author, seq) = (head.author, head.seq);
+            self.lanes.push(Lane { author, seq, ops: Vec::new(), epochs: Vec::new() });
+            self.lanes_of.entry(author).or_default().push(lane);
+        }
+        let epoch = head.epoch;
+        self.index.insert(*signed.id(), index);
+        let mut at = 0;
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            at = lane.len();
+            lane.push(index, epoch);
+        }
+        let lane = u32::try_from(lane).unwrap_or(u32::MAX);
+        self.nodes.push(Node { lane, at, clock, content: Box::new(Content { signed, payload: Some(payload) }) });
+        Ok(index)
+    }
+
+    fn node(&self, index: u32) -> Option<&Node> {
+        self.nodes.get(usize::try_from(index).ok()?)
+    }
+
+    fn lane(&self, lane: u32) -> Option<&Lane> {
+        self.lanes.get(usize::try_from(lane).ok()?)
+    }
+
+    /// How many ops of a lane lie in an op's past, itself included.
+    fn covers(&self, node: &Node, lane: u32) -> u32 {
+        if node.lane == lane { node.at + 1 } else { covered(self.clocks.at(&node.clock), to_usize(lane)) }
+    }
+
+    /// The whole clock of an op, itself included.
+    fn clock_of(&self, node: &Node) -> Clock {
+        let mut clock = self.clocks.at(&node.clock).to_vec();
+        clock::raise(&mut clock, to_usize(node.lane), node.at + 1);
+        clock
+    }
+
+    /// How many ops count.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counted.iter().map(|count| to_usize(*count)).sum()
+    }
+
+    /// Whether nothing counts.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counted.iter().all(|count| *count == 0)
+    }
+
+    /// How many ops wait for their past, or for an event.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.orphans.len()
+    }
+
+    /// Ops that others wait for, or that the next sealed event names.
+    pub fn wanted(&self) -> impl Iterator<Item = &OpId> {
+        let frontier = self.pending.iter().flat_map(|event| &event.body().frontier);
+        let missing = frontier.filter(|id| !self.index.contains_key(*id) && !self.orphans.contains(id));
+        self.orphans.wanted().chain(missing)
+    }
+
+    /// What counts and lies in the past of nothing else that does, ascending. What counts is closed under predecessors, so two
+    /// replicas whose heads are the same count the same ops.
+    pub fn heads(&self) -> impl Iterator<Item = &OpId> {
+        self.heads.iter()
+    }
+
+    /// Whether an op is held and counts.
+    #[must_use]
+    pub fn contains(&self, id: &OpId) -> bool {
+        self.index.get(id).is_some_and(|index| self.does_count(*index))
+    }
+
+    /// Place of an op that is held, whether it counts or not.
+    #[must_use]
+    pub fn place(&self, id: &OpId) -> Option<OpIndex> {
+        self.index.get(id).copied().map(OpIndex::from_u32)
+    }
+
+    /// Head and signature of an op.
+    #[must_use]
+    pub fn head(&self, op: OpIndex) -> Option<&SignedHead> {
+        self.node(op.as_u32()).map(|node| &node.content.signed)
+    }
+
+    /// Payload of an op; nothing where it was compacted away.
+    #[must_use]
+    pub fn payload(&self, op: OpIndex) -> Option<&Payload> {
+        self.node(op.as_u32())?.content.payload.as_ref()
+    }
+
+    /// The proof that is kept of each author that forked, ascending by author.
+    pub fn proofs(&self) -> impl Iterator<Item = &EquivocationProof> {
+        self.proofs.values()
+    }
+
+    /// Whether an author is proven to have forked.
+    #[must_use]
+    pub fn is_proven(&self, author: &PublicKey) -> bool {
+        self.proofs.contains_key(author)
+    }
+
+    /// Takes a proof that somebody else made. Of several of one author all replicas come to keep the least.
+    ///
+    /// # Errors
+    /// [`EquivocationError::Foreign`] where it is of another graph or a stranger: it proves something, and nothing here.
+    pub fn learn(&mut self, proof: EquivocationProof) -> Result<Changes, EquivocationError> {
+        if proof.graph() != self.id || self.chain.membership(proof.author()).is_none() {
+            return Err(EquivocationError::Foreign);
+        }
+        let mut changes = Changes::default();
+        if self.keep_proof(proof, &mut changes) {
+            self.recount(&mut changes);
+        }
+        Ok(changes)
+    }
+
+    /// Keeps the least proof of an author. Whether the author was not proven before.
+    fn keep_proof(&mut self, proof: EquivocationProof, changes: &mut Changes) -> bool {
+        let author = *proof.author();
+        let known = self.proofs.get(&author);
+        let is_new = known.is_none();
+        if known.is_none_or(|known| proof.order(known).is_lt()) {
+            self.proofs.insert(author, proof);
+        }
+        if is_new {
+            changes.proven.push(author);
+        }
+        is_new
+    }
+
+    /// Makes the proof where an op has a number that another of its author's has too.
+    fn note_fork(&mut self, index: u32, changes: &mut Changes) {
+        let Some(node) = self.node(index) else { return };
+        let signed = &node.content.signed;
+        let (author, seq) = (signed.head().author, signed.head().seq);
+        let lanes = self.lanes_of.get(&author).map(Vec::as_slice).unwrap_or_default();
+        let others = lanes.iter().filter(|lane| **lane != to_usize(node.lane)).filter_map(|lane| self.lanes.get(*lane));
+        let same = others.filter_map(|lane| lane.op(u32::try_from(seq.checked_sub(lane.seq)?).ok()?));
+        let proofs: Vec<EquivocationProof> = same
+            .filter_map(|other| self.node(other))
+            .filter_map(|other| EquivocationProof::check(other.content.signed.clone(), signed.clone()).ok())
+            .collect();
+        let mut is_new = false;
+        for proof in proofs {
+            is_new |= self.keep_proof(proof, changes);
+        }
+        if is_new {
+            self.recount(changes);
+        }
+    }
+}
+
+impl Past for Graph {
+    fn is_or_precedes(&self, earlier: OpIndex, later: OpIndex) -> bool {
+        match (self.node(earlier.as_u32()), self.node(later.as_u32())) {
+            (Some(earlier), Some(later)) => self.covers(later, earlier.lane) > earlier.at,
+            _ => false,
+        }
+    }
+
+    fn id(&self, op: OpIndex) -> &OpId {
+        const NOBODY: &OpId = &OpId::from_bytes([0; 32]);
+        self.node(op.as_u32()).map_or(NOBODY, Node::id)
+    }
+}
+
+/// An index as a length. Lossless: Rust runs on nothing below 16 bits, and a graph with more ops than that is not made there.
+fn to_usize(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+/// Where a clock is kept.
+type ClockPlace = Range<usize>;
