@@ -2,8 +2,10 @@
 
 mod graph;
 mod op;
+mod pack;
 mod seal;
 
 pub use graph::{AuthorError, Refusal};
 pub use op::{BytesError, OpError, PayloadError};
+pub use pack::PackError;
 pub use seal::{CharterError, EquivocationError, EventError};

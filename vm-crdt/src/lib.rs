@@ -18,6 +18,7 @@ pub mod event;
 pub mod graph;
 pub mod id;
 pub mod op;
+pub mod pack;
 pub mod payload;
 mod stored;
 

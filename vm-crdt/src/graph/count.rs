@@ -187,6 +187,15 @@ impl Graph {
         let Some(frontier) = self.frontier_clock(number).filter(|_| is_sealed).cloned() else { return 0 };
         let below = |node: &Node| covered(&frontier, to_usize(node.lane)) > node.at;
         let nodes = self.nodes.iter_mut().filter(|node| below(node));
-        nodes.filter_map(|node| node.content.payload.take()).count()
+        let dropped = nodes.filter_map(|node| node.content.payload.take()).count();
+        join(&mut self.compacted, &frontier);
+        dropped
+    }
+
+    /// Whether an op lies below the frontier of the event of this number.
+    #[must_use]
+    pub fn is_sealed_below(&self, number: u32, op: OpIndex) -> bool {
+        let frontier = self.frontier_clock(number).map(Vec::as_slice).unwrap_or_default();
+        self.node(op.as_u32()).is_some_and(|node| covered(frontier, to_usize(node.lane)) > node.at)
     }
 }

@@ -71,6 +71,8 @@ pub enum Received {
     Known,
     /// It is held.
     Held(OpIndex),
+    /// It was held without its payload, and has it now.
+    Filled(OpIndex),
     /// It waits for the ops that [`Graph::wanted`] names, or for a sealed event.
     Waiting,
 }
@@ -106,6 +108,8 @@ pub struct Graph {
     heads: BTreeSet<OpId>,
     /// Clock of each sealed frontier, by the event's number less one.
     frontiers: Vec<Clock>,
+    /// Clock below which payloads were dropped.
+    compacted: Clock,
     proofs: BTreeMap<PublicKey, EquivocationProof>,
     orphans: Orphans,
     /// The next event, while heads of its frontier are missing.
@@ -128,6 +132,7 @@ impl Graph {
             counted: Clock::new(),
             heads: BTreeSet::new(),
             frontiers: Vec::new(),
+            compacted: Clock::new(),
             proofs: BTreeMap::new(),
             orphans: Orphans::default(),
             pending: None,
@@ -160,6 +165,41 @@ impl Graph {
         Ok((received, changes))
     }
 
+    /// Takes an op without its payload, as it comes from somebody who has compacted it away: valid like any other, and without a share in any
+    /// state. One whose past is not held is not kept: it comes in order or not at all.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn insert_bare(&mut self, signed: SignedHead) -> Result<(Received, Changes), Refusal> {
+        let mut changes = Changes::default();
+        if self.index.contains_key(signed.id()) {
+            return Ok((Received::Known, changes));
+        }
+        self.check_standing(&signed)?;
+        let is_ready = signed.head().predecessors().all(|id| self.index.contains_key(id));
+        if !is_ready || signed.head().epoch > u64::from(self.chain.number()) {
+            return Ok((Received::Waiting, changes));
+        }
+        let past = self.check_past(signed.head())?;
+        let id = *signed.id();
+        let index = self.push(signed, None, &past)?;
+        self.note_fork(index, &mut changes);
+        self.count_with(index, &mut changes);
+        self.release(id, &mut changes);
+        self.seal_pending(&mut changes);
+        Ok((Received::Held(OpIndex::from_u32(index)), changes))
+    }
+
+    /// Gives an op that was taken without one its payload.
+    fn fill(&mut self, index: u32, op: SignedOp) -> Option<OpIndex> {
+        let node = self.nodes.get_mut(to_usize(index))?;
+        if node.content.payload.is_some() || covered(&self.compacted, to_usize(node.lane)) > node.at {
+            return None;
+        }
+        node.content.payload = Some(op.into_parts().1);
+        Some(OpIndex::from_u32(index))
+    }
+
     /// Takes whatever waited for an op, and what waited for that.
     fn release(&mut self, id: OpId, changes: &mut Changes) {
         let mut queue = self.orphans.released(&id);
@@ -175,10 +215,13 @@ impl Graph {
 
     fn take(&mut self, op: SignedOp, changes: &mut Changes) -> Result<Received, Refusal> {
         let id = *op.id();
-        if self.index.contains_key(&id) || self.orphans.contains(&id) {
+        if let Some(index) = self.index.get(&id).copied() {
+            return Ok(self.fill(index, op).map_or(Received::Known, Received::Filled));
+        }
+        if self.orphans.contains(&id) {
             return Ok(Received::Known);
         }
-        self.check_standing(&op)?;
+        self.check_standing(op.signed())?;
         if op.head().epoch > u64::from(self.chain.number()) {
             let missing = Missing::Event(op.head().epoch);
             self.orphans.keep(op, &missing, &self.limits);
@@ -198,14 +241,15 @@ impl Graph {
                 return Err(refusal);
             }
         };
-        let index = self.push(op, &past)?;
+        let (signed, payload) = op.into_parts();
+        let index = self.push(signed, Some(payload), &past)?;
         self.note_fork(index, changes);
         self.count_with(index, changes);
         Ok(Received::Held(OpIndex::from_u32(index)))
     }
 
     /// Puts an op that is valid at the end of its lane, or of a new one.
-    fn push(&mut self, op: SignedOp, past: &valid::PastOf) -> Result<u32, Refusal> {
+    fn push(&mut self, signed: SignedHead, payload: Option<Payload>, past: &valid::PastOf) -> Result<u32, Refusal> {
         let full = |what, limit, found| Refusal::Full { what, limit, found };
         let index = u32::try_from(self.nodes.len()).ok().filter(|_| self.nodes.len() < self.limits.ops);
         let index = index.ok_or_else(|| full("ops", self.limits.ops, self.nodes.len() + 1))?;
@@ -224,7 +268,6 @@ impl Graph {
                 self.clocks.keep(clock)
             }
         };
-        let (signed, payload) = op.into_parts();
         let head = signed.head();
         if lane == self.lanes.len() {
             let (author, seq) = (head.author, head.seq);
@@ -239,7 +282,7 @@ impl Graph {
             lane.push(index, epoch);
         }
         let lane = u32::try_from(lane).unwrap_or(u32::MAX);
-        self.nodes.push(Node { lane, at, clock, content: Box::new(Content { signed, payload: Some(payload) }) });
+        self.nodes.push(Node { lane, at, clock, content: Box::new(Content { signed, payload }) });
         Ok(index)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Refusal;
 use crate::id::OpId;
-use crate::op::{OpHead, SignedOp};
+use crate::op::{OpHead, SignedHead};
 
 use super::clock::{Clock, covered, join, raise};
 use super::node::Node;
@@ -25,7 +25,7 @@ pub(super) enum ClockOf {
 
 impl Graph {
     /// What can be said of an op before its past is known.
-    pub(super) fn check_standing(&self, op: &SignedOp) -> Result<(), Refusal> {
+    pub(super) fn check_standing(&self, op: &SignedHead) -> Result<(), Refusal> {
         let head = op.head();
         if head.graph != self.id {
             return Err(Refusal::Graph);

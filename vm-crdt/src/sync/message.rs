@@ -1,0 +1,289 @@
+//! Messages, as bytes.
+//!
+//! ```text
+//! offer   = 01 | "vm-sync-v0" | graph (32) | key (16) | events known (4) | proofs (32) | heads: 0 where too many, or 1 + count, and 32 each | run of symbols
+//! more    = 02 | first | end                         symbols = 03 | run of symbols
+//! give    = 04 | 1 if it is the last, else 0 | pack   want    = 05 | short ids: count, 8 each | names: count, 32 each
+//! facts   = 06 | 1 if an answer is asked for, else 0 | events known (4) | events: count, each with its length | proofs: the same | forks: the same
+//! tips    = 07 | 1 if an answer is asked for, else 0 | count, each author (32), seq, name (32)
+//! done    = 08 | heads (32)
+//! ask     = 09 | number of the event (4) | offset     state   = 0a | number of the event (4) | offset | length of the whole | bytes
+//! ```
+//!
+//! Counts, lengths, offsets and `seq` are LEB128 integers. `proofs` and `heads` are SHA-256 over the names of the ops that prove, and of the heads.
+
+use vm_core::digest::Sha256Digest;
+use vm_core::key::PublicKey;
+
+use crate::bytes::{Bytes, put_varint, wide};
+use crate::error::MessageError;
+use crate::id::{GraphId, OpId};
+use crate::sketch::{ShortId, SketchKey};
+
+use super::{HEADS_MAX, WANT_MAX};
+
+/// Format of the messages; each session begins with it.
+pub const FORMAT: &[u8; 10] = b"vm-sync-v0";
+/// Longest message, in bytes: the longest op with room for its predecessors, and the longest event.
+pub const MESSAGE_MAX: usize = 2 << 20;
+
+/// What one side has, for the other to compare.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The graph.
+    pub graph: GraphId,
+    /// Key of the sketch.
+    pub key: SketchKey,
+    /// Number of the last sealed event.
+    pub events: u32,
+    /// Over the proofs that are known.
+    pub proofs: Sha256Digest,
+    /// Heads, unless they are too many.
+    pub heads: Option<Vec<OpId>>,
+    /// First symbols of the sketch.
+    pub run: Vec<u8>,
+}
+
+/// Events and proofs, as bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Whether the other side is to say what it knows beyond.
+    pub wants_answer: bool,
+    /// Number of the last sealed event that is known.
+    pub known: u32,
+    /// Sealed events, each canonical.
+    pub events: Vec<Vec<u8>>,
+    /// Proofs of equivocation, each canonical.
+    pub proofs: Vec<Vec<u8>>,
+    /// A fork of the chain of events: no event, or two.
+    pub forks: Vec<Vec<u8>>,
+}
+
+/// An author's last op.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tip {
+    /// The author.
+    pub author: PublicKey,
+    /// Number of the op.
+    pub seq: u64,
+    /// Its name.
+    pub id: OpId,
+}
+
+/// What one side says to the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Message {
+    /// Begins a round.
+    Offer(Offer),
+    /// Asks for more symbols: from the first of these places to before the second.
+    More(u64, u64),
+    /// More symbols.
+    Symbols(Vec<u8>),
+    /// A pack of ops, and whether it is the last.
+    Give(bool, Vec<u8>),
+    /// Asks for ops by what the sketch gave, or by name.
+    Want(Vec<ShortId>, Vec<OpId>),
+    /// Events and proofs.
+    Facts(Facts),
+    /// Last ops of all authors, and whether the other side is to name its own.
+    Tips(bool, Vec<Tip>),
+    /// The side that answers has sent and got all; its heads.
+    Done(Sha256Digest),
+    /// Asks for a sealed state, from this byte on.
+    Ask(u32, u64),
+    /// Part of a sealed state.
+    State {
+        /// Number of the compaction that sealed it.
+        number: u32,
+        /// Place of the bytes.
+        offset: u64,
+        /// Length of the whole.
+        whole: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Message {
+    /// The bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![self.tag()];
+        match self {
+            Self::Offer(offer) => put_offer(&mut out, offer),
+            Self::More(first, end) => [first, end].into_iter().for_each(|value| put_varint(&mut out, *value)),
+            Self::Symbols(run) => out.extend_from_slice(run),
+            Self::Give(is_last, pack) => {
+                out.push(u8::from(*is_last));
+                out.extend_from_slice(pack);
+            }
+            Self::Want(shorts, names) => {
+                put_varint(&mut out, wide(shorts.len()));
+                shorts.iter().for_each(|short| out.extend_from_slice(&short.as_u64().to_be_bytes()));
+                put_varint(&mut out, wide(names.len()));
+                names.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+            }
+            Self::Facts(facts) => put_facts(&mut out, facts),
+            Self::Tips(wants_answer, tips) => {
+                out.push(u8::from(*wants_answer));
+                put_varint(&mut out, wide(tips.len()));
+                for tip in tips {
+                    out.extend_from_slice(tip.author.as_bytes());
+                    put_varint(&mut out, tip.seq);
+                    out.extend_from_slice(tip.id.as_bytes());
+                }
+            }
+            Self::Done(heads) => out.extend_from_slice(heads.as_bytes()),
+            Self::Ask(number, offset) => {
+                out.extend_from_slice(&number.to_be_bytes());
+                put_varint(&mut out, *offset);
+            }
+            Self::State { number, offset, whole, bytes } => {
+                out.extend_from_slice(&number.to_be_bytes());
+                put_varint(&mut out, *offset);
+                put_varint(&mut out, *whole);
+                out.extend_from_slice(bytes);
+            }
+        }
+        out
+    }
+
+    const fn tag(&self) -> u8 {
+        match self {
+            Self::Offer(_) => 1,
+            Self::More(..) => 2,
+            Self::Symbols(_) => 3,
+            Self::Give(..) => 4,
+            Self::Want(..) => 5,
+            Self::Facts(_) => 6,
+            Self::Tips(..) => 7,
+            Self::Done(_) => 8,
+            Self::Ask(..) => 9,
+            Self::State { .. } => 10,
+        }
+    }
+
+    /// Reads a message whole. Runs, packs, events and proofs in it are read by whoever takes them.
+    ///
+    /// # Errors
+    /// [`MessageError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+        if bytes.len() > MESSAGE_MAX {
+            return Err(MessageError::TooLong { limit: MESSAGE_MAX, found: bytes.len() });
+        }
+        let mut rest = Bytes::new(bytes);
+        let message = match rest.byte()? {
+            1 => Self::Offer(offer(&mut rest)?),
+            2 => Self::More(rest.varint()?, rest.varint()?),
+            3 => Self::Symbols(rest.take(rest.left())?.to_vec()),
+            4 => Self::Give(flag(&mut rest)?, rest.take(rest.left())?.to_vec()),
+            5 => Self::Want(list(&mut rest, 8, WANT_MAX, |rest| Ok(ShortId::from_u64(rest.u64()?)))?, names(&mut rest, WANT_MAX)?),
+            6 => Self::Facts(facts(&mut rest)?),
+            7 => Self::Tips(flag(&mut rest)?, list(&mut rest, 65, MESSAGE_MAX, tip)?),
+            8 => Self::Done(Sha256Digest::from_bytes(rest.array()?)),
+            9 => Self::Ask(rest.u32()?, rest.varint()?),
+            10 => Self::State {
+                number: rest.u32()?,
+                offset: rest.varint()?,
+                whole: rest.varint()?,
+                bytes: rest.take(rest.left())?.to_vec(),
+            },
+            found => return Err(MessageError::Unknown { found }),
+        };
+        rest.end()?;
+        Ok(message)
+    }
+}
+
+fn put_offer(out: &mut Vec<u8>, offer: &Offer) {
+    out.extend_from_slice(FORMAT);
+    out.extend_from_slice(offer.graph.as_bytes());
+    out.extend_from_slice(offer.key.as_bytes());
+    out.extend_from_slice(&offer.events.to_be_bytes());
+    out.extend_from_slice(offer.proofs.as_bytes());
+    match &offer.heads {
+        None => put_varint(out, 0),
+        Some(heads) => {
+            put_varint(out, 1 + wide(heads.len()));
+            heads.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+        }
+    }
+    out.extend_from_slice(&offer.run);
+}
+
+fn offer(rest: &mut Bytes<'_>) -> Result<Offer, MessageError> {
+    if &rest.array::<10>()? != FORMAT {
+        return Err(MessageError::Format);
+    }
+    let graph = GraphId::from_digest(Sha256Digest::from_bytes(rest.array()?));
+    let key = SketchKey::from_bytes(rest.array()?);
+    let events = rest.u32()?;
+    let proofs = Sha256Digest::from_bytes(rest.array()?);
+    let heads = match rest.varint()?.checked_sub(1) {
+        None => None,
+        Some(count) if count > wide(HEADS_MAX) => {
+            return Err(MessageError::TooMany { limit: HEADS_MAX, found: count });
+        }
+        Some(count) => Some((0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, MessageError>>()?),
+    };
+    Ok(Offer { graph, key, events, proofs, heads, run: rest.take(rest.left())?.to_vec() })
+}
+
+fn put_facts(out: &mut Vec<u8>, facts: &Facts) {
+    out.push(u8::from(facts.wants_answer));
+    out.extend_from_slice(&facts.known.to_be_bytes());
+    for list in [&facts.events, &facts.proofs, &facts.forks] {
+        put_varint(out, wide(list.len()));
+        for bytes in list {
+            put_varint(out, wide(bytes.len()));
+            out.extend_from_slice(bytes);
+        }
+    }
+}
+
+fn facts(rest: &mut Bytes<'_>) -> Result<Facts, MessageError> {
+    let wants_answer = flag(rest)?;
+    let known = rest.u32()?;
+    let mut lists = [Vec::new(), Vec::new(), Vec::new()];
+    for each in &mut lists {
+        *each = list(rest, 1, MESSAGE_MAX, |rest| {
+            let length = rest.length()?;
+            Ok(rest.take(length)?.to_vec())
+        })?;
+    }
+    let [events, proofs, forks] = lists;
+    Ok(Facts { wants_answer, known, events, proofs, forks })
+}
+
+fn tip(rest: &mut Bytes<'_>) -> Result<Tip, MessageError> {
+    let author = PublicKey::from_bytes(rest.array()?).map_err(MessageError::Author)?;
+    Ok(Tip { author, seq: rest.varint()?, id: OpId::from_bytes(rest.array()?) })
+}
+
+fn names(rest: &mut Bytes<'_>, limit: usize) -> Result<Vec<OpId>, MessageError> {
+    list(rest, 32, limit, |rest| Ok(OpId::from_bytes(rest.array()?)))
+}
+
+fn flag(rest: &mut Bytes<'_>) -> Result<bool, MessageError> {
+    match rest.byte()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        found => Err(MessageError::Unknown { found }),
+    }
+}
+
+/// A list of things that take `each` bytes at least, which must be there.
+fn list<'a, T>(
+    rest: &mut Bytes<'a>,
+    each: usize,
+    limit: usize,
+    item: impl Fn(&mut Bytes<'a>) -> Result<T, MessageError>,
+) -> Result<Vec<T>, MessageError> {
+    let found = rest.varint()?;
+    let limit = limit.min(rest.left() / each);
+    match usize::try_from(found) {
+        Ok(count) if count <= limit => (0..count).map(|_| item(rest)).collect(),
+        _ => Err(MessageError::TooMany { limit, found }),
+    }
+}
