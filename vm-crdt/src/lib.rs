@@ -14,6 +14,7 @@ pub mod error;
 pub mod id;
 pub mod op;
 pub mod payload;
+pub mod sketch;
 
 pub use id::{GraphId, OpId, OpIndex, Past};
 pub use op::{OpHead, SignedHead, SignedOp};
