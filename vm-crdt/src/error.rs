@@ -4,8 +4,14 @@ mod graph;
 mod op;
 mod pack;
 mod seal;
+mod sketch;
+mod state;
+mod sync;
 
 pub use graph::{AuthorError, Refusal};
 pub use op::{BytesError, OpError, PayloadError};
 pub use pack::PackError;
 pub use seal::{CharterError, EquivocationError, EventError};
+pub use sketch::SketchError;
+pub use state::StateError;
+pub use sync::{MessageError, SyncError};

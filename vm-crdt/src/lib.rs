@@ -20,7 +20,10 @@ pub mod id;
 pub mod op;
 pub mod pack;
 pub mod payload;
+pub mod replica;
+pub mod sketch;
 mod stored;
+pub mod sync;
 
 pub use chain::Chain;
 pub use charter::Charter;
@@ -30,3 +33,5 @@ pub use graph::{Changes, Graph, Limits, Received};
 pub use id::{GraphId, OpId, OpIndex, Past};
 pub use op::{OpHead, SignedHead, SignedOp};
 pub use payload::{Payload, PayloadKind};
+pub use replica::Replica;
+pub use sync::Session;

@@ -171,13 +171,46 @@ impl Graph {
             join(&mut below, self.clocks.at(&node.clock));
             raise(&mut below, to_usize(node.lane), node.at + 1);
         }
-        let mut beyond: Vec<u32> = Vec::new();
-        for (at, lane) in self.lanes.iter().enumerate() {
-            let places = covered(&below, at)..covered(&self.counted, at);
-            beyond.extend(places.filter_map(|place| lane.op(place)));
+        self.above(&below)
+    }
+
+    /// Ops that count and that somebody lacks whose last op of each author these are: author, number, name. Of an author whose last op is
+    /// not held here, all up to that number is taken to be there.
+    #[must_use]
+    pub fn beyond_tips<'a>(&self, tips: impl IntoIterator<Item = (&'a PublicKey, u64, &'a OpId)>) -> Vec<OpIndex> {
+        let mut below = Clock::new();
+        for (author, seq, id) in tips {
+            if let Some(node) = self.index.get(id).and_then(|index| self.node(*index)) {
+                join(&mut below, self.clocks.at(&node.clock));
+                raise(&mut below, to_usize(node.lane), node.at + 1);
+                continue;
+            }
+            for at in self.lanes_of.get(author).into_iter().flatten() {
+                let Some(lane) = self.lanes.get(*at) else { continue };
+                let reached = seq.saturating_add(1).saturating_sub(lane.seq);
+                raise(&mut below, *at, u32::try_from(reached).unwrap_or(u32::MAX).min(lane.len()));
+            }
         }
-        beyond.sort_unstable();
-        beyond.into_iter().map(OpIndex::from_u32).collect()
+        self.above(&below)
+    }
+
+    /// Ops that count and lie above a clock, each after its past.
+    fn above(&self, below: &Clock) -> Vec<OpIndex> {
+        let mut above: Vec<u32> = Vec::new();
+        for (at, lane) in self.lanes.iter().enumerate() {
+            let places = covered(below, at)..covered(&self.counted, at);
+            above.extend(places.filter_map(|place| lane.op(place)));
+        }
+        above.sort_unstable();
+        above.into_iter().map(OpIndex::from_u32).collect()
+    }
+
+    /// The last op of each lane that counts.
+    pub fn tips(&self) -> impl Iterator<Item = OpIndex> {
+        self.lanes.iter().enumerate().filter_map(|(at, lane)| {
+            let last = covered(&self.counted, at).checked_sub(1)?;
+            lane.op(last).map(OpIndex::from_u32)
+        })
     }
 
     /// Drops the payloads of all ops below the frontier of a sealed compaction: the state they made is kept by whoever calls, and is what the

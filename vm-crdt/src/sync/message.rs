@@ -4,7 +4,7 @@
 //! offer   = 01 | "vm-sync-v0" | graph (32) | key (16) | events known (4) | proofs (32) | heads: 0 where too many, or 1 + count, and 32 each | run of symbols
 //! more    = 02 | first | end                         symbols = 03 | run of symbols
 //! give    = 04 | 1 if it is the last, else 0 | pack   want    = 05 | short ids: count, 8 each | names: count, 32 each
-//! facts   = 06 | 1 if an answer is asked for, else 0 | events known (4) | events: count, each with its length | proofs: the same | forks: the same
+//! facts   = 06 | 0 if more follow, 1 if an answer is asked for, 2 if it is the last | events known (4) | events: count, each with its length | proofs: the same | forks: the same
 //! tips    = 07 | 1 if an answer is asked for, else 0 | count, each author (32), seq, name (32)
 //! done    = 08 | heads (32)
 //! ask     = 09 | number of the event (4) | offset     state   = 0a | number of the event (4) | offset | length of the whole | bytes
@@ -44,11 +44,23 @@ pub struct Offer {
     pub run: Vec<u8>,
 }
 
+/// What follows on events and proofs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Then {
+    /// More of them.
+    #[default]
+    More,
+    /// An answer with what the other side knows beyond.
+    Answer,
+    /// Nothing.
+    Nothing,
+}
+
 /// Events and proofs, as bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Facts {
-    /// Whether the other side is to say what it knows beyond.
-    pub wants_answer: bool,
+    /// Whether more follow, or the other side is to say what it knows beyond.
+    pub then: Then,
     /// Number of the last sealed event that is known.
     pub known: u32,
     /// Sealed events, each canonical.
@@ -231,7 +243,11 @@ fn offer(rest: &mut Bytes<'_>) -> Result<Offer, MessageError> {
 }
 
 fn put_facts(out: &mut Vec<u8>, facts: &Facts) {
-    out.push(u8::from(facts.wants_answer));
+    out.push(match facts.then {
+        Then::More => 0,
+        Then::Answer => 1,
+        Then::Nothing => 2,
+    });
     out.extend_from_slice(&facts.known.to_be_bytes());
     for list in [&facts.events, &facts.proofs, &facts.forks] {
         put_varint(out, wide(list.len()));
@@ -243,7 +259,12 @@ fn put_facts(out: &mut Vec<u8>, facts: &Facts) {
 }
 
 fn facts(rest: &mut Bytes<'_>) -> Result<Facts, MessageError> {
-    let wants_answer = flag(rest)?;
+    let then = match rest.byte()? {
+        0 => Then::More,
+        1 => Then::Answer,
+        2 => Then::Nothing,
+        found => return Err(MessageError::Unknown { found }),
+    };
     let known = rest.u32()?;
     let mut lists = [Vec::new(), Vec::new(), Vec::new()];
     for each in &mut lists {
@@ -253,7 +274,7 @@ fn facts(rest: &mut Bytes<'_>) -> Result<Facts, MessageError> {
         })?;
     }
     let [events, proofs, forks] = lists;
-    Ok(Facts { wants_answer, known, events, proofs, forks })
+    Ok(Facts { then, known, events, proofs, forks })
 }
 
 fn tip(rest: &mut Bytes<'_>) -> Result<Tip, MessageError> {

@@ -32,6 +32,8 @@ pub const SYMBOLS_MAX: usize = 2_048;
 pub const HEADS_MAX: usize = 64;
 /// Rounds of a session. One is enough unless ops come in meanwhile, short ids meet, or somebody lies.
 pub const ROUNDS_MAX: u32 = 8;
+/// Rounds that are tried although the one before brought nothing: another key is drawn for each, and two that fail are no chance.
+const ROUNDS_LEAST: u32 = 3;
 /// Names that one message asks for, of 8 or 32 bytes: half a message at most.
 pub const WANT_MAX: usize = 16_384;
 /// Times that ops are asked for which turned out to be missing, in one session.
