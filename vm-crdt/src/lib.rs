@@ -10,11 +10,16 @@
 //! need one answer at a time, such as who may execute what: no type that merges can hold them, they need a quorum and a seal (`vm-dee`).
 
 mod bytes;
+pub mod document;
 pub mod error;
+pub mod evidence;
 pub mod id;
+pub mod laws;
 pub mod op;
 pub mod payload;
 
+pub use document::{Document, Path, Transaction, Value};
+pub use evidence::{EvidenceItem, EvidenceSet};
 pub use id::{GraphId, OpId, OpIndex, Past};
 pub use op::{OpHead, SignedHead, SignedOp};
 pub use payload::{Payload, PayloadKind};
