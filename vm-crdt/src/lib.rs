@@ -12,11 +12,14 @@
 mod bytes;
 pub mod chain;
 pub mod charter;
+pub mod document;
 pub mod equivocation;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod graph;
 pub mod id;
+pub mod laws;
 pub mod op;
 pub mod pack;
 pub mod payload;
@@ -27,8 +30,10 @@ pub mod sync;
 
 pub use chain::Chain;
 pub use charter::Charter;
+pub use document::{Document, Path, Transaction, Value};
 pub use equivocation::EquivocationProof;
 pub use event::{Ack, Change, EventBody, SealedEvent};
+pub use evidence::{EvidenceItem, EvidenceSet};
 pub use graph::{Changes, Graph, Limits, Received};
 pub use id::{GraphId, OpId, OpIndex, Past};
 pub use op::{OpHead, SignedHead, SignedOp};

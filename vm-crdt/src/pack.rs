@@ -64,7 +64,8 @@ pub fn pack(graph: &Graph, ops: &[OpIndex], limit: usize) -> (Vec<u8>, usize) {
     for (at, (signed, op)) in heads.iter().zip(ops).enumerate() {
         let head = signed.head();
         let payload = graph.payload(*op).map_or(32, |payload| payload.as_bytes().len());
-        let fresh: Vec<OpId> = head.predecessors().filter(|id| !inside.contains_key(*id) && !named.contains(*id)).copied().collect();
+        let fresh: Vec<OpId> =
+            head.predecessors().filter(|id| !inside.contains_key(*id) && !named.contains(*id)).copied().collect();
         let author = if authors.contains(&head.author) { 0 } else { 32 };
         // The longest that each integer can be, so that the pack is never longer than was reckoned.
         let cost = OP_MIN + 30 + author + payload + 32 * fresh.len() + 5 * head.others.len();
@@ -166,7 +167,8 @@ impl<'a> Unpack<'a> {
         }
         let mut authors: Vec<PublicKey> = Vec::new();
         for at in 0..count {
-            let author = PublicKey::from_bytes(rest.array()?).map_err(|source| PackError::Op { at: 0, source: OpError::Author(source) })?;
+            let author = PublicKey::from_bytes(rest.array()?)
+                .map_err(|source| PackError::Op { at: 0, source: OpError::Author(source) })?;
             if authors.last().is_some_and(|last| *last >= author) {
                 return Err(PackError::Order { at });
             }
@@ -254,14 +256,17 @@ impl<'a> Unpack<'a> {
             return Err(PackError::Op { at, source: OpError::PayloadTooLong { limit: PAYLOAD_MAX, found: length } });
         }
         let bytes = self.rest.take(usize::try_from(length).unwrap_or(usize::MAX))?;
-        let payload = Payload::decode(bytes).map_err(|source| PackError::Op { at, source: OpError::Payload(source) })?;
+        let payload =
+            Payload::decode(bytes).map_err(|source| PackError::Op { at, source: OpError::Payload(source) })?;
         Ok((Some(payload), length, Sha256Digest::of(bytes)))
     }
 
     /// The op that a reference means, and its number where it is in the pack.
     fn resolve(&mut self, reference: u64, at: usize) -> Result<(OpId, Option<u64>), PackError> {
         let reference = usize::try_from(reference).unwrap_or(usize::MAX);
-        if let Some((id, seq)) = at.checked_sub(reference).filter(|_| reference > 0).and_then(|place| self.read.get(place)) {
+        if let Some((id, seq)) =
+            at.checked_sub(reference).filter(|_| reference > 0).and_then(|place| self.read.get(place))
+        {
             return Ok((*id, Some(*seq)));
         }
         let place = reference.checked_sub(1 + at).ok_or(PackError::Reference { at })?;
@@ -276,7 +281,11 @@ impl<'a> Unpack<'a> {
         self.rest.end()?;
         let inside: BTreeSet<&OpId> = self.read.iter().map(|(id, _)| id).collect();
         let is_spare = self.used_outside.contains(&false) || self.outside.iter().any(|id| inside.contains(id));
-        if self.unused_authors > 0 || is_spare || inside.len() < self.read.len() { Err(PackError::Spare) } else { Ok(()) }
+        if self.unused_authors > 0 || is_spare || inside.len() < self.read.len() {
+            Err(PackError::Spare)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use thiserror::Error;
 use vm_core::error::KeyError;
 
+use super::EditError;
+
 /// Bytes that end too early, or are not in their one form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
@@ -66,6 +68,37 @@ pub enum PayloadError {
     /// A payload without even its kind.
     #[error("payload is empty")]
     Empty,
+    /// A payload of edits or evidence without any.
+    #[error("payload holds nothing")]
+    Nothing,
+    /// An edit that cannot be read.
+    #[error("edit {edit} is refused")]
+    Edit {
+        /// Index of the edit.
+        edit: usize,
+        /// What is wrong with it.
+        source: EditError,
+    },
+    /// More edits than the limit.
+    #[error("payload has more than {limit} edits")]
+    TooManyEdits {
+        /// Edits allowed.
+        limit: usize,
+    },
+    /// An item of evidence that is not above the one before it.
+    #[error("item {item} is not above the one before it")]
+    EvidenceOrder {
+        /// Index of the item.
+        item: usize,
+    },
+    /// Longer than the limit.
+    #[error("payload of {found} bytes is longer than {limit}")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes found.
+        found: usize,
+    },
     /// A kind that this version does not know.
     #[error("payload is of unknown kind {found}")]
     Kind {
@@ -81,6 +114,11 @@ impl PayloadError {
         match self {
             Self::Bytes(error) => error.code(),
             Self::Empty => "crdt-payload-empty",
+            Self::Nothing => "crdt-payload-nothing",
+            Self::Edit { source, .. } => source.code(),
+            Self::TooManyEdits { .. } => "crdt-payload-edits",
+            Self::EvidenceOrder { .. } => "crdt-payload-evidence-order",
+            Self::TooLong { .. } => "crdt-payload-long",
             Self::Kind { .. } => "crdt-payload-kind",
         }
     }

@@ -190,7 +190,10 @@ impl Message {
             2 => Self::More(rest.varint()?, rest.varint()?),
             3 => Self::Symbols(rest.take(rest.left())?.to_vec()),
             4 => Self::Give(flag(&mut rest)?, rest.take(rest.left())?.to_vec()),
-            5 => Self::Want(list(&mut rest, 8, WANT_MAX, |rest| Ok(ShortId::from_u64(rest.u64()?)))?, names(&mut rest, WANT_MAX)?),
+            5 => Self::Want(
+                list(&mut rest, 8, WANT_MAX, |rest| Ok(ShortId::from_u64(rest.u64()?)))?,
+                names(&mut rest, WANT_MAX)?,
+            ),
             6 => Self::Facts(facts(&mut rest)?),
             7 => Self::Tips(flag(&mut rest)?, list(&mut rest, 65, MESSAGE_MAX, tip)?),
             8 => Self::Done(Sha256Digest::from_bytes(rest.array()?)),
@@ -237,7 +240,9 @@ fn offer(rest: &mut Bytes<'_>) -> Result<Offer, MessageError> {
         Some(count) if count > wide(HEADS_MAX) => {
             return Err(MessageError::TooMany { limit: HEADS_MAX, found: count });
         }
-        Some(count) => Some((0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, MessageError>>()?),
+        Some(count) => {
+            Some((0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, MessageError>>()?)
+        }
     };
     Ok(Offer { graph, key, events, proofs, heads, run: rest.take(rest.left())?.to_vec() })
 }

@@ -170,7 +170,9 @@ impl Session {
             match replica.seal(event) {
                 Ok(changes) => self.gained |= !changes.counted.is_empty(),
                 // Heads of its frontier come with the ops, and events after it in the next round.
-                Err(EventError::FrontierMissing { .. } | EventError::Gap { .. } | EventError::Halted) => self.gained = true,
+                Err(EventError::FrontierMissing { .. } | EventError::Gap { .. } | EventError::Halted) => {
+                    self.gained = true
+                }
                 Err(error) => return Err(error.into()),
             }
         }
