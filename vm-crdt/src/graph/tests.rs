@@ -80,7 +80,7 @@ fn two_halves_of_a_fork_come_together_with_one_proof() {
     let mut other = graph(3);
     for (graph, branch, honest) in [(&mut one, &left, 2), (&mut other, &right, 3)] {
         assert!(holds(graph, &root) && holds(graph, branch));
-        graph.write(Payload::vouch(), &key(honest)).expect("honest op");
+        let _ = graph.write(Payload::vouch(), &key(honest)).expect("honest op");
     }
     let all = |graph: &Graph| -> Vec<SignedOp> {
         let ops = graph
@@ -90,10 +90,10 @@ fn two_halves_of_a_fork_come_together_with_one_proof() {
     };
     let (from_one, from_other) = (all(&one), all(&other));
     for op in from_other {
-        one.insert(op).expect("known or held");
+        let _ = one.insert(op).expect("known or held");
     }
     for op in from_one {
-        other.insert(op).expect("known or held");
+        let _ = other.insert(op).expect("known or held");
     }
     assert_eq!(heads(&one), heads(&other));
     assert_eq!(one.len(), 5, "both branches were built on, so both count");
@@ -112,7 +112,7 @@ fn a_branch_that_was_hidden_until_the_proof_counts_nowhere() {
     let hidden = op_with(1, 0, Some(&root), &[], &charter, 2);
     let mut graph = graph(2);
     assert!(holds(&mut graph, &root) && holds(&mut graph, &shown));
-    graph.write(Payload::vouch(), &key(2)).expect("honest op");
+    let _ = graph.write(Payload::vouch(), &key(2)).expect("honest op");
     let before = heads(&graph);
     let (received, changes) = graph.insert(hidden.clone()).expect("it comes before the proof is known");
     assert!(matches!(received, Received::Held(_)));
@@ -246,7 +246,7 @@ fn a_deep_chain_takes_no_stack_whichever_way_it_comes() {
     }
     let mut graph = Graph::new(charter, Limits { orphans: ops.len(), orphan_bytes: u64::MAX, ..Limits::default() });
     for op in ops.iter().rev() {
-        graph.insert(op.clone()).expect("an orphan, but the last");
+        let _ = graph.insert(op.clone()).expect("an orphan, but the last");
     }
     assert_eq!((graph.len(), graph.waiting()), (3_000, 0));
     assert_eq!(heads(&graph), [*ops.last().expect("one").id()]);
@@ -400,13 +400,13 @@ proptest! {
         for node in &graph.nodes {
             let mut past = BTreeSet::from([*node.id()]);
             for id in node.content.signed.head().predecessors() {
-                past.extend(&pasts[graph.index[id] as usize]);
+                past.extend(&pasts[to_usize(graph.index[id])]);
             }
             pasts.push(past);
         }
-        for (later, past) in pasts.iter().enumerate() {
-            for (earlier, node) in graph.nodes.iter().enumerate() {
-                let by_clock = graph.is_or_precedes(OpIndex::from_u32(earlier as u32), OpIndex::from_u32(later as u32));
+        for (later, past) in (0..).zip(&pasts) {
+            for (earlier, node) in (0..).zip(&graph.nodes) {
+                let by_clock = graph.is_or_precedes(OpIndex::from_u32(earlier), OpIndex::from_u32(later));
                 prop_assert_eq!(by_clock, past.contains(node.id()));
             }
         }

@@ -6,11 +6,12 @@
 //! give    = 04 | 1 if it is the last, else 0 | pack   want    = 05 | short ids: count, 8 each | names: count, 32 each
 //! facts   = 06 | 0 if more follow, 1 if an answer is asked for, 2 if it is the last | events known (4) | events: count, each with its length | proofs: the same | forks: the same
 //! tips    = 07 | 1 if an answer is asked for, else 0 | count, each author (32), seq, name (32)
-//! done    = 08 | heads (32)
+//! done    = 08 | standing (32)
 //! ask     = 09 | number of the event (4) | offset     state   = 0a | number of the event (4) | offset | length of the whole | bytes
 //! ```
 //!
-//! Counts, lengths, offsets and `seq` are LEB128 integers. `proofs` and `heads` are SHA-256 over the names of the ops that prove, and of the heads.
+//! Counts, lengths, offsets and `seq` are LEB128 integers. `proofs` is SHA-256 over the names of the ops that prove something, and of two events of one number; `standing` is SHA-256
+//! over the digest of the last sealed event, `proofs`, and the names of all heads, ascending.
 
 use vm_core::digest::Sha256Digest;
 use vm_core::key::PublicKey;
@@ -100,7 +101,7 @@ pub enum Message {
     Facts(Facts),
     /// Last ops of all authors, and whether the other side is to name its own.
     Tips(bool, Vec<Tip>),
-    /// The side that answers has sent and got all; its heads.
+    /// The side that answers has sent and got all; a digest of where it stands.
     Done(Sha256Digest),
     /// Asks for a sealed state, from this byte on.
     Ask(u32, u64),

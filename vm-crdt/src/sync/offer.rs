@@ -57,12 +57,11 @@ impl Session {
             self.awaits_facts = true;
             self.send_facts(replica, offer.events, Then::Answer);
         }
-        if let Some(heads) = &offer.heads {
-            if heads.iter().all(|id| graph.contains(id)) {
-                // Their past is all that the peer counts.
-                let beyond = graph.beyond(heads);
-                return if beyond.is_empty() { Ok(()) } else { self.give(replica, beyond) };
-            }
+        let held = offer.heads.as_ref().filter(|heads| heads.iter().all(|id| graph.contains(id)));
+        if let Some(heads) = held {
+            // Their past is all that the peer counts.
+            let beyond = graph.beyond(heads);
+            return if beyond.is_empty() { Ok(()) } else { self.give(replica, beyond) };
         }
         self.decoder = Some(Decoder::new(&self.follow(replica).sketch));
         self.take_symbols(replica, &offer.run)
@@ -198,7 +197,7 @@ enum Kind {
 }
 
 /// SHA-256 over the names of all ops that prove something, by author, and of a fork of the chain of events.
-fn proofs_digest(replica: &Replica) -> Sha256Digest {
+pub(super) fn proofs_digest(replica: &Replica) -> Sha256Digest {
     let graph = replica.graph();
     let mut names: Vec<_> = graph.proofs().flat_map(EquivocationProof::heads).map(|head| *head.id()).collect();
     let fork = graph.chain().fork().into_iter().flat_map(EventFork::events);

@@ -12,6 +12,7 @@ use crate::replica::{Replica, STATE_MAX};
 use crate::sketch::{Decoder, ShortId, Sketch, SketchKey};
 
 use super::message::{Message, Tip};
+use super::offer::proofs_digest;
 use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX};
 
 /// Which side of a session.
@@ -55,7 +56,7 @@ pub struct Session {
     pub(super) awaits_facts: bool,
     pub(super) state: Option<(u32, Vec<u8>)>,
     pub(super) is_answering: bool,
-    /// Heads of the side that answered, until they can be compared.
+    /// Where the side that answered stands, until it can be compared.
     done: Option<Sha256Digest>,
     /// What was asked for by name, or by the number of an event.
     asked: HashSet<OpId>,
@@ -152,7 +153,7 @@ impl Session {
         let waits = self.awaited > 0 || self.awaits_tips || self.awaits_facts || self.state.is_some();
         if self.is_answering && !waits {
             self.is_answering = false;
-            return Some(Message::Done(heads_digest(replica)).to_bytes());
+            return Some(Message::Done(standing(replica)).to_bytes());
         }
         None
     }
@@ -170,8 +171,8 @@ impl Session {
             Message::Want(shorts, names) => self.take_want(replica, &shorts, &names),
             Message::Facts(facts) => self.take_facts(replica, &facts),
             Message::Tips(wants_answer, tips) => self.take_tips(replica, wants_answer, &tips),
-            Message::Done(heads) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
-                self.done = Some(heads);
+            Message::Done(standing) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
+                self.done = Some(standing);
                 self.finish(replica);
                 Ok(())
             }
@@ -207,12 +208,12 @@ impl Session {
 
     /// Ends the round once the other side has sent and got all: the heads say whether that was everything.
     pub(super) fn finish(&mut self, replica: &Replica) {
-        let Some(heads) = self.done else { return };
+        let Some(theirs) = self.done else { return };
         if self.awaited > 0 || self.state.is_some() || self.ask_missing(replica) {
             return;
         }
         self.done = None;
-        if heads == heads_digest(replica) && replica.is_whole() {
+        if theirs == standing(replica) && replica.is_whole() {
             self.outcome = Some(Outcome::Same);
         } else if self.round < ROUNDS_MAX && (self.gained || self.round < ROUNDS_LEAST) {
             self.begin_round(replica);
@@ -307,9 +308,11 @@ pub(super) fn by_short(replica: &Replica, key: &SketchKey, shorts: &[ShortId]) -
     graph.counting().filter(|op| wanted.contains(&key.short(graph.id(*op)))).collect()
 }
 
-/// SHA-256 over the heads, ascending.
-pub(super) fn heads_digest(replica: &Replica) -> Sha256Digest {
-    names_digest(replica.graph().heads())
+/// SHA-256 over the last sealed event, all that is proven, and the heads: where it is the same, everything is.
+fn standing(replica: &Replica) -> Sha256Digest {
+    let last = OpId::from_bytes(*replica.graph().chain().last().as_bytes());
+    let proofs = OpId::from_bytes(*proofs_digest(replica).as_bytes());
+    names_digest([&last, &proofs].into_iter().chain(replica.graph().heads()))
 }
 
 pub(super) fn names_digest<'a>(names: impl Iterator<Item = &'a OpId>) -> Sha256Digest {
