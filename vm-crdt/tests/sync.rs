@@ -1,4 +1,5 @@
 //! Two replicas, one session: what each ends with, and what a liar costs.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use proptest::prelude::*;
 use vm_core::digest::LeafHash;
@@ -9,7 +10,7 @@ use vm_crdt::error::{Refusal, SyncError};
 use vm_crdt::event::{Ack, Change, EventBody};
 use vm_crdt::graph::Limits;
 use vm_crdt::sync::{Message, Outcome, Role};
-use vm_crdt::{Charter, OpHead, Payload, Replica, SealedEvent, Session, SignedOp};
+use vm_crdt::{Charter, Merge, MergeReceipt, OpHead, Payload, Replica, SealedEvent, Session, SignedOp};
 
 fn key(n: u8) -> SigningIdentity {
     SigningIdentity::from_seed(&[n; 32])
@@ -257,7 +258,7 @@ fn what_was_not_asked_for_ends_a_session() {
         Message::More(0, 10),
         Message::Give(true, Vec::new()),
         Message::Tips(false, Vec::new()),
-        Message::Done(vm_core::digest::Sha256Digest::of(&[])),
+        Message::Done(vm_core::digest::Sha256Digest::of(&[]), None),
         Message::State { number: 1, offset: 0, whole: 5, bytes: vec![1; 5] },
     ];
     for message in out_of_turn {
@@ -276,6 +277,35 @@ fn what_was_not_asked_for_ends_a_session() {
         while session.poll(&here).is_some() {}
     }
     assert!(matches!(greedy, Err(SyncError::Greedy { .. })));
+}
+
+#[test]
+fn both_sides_of_a_merge_sign_the_same_of_it_but_who_is_who() {
+    let (mut here, mut there) = (replica(), replica());
+    write_many(&mut here, 1, 3, "left");
+    write_many(&mut there, 2, 4, "right");
+    let before = (heads(&here), heads(&there));
+    let (mut one, mut other) = (Session::new(Role::Initiator, [1; 16]), Session::new(Role::Responder, [0; 16]));
+    carry([&mut one, &mut other], [&mut here, &mut there]).expect("session");
+    let policy = vm_core::digest::Sha256Digest::of(b"policy");
+    let mine = Merge::of(one.exchange(), &here, policy);
+    let theirs = Merge::of(other.exchange(), &there, policy);
+    assert_eq!((mine.ours.heads.clone(), mine.theirs.heads.clone()), (Some(before.0), Some(before.1)));
+    assert_eq!((&mine.ours.heads, &mine.theirs.heads), (&theirs.theirs.heads, &theirs.ours.heads));
+    assert_eq!((mine.received, mine.sent), (theirs.sent, theirs.received));
+    assert_eq!((mine.received, mine.sent), (4, 3));
+    assert_eq!(mine.after, theirs.after);
+    let receipt = mine.clone().sign(&key(50));
+    let bytes = receipt.to_bytes();
+    assert_eq!(MergeReceipt::parse(&bytes), Ok(receipt));
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            assert!(MergeReceipt::parse(&changed).is_err(), "bit {bit} of byte {at}");
+        }
+        assert!(MergeReceipt::parse(&bytes[..at]).is_err());
+    }
 }
 
 proptest! {

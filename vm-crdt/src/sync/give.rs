@@ -30,6 +30,7 @@ impl Session {
         let ops = self.giving.front_mut()?;
         let (bytes, taken) = pack(replica.graph(), ops.make_contiguous(), PACK_MAX);
         ops.drain(..taken.min(ops.len()));
+        self.exchange.sent += wide(taken);
         let is_last = ops.is_empty();
         if is_last {
             self.giving.pop_front();
@@ -62,7 +63,10 @@ impl Session {
             let id = *op.signed.id();
             match replica.insert_packed(op) {
                 Ok((Received::Known, _)) => {}
-                Ok(_) => useful = true,
+                Ok(_) => {
+                    useful = true;
+                    self.exchange.received += 1;
+                }
                 Err(source) if source.is_invalid() => return Err(SyncError::Invalid { id, source }),
                 // The peer need not know the proof yet, and what does not fit here may elsewhere.
                 Err(_) => {}

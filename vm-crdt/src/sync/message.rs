@@ -6,7 +6,7 @@
 //! give    = 04 | 1 if it is the last, else 0 | pack   want    = 05 | short ids: count, 8 each | names: count, 32 each
 //! facts   = 06 | 0 if more follow, 1 if an answer is asked for, 2 if it is the last | events known (4) | events: count, each with its length | proofs: the same | forks: the same
 //! tips    = 07 | 1 if an answer is asked for, else 0 | count, each author (32), seq, name (32)
-//! done    = 08 | standing (32)
+//! done    = 08 | standing (32) | heads when it began: 0 where too many, or 1 + count, and 32 each
 //! ask     = 09 | number of the event (4) | offset     state   = 0a | number of the event (4) | offset | length of the whole | bytes
 //! ```
 //!
@@ -101,8 +101,8 @@ pub enum Message {
     Facts(Facts),
     /// Last ops of all authors, and whether the other side is to name its own.
     Tips(bool, Vec<Tip>),
-    /// The side that answers has sent and got all; a digest of where it stands.
-    Done(Sha256Digest),
+    /// The side that answers has sent and got all: a digest of where it stands, and its heads when the session began.
+    Done(Sha256Digest, Option<Vec<OpId>>),
     /// Asks for a sealed state, from this byte on.
     Ask(u32, u64),
     /// Part of a sealed state.
@@ -147,7 +147,10 @@ impl Message {
                     out.extend_from_slice(tip.id.as_bytes());
                 }
             }
-            Self::Done(heads) => out.extend_from_slice(heads.as_bytes()),
+            Self::Done(standing, began) => {
+                out.extend_from_slice(standing.as_bytes());
+                put_heads(&mut out, began.as_deref());
+            }
             Self::Ask(number, offset) => {
                 out.extend_from_slice(&number.to_be_bytes());
                 put_varint(&mut out, *offset);
@@ -171,7 +174,7 @@ impl Message {
             Self::Want(..) => 5,
             Self::Facts(_) => 6,
             Self::Tips(..) => 7,
-            Self::Done(_) => 8,
+            Self::Done(..) => 8,
             Self::Ask(..) => 9,
             Self::State { .. } => 10,
         }
@@ -197,7 +200,7 @@ impl Message {
             ),
             6 => Self::Facts(facts(&mut rest)?),
             7 => Self::Tips(flag(&mut rest)?, list(&mut rest, 65, MESSAGE_MAX, tip)?),
-            8 => Self::Done(Sha256Digest::from_bytes(rest.array()?)),
+            8 => Self::Done(Sha256Digest::from_bytes(rest.array()?), heads(&mut rest)?),
             9 => Self::Ask(rest.u32()?, rest.varint()?),
             10 => Self::State {
                 number: rest.u32()?,
@@ -218,13 +221,7 @@ fn put_offer(out: &mut Vec<u8>, offer: &Offer) {
     out.extend_from_slice(offer.key.as_bytes());
     out.extend_from_slice(&offer.events.to_be_bytes());
     out.extend_from_slice(offer.proofs.as_bytes());
-    match &offer.heads {
-        None => put_varint(out, 0),
-        Some(heads) => {
-            put_varint(out, 1 + wide(heads.len()));
-            heads.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
-        }
-    }
+    put_heads(out, offer.heads.as_deref());
     out.extend_from_slice(&offer.run);
 }
 
@@ -236,16 +233,21 @@ fn offer(rest: &mut Bytes<'_>) -> Result<Offer, MessageError> {
     let key = SketchKey::from_bytes(rest.array()?);
     let events = rest.u32()?;
     let proofs = Sha256Digest::from_bytes(rest.array()?);
-    let heads = match rest.varint()?.checked_sub(1) {
-        None => None,
-        Some(count) if count > wide(HEADS_MAX) => {
-            return Err(MessageError::TooMany { limit: HEADS_MAX, found: count });
-        }
-        Some(count) => {
-            Some((0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, MessageError>>()?)
-        }
-    };
+    let heads = heads(rest)?;
     Ok(Offer { graph, key, events, proofs, heads, run: rest.take(rest.left())?.to_vec() })
+}
+
+fn put_heads(out: &mut Vec<u8>, heads: Option<&[OpId]>) {
+    put_varint(out, heads.map_or(0, |heads| 1 + wide(heads.len())));
+    heads.unwrap_or_default().iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+}
+
+fn heads(rest: &mut Bytes<'_>) -> Result<Option<Vec<OpId>>, MessageError> {
+    match rest.varint()?.checked_sub(1) {
+        None => Ok(None),
+        Some(found) if found > wide(HEADS_MAX) => Err(MessageError::TooMany { limit: HEADS_MAX, found }),
+        Some(count) => (0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, _>>().map(Some),
+    }
 }
 
 fn put_facts(out: &mut Vec<u8>, facts: &Facts) {

@@ -20,7 +20,7 @@ mod offer;
 mod session;
 
 pub use message::{FORMAT, MESSAGE_MAX, Message};
-pub use session::{Outcome, Role, Session};
+pub use session::{Exchange, Outcome, Role, Session};
 
 use crate::id::OpId;
 

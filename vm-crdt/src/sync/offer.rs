@@ -47,6 +47,10 @@ impl Session {
         if self.is_answering || self.round >= ROUNDS_MAX {
             return Err(SyncError::OutOfTurn);
         }
+        self.note_start(replica);
+        if self.round == 0 {
+            self.exchange.theirs.clone_from(&offer.heads);
+        }
         self.round += 1;
         self.key = offer.key;
         self.is_answering = true;

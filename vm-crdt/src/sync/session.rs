@@ -13,7 +13,7 @@ use crate::sketch::{Decoder, ShortId, Sketch, SketchKey};
 
 use super::message::{Message, Tip};
 use super::offer::proofs_digest;
-use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX};
+use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX, short_list};
 
 /// Which side of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,21 @@ pub enum Outcome {
     Same,
     /// They did not when the rounds were over: ops came in meanwhile, some are refused on one side, or the peer holds back.
     Different,
+}
+
+/// What a session did, so far.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Exchange {
+    /// Ops that counted here when it began.
+    pub count: u64,
+    /// Heads here when it began, unless there were too many to name.
+    pub ours: Option<Vec<OpId>>,
+    /// Heads there when it began, unless there were too many to name, or it is not over.
+    pub theirs: Option<Vec<OpId>>,
+    /// Ops that came and were not held.
+    pub received: u64,
+    /// Ops that went.
+    pub sent: u64,
 }
 
 /// One side of a session with one peer.
@@ -68,6 +83,7 @@ pub struct Session {
     pub(super) given: usize,
     pub(super) gained: bool,
     pub(super) outcome: Option<Outcome>,
+    pub(super) exchange: Exchange,
 }
 
 /// A sketch that goes along with a replica.
@@ -124,7 +140,14 @@ impl Session {
             given: 0,
             gained: false,
             outcome: None,
+            exchange: Exchange::default(),
         }
+    }
+
+    /// What went and came.
+    #[must_use]
+    pub const fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// How the session ended, once it did. A responder's does not end by itself.
@@ -153,7 +176,7 @@ impl Session {
         let waits = self.awaited > 0 || self.awaits_tips || self.awaits_facts || self.state.is_some();
         if self.is_answering && !waits {
             self.is_answering = false;
-            return Some(Message::Done(standing(replica)).to_bytes());
+            return Some(Message::Done(standing(replica), self.exchange.ours.clone()).to_bytes());
         }
         None
     }
@@ -171,14 +194,23 @@ impl Session {
             Message::Want(shorts, names) => self.take_want(replica, &shorts, &names),
             Message::Facts(facts) => self.take_facts(replica, &facts),
             Message::Tips(wants_answer, tips) => self.take_tips(replica, wants_answer, &tips),
-            Message::Done(standing) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
+            Message::Done(standing, began) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
                 self.done = Some(standing);
+                self.exchange.theirs = began;
                 self.finish(replica);
                 Ok(())
             }
             Message::Ask(number, offset) => self.send_state(replica, number, offset),
             Message::State { number, offset, whole, bytes } => self.take_state(replica, number, offset, whole, &bytes),
             _ => Err(SyncError::OutOfTurn),
+        }
+    }
+
+    /// Notes what is here before anything comes.
+    pub(super) fn note_start(&mut self, replica: &Replica) {
+        if self.round == 0 {
+            let (count, ours) = (wide(replica.graph().len()), short_list(replica.graph().heads()));
+            self.exchange = Exchange { count, ours, ..Exchange::default() };
         }
     }
 
@@ -200,6 +232,7 @@ impl Session {
             self.key = round_key(&self.seed, self.keys);
             self.keys += 1;
         }
+        self.note_start(replica);
         self.round += 1;
         self.gained = false;
         let offer = self.offer(replica);
