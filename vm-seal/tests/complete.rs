@@ -312,6 +312,44 @@ fn a_seal_is_complete_or_says_what_is_missing() {
 }
 
 #[test]
+fn a_proof_says_whether_it_holds_its_rows_and_is_read_back_without_them() {
+    let mut world = World::full();
+    index(&mut world);
+    let query = Query::Selection(Selection::everything());
+    for with_entries in [true, false] {
+        let proof = prove(&world, &query, with_entries);
+        assert_eq!(proof.has_entries(), with_entries);
+        assert_eq!(CompletenessProof::parse(&proof.to_bytes().unwrap()), Ok(proof));
+    }
+}
+
+#[test]
+fn rows_are_those_that_match_or_the_first_other_one_is_named() {
+    let mut world = World::full();
+    index(&mut world);
+    let query = Query::Selection(Selection::everything());
+    let rows = matching(&world, &query);
+    let complete = verify(&world, &prove(&world, &query, true), Vec::new()).unwrap();
+    assert_eq!(complete.check_rows(&rows), Ok(()));
+    let name = |card: &Card| format!("{}/{}", card.table, card.id);
+    for at in 0..rows.len() {
+        let mut fewer = rows.clone();
+        fewer.remove(at);
+        let mut other = rows.clone();
+        other[at].leaf = vm_core::digest::LeafHash::of(b"another row");
+        for shown in [fewer, other] {
+            let Err(CompletenessError::Differs { what: "rows", expected, found }) = complete.check_rows(&shown) else {
+                panic!("a row of another content, or one too few, passes at {at}");
+            };
+            assert_eq!(expected, name(&rows[at]));
+            assert_eq!(found, shown.get(at).map_or_else(|| "no row".to_owned(), name));
+        }
+    }
+    let more: Vec<Card> = rows.iter().chain(rows.last()).copied().collect();
+    assert_eq!(complete.check_rows(&more).unwrap_err().code(), "completeness-differs");
+}
+
+#[test]
 fn a_proof_needs_the_right_key_and_an_index() {
     let mut world = World::full();
     assert!(Indexed::read(&world.ledger, world.ledger.tree_size()).unwrap().is_none());
