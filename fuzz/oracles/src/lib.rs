@@ -33,6 +33,7 @@ pub mod redact;
 pub mod scroll;
 pub mod seal;
 pub mod shadow;
+pub mod sketch;
 pub mod text;
 pub mod token;
 
@@ -87,6 +88,8 @@ pub const TARGETS: &[Target] = &[
     ("sha256_lanes", hash::sha256_lanes),
     ("shadow_receipt", shadow::shadow_receipt),
     ("signed_note", note::signed_note),
+    ("sketch_decoder", sketch::sketch_decoder),
+    ("sketch_run", sketch::sketch_run),
     ("small_texts", text::small_texts),
     ("stored_proof", proof::stored_proof),
     ("tetragon_events", guardian::tetragon_events),
