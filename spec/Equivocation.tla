@@ -14,8 +14,8 @@ CONSTANTS
   HonestMax, ForkerMax, VoucherMax, OpsMax,  \* operations of one author, of all
   ForksMax, OthersMax, FrontierMax,  \* operations of one author and number; other predecessors; heads of the frontier
   Revocable,                         \* of whom one may be revoked
-  CheckSignature, CheckParent, CheckChain, CheckVouch, CheckMerge, CheckSealed, CheckTake, CheckSet, CheckFrontier,
-  CheckProven, CheckLeast
+  CheckSignature, CheckProof, CheckParent, CheckChain, CheckVouch, CheckMerge, CheckSealed, CheckTake, CheckProven,
+  CheckPast, CheckSet, CheckFrontier, CheckLeast
 
 VARIABLES
   ops,      \* all that was signed: name -> operation
@@ -30,7 +30,7 @@ vars == <<ops, sealed, held, proofs, knows, arrived>>
 Byzantine == Forkers \cup Vouchers
 Authors == Honest \cup Byzantine
 None == <<>>
-Symmetry == Permutations(Honest) \cup Permutations(Forkers) \cup Permutations(Vouchers)
+Symmetry == Permutations(Honest \ Revocable) \cup Permutations(Forkers \ Revocable) \cup Permutations(Vouchers \ Revocable)
 
 By(o) == o[1]
 Seq(o) == o[2]
@@ -78,20 +78,20 @@ IsValid(a, parent, others, epoch) ==
 Proven(h) == {p[1] : p \in proofs[h]}
 Frontier(h, S) == IF knows[h] THEN Past(sealed.frontier \cap S) ELSE {}
 IsRevoked(h, a) == knows[h] /\ sealed.who = a
-IsSound(h, o, S) == By(o) \notin Proven(h) /\ (IsRevoked(h, By(o)) => o \in Frontier(h, S))
-Needed(h, S) == Past({o \in S : IsSound(h, o, S)}) \cup Frontier(h, S)
+IsSound(h, o, S) == (CheckProven => By(o) \notin Proven(h)) /\ (IsRevoked(h, By(o)) => o \in Frontier(h, S))
+Sound(h, S) == LET sound == {o \in S : IsSound(h, o, S)} IN IF CheckPast THEN Past(sound) ELSE sound
+Needed(h, S) == Sound(h, S) \cup Frontier(h, S)
 Counted(h) == IF CheckSet THEN Needed(h, held[h]) ELSE arrived[h]
 Effective(h) ==
   {o \in Counted(h) : IsRevoked(h, By(o)) /\ CheckFrontier => o \in Frontier(h, held[h])}
 
-\* Whether h takes an operation with all of its past that it lacks. Of a proven author only what is needed.
+\* Whether h takes an operation with all of its past that it lacks: where all of it would count.
 Takes(h, o) ==
-  LET S == held[h] \cup ops[o].past
-      needed == IF CheckTake THEN Needed(h, S) ELSE Past({x \in S : IsSound(h, x, S)}) IN
+  LET S == held[h] \cup ops[o].past IN
   /\ o \notin held[h]
   /\ \A x \in ops[o].past : ops[x].valid
   /\ ops[o].epoch = 1 => knows[h]
-  /\ CheckProven => \A x \in ops[o].past \ held[h] : By(x) \in Proven(h) => x \in needed
+  /\ ops[o].past \ held[h] \subseteq IF CheckTake THEN Needed(h, S) ELSE Sound(h, S)
 
 -----------------------------------------------------------------------------
 Init ==
@@ -158,6 +158,7 @@ LearnEvent(h) ==
 -----------------------------------------------------------------------------
 \* Within the bounds of the search.
 Small(S, n) == {s \in SUBSET S : Cardinality(s) <= n /\ Heads(s) = s}
+Known == Pairs(DOMAIN ops) \cup IF CheckProof THEN {} ELSE {<<a, 0, 0, 1>> : a \in Authors}
 Epochs == IF sealed.who = None THEN {0} ELSE {0, 1}
 
 Lies(a) ==
@@ -170,7 +171,7 @@ Lies(a) ==
 Next ==
   \/ \E h \in Honest : \/ Cardinality(DOMAIN ops) < OpsMax /\ Write(h)
                        \/ \E o \in DOMAIN ops : Deliver(h, o)
-                       \/ \E p \in Pairs(DOMAIN ops) : LearnProof(h, p)
+                       \/ \E p \in Known : LearnProof(h, p)
                        \/ LearnEvent(h)
   \/ \E a \in IF CheckSignature THEN Byzantine ELSE Authors :
        /\ Cardinality(DOMAIN ops) < OpsMax /\ Cardinality(Of(a)) < Most(a)
@@ -206,6 +207,10 @@ ProvenCountsByOthers ==
     By(o) \in Proven(h) => \/ knows[h] /\ o \in Past(sealed.frontier)
                            \/ \E x \in held[h] : By(x) \notin Proven(h) /\ o \in ops[x].past
 
+\* Whoever merged its own fork is finished.
+OwnPastIsAChain ==
+  \A o \in DOMAIN ops : ops[o].valid => \A x, y \in ops[o].past : By(x) = By(o) /\ By(y) = By(o) => Comparable(x, y)
+
 \* What an author names of another, but for what a sealed frontier names, is of one branch, in all that it ever wrote.
 OneBranchEach ==
   \A o \in DOMAIN ops : ops[o].valid =>
@@ -220,9 +225,7 @@ HonestCounts ==
     By(o) = g /\ sealed.who # g => o \in Counted(h) /\ o \in Effective(h) /\ ops[o].past \subseteq Counted(h)
 
 \* What must not hold, or the search saw nothing.
-NobodyIsProven == \A h \in Honest : proofs[h] = {}
-NothingStandsAside == \A h \in Honest : held[h] = Counted(h)
-NothingProvenCounts == \A h \in Honest : \A o \in Counted(h) : By(o) \notin Proven(h)
+AllHoldTheSame == IsExchanged => \A g, h \in Honest : held[g] = held[h]
 NothingProvenIsNamed ==
-  \A h \in Honest : \A o \in Of(h) : \A x \in ops[o].others : By(x) \notin Proven(h) \/ ops[o].epoch = 0
+  \A h \in Honest : \A o \in Of(h) : \A x \in ops[o].others : ops[o].epoch = 1 => By(x) \notin Proven(h)
 =============================================================================
