@@ -44,7 +44,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
   interop [--python PROGRAM] [--dry]
                                   have foreign clients check what the binary makes, and check what they make
-  model [--walks N]               check the gate: its specification by TLC, logs of the code held to it, stateright, random walks
+  model [--walks N]               check the gate and equivocation: specifications by TLC, logs of the code held to them, stateright, random walks
                                   (200 unless told; 100,000 is the long form)
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";

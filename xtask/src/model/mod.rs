@@ -1,9 +1,10 @@
-//! The model checks of the gate: TLC over `spec/`, the real code's logs held to the same specification, stateright and the
-//! random walks over the real transition.
+//! The model checks. Of the gate: TLC over `spec/`, the real code's logs held to the same specification, stateright and the
+//! random walks over the real transition. Of equivocation: TLC.
 //!
 //! A guard that is turned off must break its invariant, and a doctored log must be refused: where one is not, the command
 //! fails, since then the check sees nothing.
 
+mod equivocation;
 mod tlc;
 mod trace;
 
@@ -82,6 +83,7 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     for case in MUST_FAIL {
         fail(&tlc, &config, case)?;
     }
+    equivocation::run(tree, &tlc)?;
     traces(tree, &tlc)?;
     tested(test(tree, "model", false, &[]))?;
     let mut walk = test(tree, "walk", walks >= WALKS_RELEASE, &["random"]);
