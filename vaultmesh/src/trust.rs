@@ -28,6 +28,7 @@ use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem}
 use vm_anchor::rfc3161::Legacy;
 use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
+use vm_seal::witness::WitnessPolicy;
 
 use crate::config::read_text;
 use crate::error::{ChainError, TomlFault, VaultError};
@@ -72,6 +73,9 @@ pub struct TrustFile {
     #[cfg(feature = "ethereum")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ethereum: Vec<EthereumTrust>,
+    /// Witnesses, of which so many must have cosigned the head that a verifier brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<WitnessPolicy>,
     /// The folder it was read from, where files that it names lie.
     #[serde(skip)]
     base: Option<PathBuf>,
