@@ -246,6 +246,12 @@ mod tests {
         let trust = TrustFile::load(&path).unwrap();
         assert_eq!(trust.to_text().unwrap(), sample);
         assert_eq!(trust.policy().unwrap().authorities().len(), 1);
+        let (_, rest) = page.split_once("[witnesses]\n").unwrap();
+        let (witnesses, _) = rest.split_once("```").unwrap();
+        let with = format!("{sample}\n[witnesses]\n{witnesses}");
+        let trust = TrustFile::parse(&with, &path).unwrap();
+        assert_eq!(trust.to_text().unwrap(), with);
+        assert_eq!(trust.witnesses.unwrap().quorum(), 1);
         for (from, to, code) in
             [("vm-trust-v0", "vm-trust-v9", "format-unknown"), ("accept", "acept", "trust-malformed")]
         {

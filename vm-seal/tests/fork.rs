@@ -131,3 +131,48 @@ fn what_proves_nothing_is_refused_by_name() {
         assert_eq!(CheckpointFork::parse(text.replace(from, to).as_bytes()).unwrap_err().code(), code, "{to}");
     }
 }
+
+/// What a proof says of the older tree is that tree's root, wherever it does not take the root to say it.
+#[test]
+fn the_root_before_is_what_the_newer_tree_says() {
+    let tree = log(20, 20);
+    for new in 0..=20 {
+        for old in 0..=new {
+            let (old, new) = (TreeSize::new(old), TreeSize::new(new));
+            let proof = prove_consistency(&tree, old, new).unwrap();
+            let (old_root, new_root) = (tree.root_at(old).unwrap(), tree.root_at(new).unwrap());
+            let named_alone = old < new && old.as_u64().is_power_of_two();
+            assert_eq!(
+                proof.prefix_root(old, new, new_root),
+                Ok((!named_alone).then_some(old_root)),
+                "{old:?} {new:?}"
+            );
+            let other = LeafHash::of(b"other").to_root();
+            if !named_alone && old != new && old != TreeSize::ZERO {
+                assert!(proof.prefix_root(old, new, other).is_err());
+            }
+            let longer = ConsistencyProof::from_hashes([proof.hashes(), &[other]].concat()).unwrap();
+            assert!(named_alone || longer.prefix_root(old, new, new_root).is_err());
+        }
+    }
+    assert!(
+        prove_consistency(&tree, TreeSize::new(3), TreeSize::new(5))
+            .unwrap()
+            .prefix_root(TreeSize::new(5), TreeSize::new(3), tree.root_at(TreeSize::new(3)).unwrap())
+            .is_err()
+    );
+}
+
+#[test]
+fn the_page_shows_proofs_that_hold() {
+    let page = include_str!("../../docs/spec/checkpoint-fork.md");
+    let mut blocks = page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1);
+    let (later, same) = (blocks.next().unwrap().trim_end(), blocks.next().unwrap().trim_end());
+    let key: NoteKey = blocks.next().unwrap().trim_end().parse().unwrap();
+    for (proof, is_of_one_size) in [(later, false), (same, true)] {
+        let proof = CheckpointFork::parse(proof.as_bytes()).unwrap();
+        assert_eq!(proof.is_of_one_size(), is_of_one_size);
+        proof.check(&key).unwrap();
+    }
+    assert!(page.contains(&format!("at most {} bytes", vm_seal::fork::FORK_MAX)));
+}

@@ -356,6 +356,28 @@ fn the_conduct_of_a_witness_is_judged_again_from_its_rows() {
     assert_eq!(verdict(&[&rows[..], &[forged]].concat()), Verdict::Contradicted);
 }
 
+/// Fenced blocks of a page, in order.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect()
+}
+
+#[test]
+fn the_pages_show_what_holds() {
+    let cosigned = blocks(include_str!("../../docs/spec/tlog-cosignature.md"));
+    let key: CosignerKey = cosigned[1].trim_end().parse().unwrap();
+    let note = Note::parse(cosigned[0].as_bytes()).unwrap();
+    assert_eq!(note.to_string(), cosigned[0]);
+    let cosignature = Cosignature::verify(&note, &key).unwrap();
+    let page = include_str!("../../docs/spec/tlog-witness.md");
+    let request = AddCheckpoint::parse(blocks(page)[0].as_bytes()).unwrap();
+    assert_eq!(request.to_string(), blocks(page)[0]);
+    assert_eq!(request.claimed(), cosignature.checkpoint());
+    assert!(page.contains(&format!("more than {ADD_CHECKPOINT_MAX} bytes")));
+    let row = blocks(include_str!("../../docs/spec/witness-checkpoint.md"))[0];
+    let row = WitnessRow::from_value(&serde_json::from_str(row).unwrap()).unwrap();
+    assert_eq!(row.latest(&key).unwrap().at(), cosignature.at());
+}
+
 proptest! {
     /// A witness asked anything in any order never cosigns two checkpoints that exclude each other.
     #[test]

@@ -138,6 +138,9 @@ impl Cosign {
                 let made = ForkFile::write(&fork, self.fork.as_deref())?;
                 let mut report = Report::new();
                 report.checked("signatures of both checkpoints");
+                if !fork.is_of_one_size() {
+                    report.checked("root of the larger log at the smaller size");
+                }
                 report.find(forked(&fork));
                 Ok(Output::checked(made, &report))
             }
