@@ -47,10 +47,9 @@ impl VaultError {
             Self::KeyMissing { .. } => "key-missing",
             Self::KeyOpen { .. } => "key-open",
             Self::KeyMalformed { .. } => "key-file-malformed",
-            Self::TrustFile { .. } => "trust-file",
-            Self::TrustTooLong { .. } => "trust-too-long",
-            Self::TrustMalformed { .. } => "trust-malformed",
-            Self::TrustWrite(_) => "trust-write",
+            Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } | Self::TrustWrite(_) => {
+                self.trust_code()
+            }
             Self::FormatUnknown { .. } => "format-unknown",
             Self::Input { .. } => "input",
             Self::Line { source, .. } => source.code(),
@@ -109,6 +108,16 @@ impl VaultError {
             Self::AnchorRefused { .. } => "anchor-refused",
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.code(),
+        }
+    }
+
+    /// The code of an error about a trust file.
+    const fn trust_code(&self) -> &'static str {
+        match self {
+            Self::TrustFile { .. } => "trust-file",
+            Self::TrustTooLong { .. } => "trust-too-long",
+            Self::TrustMalformed { .. } => "trust-malformed",
+            _ => "trust-write",
         }
     }
 
