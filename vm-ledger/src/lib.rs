@@ -29,6 +29,7 @@ mod still;
 mod system;
 mod tiles;
 mod unlogged;
+mod witness;
 
 pub use anchor::{ANCHOR_FORMAT, ATTEMPT_FORMAT, AnchorEvidence, POLICY_BYTES_MAX, POLICY_FORMAT};
 pub use backup::{BackedUp, Plan, backup};

@@ -36,12 +36,14 @@ pub mod shadow;
 pub mod sketch;
 pub mod text;
 pub mod token;
+pub mod witness;
 
 /// A target: its name, that of its seeds, and its oracle.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
+    ("add_checkpoint", witness::add_checkpoint),
     ("anchor_record", anchor::anchor_record),
     ("autogene_artifact", autogene::autogene_artifact),
     ("bitcoin_evidence", chains::bitcoin_evidence),
@@ -50,9 +52,11 @@ pub const TARGETS: &[Target] = &[
     ("canonical_twin", canonical::canonical_twin),
     ("capability_chain", capability::capability_chain),
     ("checkpoint", note::checkpoint),
+    ("checkpoint_fork", witness::checkpoint_fork),
     ("completeness_proof", complete::completeness_proof),
     ("config_toml", files::config_toml),
     ("cose_receipt", proof::cose_receipt),
+    ("cosignature", witness::cosignature),
     ("coverage", seal::coverage),
     ("entry_bundle", proof::entry_bundle),
     ("ethereum_block", ethereum::ethereum_block),

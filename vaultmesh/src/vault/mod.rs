@@ -15,6 +15,7 @@ mod record;
 mod scroll;
 mod seal;
 mod token;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +53,7 @@ pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use record::{Recorded, RunePut};
 pub use seal::{SealOptions, Sealed};
 pub use token::{GrantRequest, Granted, LASTS_MICROS};
+pub use witness::{CosignAnswer, Cosigned};
 
 /// How long a writer waits for another before it gives up and names it.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
