@@ -105,6 +105,51 @@ proptest! {
         }
     }
 
+    /// Paths that begin alike for long, in ops one after the other: the last write of each path, in the order of paths, however
+    /// the ops are grouped.
+    #[test]
+    fn long_paths_are_in_order(
+        ops in prop::collection::vec(prop::collection::vec(("a{0,40}[ab]{0,4}", "[ab]{0,40}", 0..4_u8), 1..30), 1..8),
+        groups in prop::collection::vec(1..4_usize, 8),
+    ) {
+        let mut all = Vec::new();
+        let mut expected = std::collections::BTreeMap::new();
+        for (op, edits) in ops.iter().enumerate() {
+            let mut transaction = Transaction::new();
+            for (first, second, does) in edits {
+                let at = Path::new([first, second].into_iter().filter(|part| !part.is_empty())).unwrap();
+                match does {
+                    _ if at == Path::root() => {}
+                    0 => { transaction.remove(&at).unwrap(); expected.remove(&at); }
+                    _ => { transaction.put(&at, op as i64).unwrap(); expected.insert(at, op as i64); }
+                }
+            }
+            let payload = transaction.to_payload().unwrap_or_else(|_| Payload::vouch());
+            all.push((id(op, 5), op.checked_sub(1).into_iter().collect(), payload));
+        }
+        let history = History::new(all).unwrap();
+        let past = history.in_order();
+        let updates: Vec<_> = history.updates().collect();
+        let mut document = Document::default();
+        let mut rest = &updates[..];
+        for group in groups {
+            let (these, after) = rest.split_at(group.min(rest.len()));
+            document.apply_all(&past, these.iter().copied());
+            rest = after;
+        }
+        document.apply_all(&past, rest.iter().copied());
+        prop_assert_eq!(&document, &whole(&history));
+        let found: Vec<_> = document.leaves(&Path::root()).map(|leaf| (document.get(&leaf.path), leaf.path)).collect();
+        let expected: Vec<_> = expected.into_iter().map(|(path, n)| (Some(Value::Integer(n)), path)).collect();
+        prop_assert_eq!(&found, &expected);
+        prop_assert_eq!(&Document::decode(&document.encode()).unwrap(), &document);
+        for (_, above) in &expected {
+            let below: Vec<_> = document.leaves(above).map(|leaf| leaf.path).collect();
+            let wanted: Vec<_> = expected.iter().map(|(_, path)| path.clone()).filter(|path| path.is_at_or_below(above)).collect();
+            prop_assert_eq!(below, wanted);
+        }
+    }
+
     /// A snapshot is read back to the same, and goes on as the document would have: with its ops found again, or as the past of all.
     #[test]
     fn a_snapshot_goes_on((history, _) in history(40), cut: prop::sample::Index) {
