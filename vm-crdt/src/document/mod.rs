@@ -51,7 +51,8 @@
 //!
 //! Eight bytes an entry beside the bytes of the payload, which are shared with the op that holds them, and 64 an op. An entry
 //! is a write that nothing took away; at any time about as many again may wait for a merge that takes them away. A counter has an
-//! entry an increment until [`Document::compact`]. A payload is held while one of its entries is. Entries lie in sorted runs, four of about one
+//! entry an increment until [`Document::compact`], and to remove it looks at each. A payload, or a snapshot, is held while one of its entries
+//! is. Entries lie in sorted runs, four of about one
 //! length being joined to one: applying n edits one by one moves each a logarithmic number of times, applying many ops at once
 //! ([`Document::apply_all`]) costs one sort that makes use of their order, reading a leaf one binary search a run.
 
