@@ -259,7 +259,7 @@ fn strangers_other_graphs_and_limits_are_refused_by_name() {
     let foreign = super::tests::charter(3);
     assert_eq!(graph.insert(op(1, 0, None, &[], &foreign)).map(|_| ()), Err(Refusal::Graph));
     assert_eq!(graph.insert(op(9, 0, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 0 }));
-    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 5 }));
+    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::NotYet { epoch: 5 }));
     let first = op(1, 0, None, &[], &charter);
     assert!(holds(&mut graph, &first));
     let full = graph.insert(op(2, 0, None, &[], &charter)).map(|_| ());

@@ -37,7 +37,7 @@ impl Graph {
         }
         // Of strangers nothing is kept that waits: whoever is not enrolled yet sends again.
         if !is_known && self.chain.membership(&head.author).is_none() {
-            return Err(Refusal::Stranger { epoch });
+            return Err(Refusal::NotYet { epoch });
         }
         if is_known && !u32::try_from(epoch).is_ok_and(|number| self.chain.counts(number)) {
             return Err(Refusal::Halted { epoch });
