@@ -92,10 +92,9 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
-        let (received, mut changes) = self.graph.insert(op)?;
+        let (received, changes) = self.graph.insert(op)?;
         if matches!(received, Received::Filled(_)) {
             self.drop_filled();
-            changes.must_rebuild = true;
         }
         self.follow(&changes);
         Ok((received, changes))
@@ -290,7 +289,7 @@ impl Replica {
     /// Whether the state is that of all ops that have effect.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.bare.is_empty()
+        !self.bare.iter().any(|op| self.graph.contains(self.graph.id(*op)))
     }
 
     /// The sealed state that this replica holds, and the number of its compaction.

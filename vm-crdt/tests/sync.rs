@@ -1,5 +1,6 @@
 //! Two replicas, one session: what each ends with, and what a liar costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
 use proptest::prelude::*;
 use vm_core::digest::LeafHash;
@@ -267,16 +268,16 @@ fn what_was_not_asked_for_ends_a_session() {
         assert!(matches!(answer, Err(SyncError::OutOfTurn | SyncError::Pack(_))), "{message:?}: {answer:?}");
     }
     let mut session = Session::new(Role::Responder, [0; 16]);
-    let mut greedy = Ok(());
+    let mut insistent = Ok(());
     let everything = Message::Want(Vec::new(), heads(&here)).to_bytes();
     for _ in 0..100_000 {
-        greedy = session.receive(&mut here, &everything);
-        if greedy.is_err() {
+        insistent = session.receive(&mut here, &everything);
+        if insistent.is_err() {
             break;
         }
         while session.poll(&here).is_some() {}
     }
-    assert!(matches!(greedy, Err(SyncError::Greedy { .. })));
+    assert!(matches!(insistent, Err(SyncError::Insistent { .. })));
 }
 
 #[test]

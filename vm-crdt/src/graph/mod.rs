@@ -13,6 +13,7 @@
 //! events agree, whatever else either has seen.
 
 mod author;
+mod bare;
 mod clock;
 mod count;
 mod node;
@@ -23,7 +24,7 @@ mod tests;
 mod valid;
 
 use core::ops::Range;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use vm_core::key::PublicKey;
 
@@ -112,8 +113,10 @@ pub struct Graph {
     compacted: Clock,
     proofs: BTreeMap<PublicKey, EquivocationProof>,
     orphans: Orphans,
-    /// The next event, while heads of its frontier are missing.
-    pending: Option<SealedEvent>,
+    /// The next event, while heads of its frontier are missing, and those that follow it.
+    pending: VecDeque<SealedEvent>,
+    /// Places of each lane that are held without their payload and lie below no sealed compaction.
+    bare: BTreeMap<usize, BTreeSet<u32>>,
 }
 
 impl Graph {
@@ -135,7 +138,8 @@ impl Graph {
             compacted: Clock::new(),
             proofs: BTreeMap::new(),
             orphans: Orphans::default(),
-            pending: None,
+            pending: VecDeque::new(),
+            bare: BTreeMap::new(),
         }
     }
 
@@ -158,6 +162,9 @@ impl Graph {
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
         let mut changes = Changes::default();
         let received = self.take(op, &mut changes)?;
+        if let Received::Filled(index) = received {
+            self.forget_bare(index, &mut changes);
+        }
         if let Received::Held(index) = received {
             self.release(*self.id(index), &mut changes);
             self.seal_pending(&mut changes);
@@ -166,7 +173,8 @@ impl Graph {
     }
 
     /// Takes an op without its payload, as it comes from somebody who has compacted it away: valid like any other, and without a share in any
-    /// state. One whose past is not held is not kept: it comes in order or not at all.
+    /// state. Neither it nor what builds on it counts until a sealed frontier covers it or the payload is here: a payload that is withheld, or none, is in
+    /// nobody's state. One whose past is not held is not kept: it comes in order or not at all.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -183,6 +191,7 @@ impl Graph {
         let past = self.check_past(signed.head())?;
         let id = *signed.id();
         let index = self.push(signed, None, &past)?;
+        self.note_bare(index);
         self.note_fork(index, &mut changes);
         self.count_with(index, &mut changes);
         self.release(id, &mut changes);

@@ -123,18 +123,21 @@ fn a_branch_that_was_hidden_until_the_proof_counts_nowhere() {
 
 #[test]
 fn who_merged_its_own_fork_is_finished_and_who_knew_does_not_build_on_it() {
-    let charter = charter(2);
+    let charter = charter(3);
     let root = op(1, 0, None, &[], &charter);
     let (left, right) = (op_with(1, 0, Some(&root), &[], &charter, 1), op_with(1, 0, Some(&root), &[], &charter, 2));
     let more = op_with(1, 0, Some(&left), &[], &charter, 3);
     let merged = op(1, 0, Some(&left), &[&right], &charter);
-    let saw = op(2, 0, None, &[&left, &right], &charter);
+    let (one, other) = (op(2, 0, None, &[&left], &charter), op(3, 0, None, &[&right], &charter));
+    let saw = op(2, 0, Some(&one), &[&other], &charter);
     let whitewash = op(2, 0, Some(&saw), &[&more], &charter);
-    let mut graph = graph(2);
-    for op in [&root, &left, &right, &saw] {
+    let mut graph = graph(3);
+    for op in [&root, &left, &one, &right, &other, &saw] {
         let _ = graph.insert(op.clone());
     }
-    assert!(graph.contains(saw.id()), "an op may be the first to see both branches");
+    assert!(graph.contains(saw.id()), "both branches come together through those who saw one each");
+    let both = op(2, 0, Some(&one), &[&right], &charter);
+    assert_eq!(graph.insert(both).map(|_| ()), Err(Refusal::Whitewash { predecessor: *right.id() }));
     // Both are asked for by nobody yet; an op that needs them has them taken, and then falls by its own rule.
     assert_eq!(graph.insert(merged.clone()).map(|_| ()), Err(Refusal::Proven));
     assert_eq!(graph.insert(more.clone()).map(|_| ()), Err(Refusal::Proven));
@@ -220,6 +223,31 @@ fn an_event_waits_for_its_frontier_even_where_that_is_a_proven_authors() {
 }
 
 #[test]
+fn what_is_sealed_of_a_proven_author_may_be_named_and_is_no_reason_to_fall() {
+    let charter = charter(3);
+    let (left, right) = (op_with(1, 0, None, &[], &charter, 1), op_with(1, 0, None, &[], &charter, 2));
+    let mut graph = graph(3);
+    assert!(holds(&mut graph, &left));
+    let (first, _) = graph.write(Payload::vouch(), &key(2)).expect("honest op");
+    let saw = op(3, 0, None, &[&right], &charter);
+    assert!(holds(&mut graph, &right) && holds(&mut graph, &saw));
+    assert!(graph.is_proven(&key(1).public()));
+    let more = op_with(1, 0, Some(&left), &[], &charter, 3);
+    let early = op(2, 0, Some(&first), &[&more], &charter);
+    let sealed = event(&graph, &[*more.id()], Change::Enrol(key(7).public()));
+    assert_eq!(graph.seal(sealed), Err(EventError::FrontierMissing { missing: 1 }));
+    assert!(holds(&mut graph, &more));
+    assert!(heads(&graph).contains(more.id()), "what is sealed counts, and nobody has named it yet");
+    let (op, _) = graph.write(Payload::vouch(), &key(2)).expect("honest op");
+    assert!(op.head().others.contains(more.id()));
+    assert_eq!(heads(&graph), [*op.id()]);
+    // In the epoch before, nothing was sealed.
+    assert!(holds(&mut graph, &early), "its own past shows one branch alone");
+    let knew = SignedOp::sign(OpHead { epoch: 0, ..op.head().clone() }, Payload::mark(9), &key(2)).expect("op");
+    assert_eq!(graph.insert(knew).map(|_| ()), Err(Refusal::Proven), "and this is a fork of its own author");
+}
+
+#[test]
 fn a_flood_of_orphans_pushes_out_its_own() {
     let charter = charter(2);
     let limits = Limits { orphans: 4, ..Limits::default() };
@@ -259,7 +287,7 @@ fn strangers_other_graphs_and_limits_are_refused_by_name() {
     let foreign = super::tests::charter(3);
     assert_eq!(graph.insert(op(1, 0, None, &[], &foreign)).map(|_| ()), Err(Refusal::Graph));
     assert_eq!(graph.insert(op(9, 0, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 0 }));
-    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 5 }));
+    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::NotYet { epoch: 5 }));
     let first = op(1, 0, None, &[], &charter);
     assert!(holds(&mut graph, &first));
     let full = graph.insert(op(2, 0, None, &[], &charter)).map(|_| ());

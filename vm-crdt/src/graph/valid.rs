@@ -1,6 +1,7 @@
 //! Whether an op is valid: a function of the op, its past, and the events up to its epoch.
 
 use crate::error::Refusal;
+use crate::event::SealedEvent;
 use crate::id::OpId;
 use crate::op::{OpHead, SignedHead};
 
@@ -37,7 +38,7 @@ impl Graph {
         }
         // Of strangers nothing is kept that waits: whoever is not enrolled yet sends again.
         if !is_known && self.chain.membership(&head.author).is_none() {
-            return Err(Refusal::Stranger { epoch });
+            return Err(Refusal::NotYet { epoch });
         }
         if is_known && !u32::try_from(epoch).is_ok_and(|number| self.chain.counts(number)) {
             return Err(Refusal::Halted { epoch });
@@ -65,11 +66,18 @@ impl Graph {
         }
         let own = parent.map(|parent| self.clock_of(parent)).unwrap_or_default();
         let mut clock = own.clone();
+        let mut others = Vec::with_capacity(head.others.len());
         for id in &head.others {
             let other = self.held(id).ok_or(Refusal::Parent)?;
-            self.check_other(id, other, &own)?;
             join(&mut clock, self.clocks.at(&other.clock));
             raise(&mut clock, to_usize(other.lane), other.at + 1);
+            others.push((id, other));
+        }
+        // Nobody names an op of somebody whose fork it has seen, unless a sealed frontier names it too.
+        for (id, other) in others {
+            if self.shows_fork(&clock, other) && !self.is_sealed_head(id, head.epoch) {
+                return Err(Refusal::Whitewash { predecessor: *id });
+            }
         }
         let lanes = self.lanes_of.get(&head.author).map(Vec::as_slice).unwrap_or_default();
         if lanes.iter().any(|lane| covered(&clock, *lane) > covered(&own, *lane)) {
@@ -84,9 +92,11 @@ impl Graph {
         })
     }
 
-    /// Nobody names an op of somebody whose fork it had seen.
-    fn check_other(&self, id: &OpId, other: &Node, own: &Clock) -> Result<(), Refusal> {
-        if self.shows_fork(own, other) { Err(Refusal::Whitewash { predecessor: *id }) } else { Ok(()) }
+    /// Whether the frontier of an event up to this number names an op: then it counts for ever, and is a head until somebody names it.
+    pub(super) fn is_sealed_head(&self, id: &OpId, epoch: u64) -> bool {
+        let events = self.chain.events().iter().map(SealedEvent::body);
+        let mut events = events.take_while(|body| u64::from(body.number) <= epoch);
+        events.any(|body| body.frontier.binary_search(id).is_ok())
     }
 
     /// Whether two branches of a fork by the author of an op lie below a clock.

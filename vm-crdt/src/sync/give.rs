@@ -11,6 +11,7 @@ use crate::sketch::ShortId;
 
 use super::message::{MESSAGE_MAX, Message};
 use super::session::{Session, by_short};
+use super::{REQUESTS_MAX, WANTS_MAX};
 
 /// Longest pack of a message, but for one op that is longer by itself.
 const PACK_MAX: usize = MESSAGE_MAX / 2;
@@ -39,6 +40,7 @@ impl Session {
     }
 
     pub(super) fn take_want(&mut self, replica: &Replica, shorts: &[ShortId], names: &[OpId]) -> Result<(), SyncError> {
+        Self::note_request(&mut self.wants, WANTS_MAX)?;
         let graph = replica.graph();
         let mut ops = by_short(replica, &self.key, shorts);
         // What is asked for by name may stand aside here, and count there.
@@ -53,7 +55,7 @@ impl Session {
         if self.is_answering && self.awaited == 0 {
             return Err(SyncError::OutOfTurn);
         }
-        let mut useful = false;
+        let (mut is_useful, mut waits) = (false, false);
         let ops = Unpack::new(bytes)?;
         if ops.graph() != replica.graph().name() {
             return Err(SyncError::Graph);
@@ -63,8 +65,13 @@ impl Session {
             let id = *op.signed.id();
             match replica.insert_packed(op) {
                 Ok((Received::Known, _)) => {}
+                // What waits may be pushed out by what waits later, and would be new for ever.
+                Ok((Received::Waiting, _)) => {
+                    waits = true;
+                    self.exchange.received += 1;
+                }
                 Ok(_) => {
-                    useful = true;
+                    is_useful = true;
                     self.exchange.received += 1;
                 }
                 Err(source) if source.is_invalid() => return Err(SyncError::Invalid { id, source }),
@@ -72,8 +79,8 @@ impl Session {
                 Err(_) => {}
             }
         }
-        self.gained |= useful;
-        if !useful {
+        self.gained |= is_useful || waits;
+        if !is_useful {
             self.note_waste(bytes.len())?;
         }
         if is_last {
@@ -91,7 +98,7 @@ impl Session {
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let part = bytes.get(from..).unwrap_or_default();
         let part = part.get(..STATE_PART).unwrap_or(part);
-        self.note_given(replica, 1)?;
+        Self::note_request(&mut self.requests, REQUESTS_MAX)?;
         self.out.push_back(Message::State { number, offset, whole: wide(bytes.len()), bytes: part.to_vec() });
         Ok(())
     }

@@ -80,6 +80,9 @@ pub struct Session {
     /// Keys that were drawn; a link keeps one as long as it serves.
     keys: u32,
     pub(super) waste: usize,
+    /// How often the peer asked for ops, and for anything else.
+    pub(super) wants: u32,
+    pub(super) requests: u32,
     pub(super) given: usize,
     pub(super) gained: bool,
     pub(super) outcome: Option<Outcome>,
@@ -137,6 +140,8 @@ impl Session {
             asks: 0,
             keys: 0,
             waste: 0,
+            wants: 0,
+            requests: 0,
             given: 0,
             gained: false,
             outcome: None,
@@ -224,6 +229,7 @@ impl Session {
         (self.state, self.done, self.decoder) = (None, None, None);
         self.asked.clear();
         (self.asked_state, self.asks, self.waste, self.given) = (None, 0, 0, 0);
+        (self.wants, self.requests) = (0, 0);
     }
 
     /// Offers what this side has. Where a round before did not end it, the key is another.
@@ -295,6 +301,12 @@ impl Session {
         Ok(())
     }
 
+    /// Counts a request, each of which costs something whatever it asks for.
+    pub(super) const fn note_request(count: &mut u32, limit: u32) -> Result<(), SyncError> {
+        *count += 1;
+        if *count > limit { Err(SyncError::Insistent { limit, found: *count }) } else { Ok(()) }
+    }
+
     fn take_state(
         &mut self,
         replica: &mut Replica,
@@ -341,9 +353,9 @@ pub(super) fn by_short(replica: &Replica, key: &SketchKey, shorts: &[ShortId]) -
     graph.counting().filter(|op| wanted.contains(&key.short(graph.id(*op)))).collect()
 }
 
-/// SHA-256 over the last sealed event, all that is proven, and the heads: where it is the same, everything is.
+/// SHA-256 over the last sealed event that counts, all that is proven, and the heads: where it is the same, everything is.
 fn standing(replica: &Replica) -> Sha256Digest {
-    let last = OpId::from_bytes(*replica.graph().chain().last().as_bytes());
+    let last = OpId::from_bytes(*replica.graph().chain().last_counting().1.as_bytes());
     let proofs = OpId::from_bytes(*proofs_digest(replica).as_bytes());
     names_digest([&last, &proofs].into_iter().chain(replica.graph().heads()))
 }
