@@ -29,6 +29,11 @@ pub mod sketch;
 mod stored;
 pub mod sync;
 
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use chain::Chain;
 pub use charter::Charter;
 pub use document::{Document, Path, Transaction, Value};
