@@ -105,6 +105,18 @@ fn alerts_become_signals() {
     }
 }
 
+#[test]
+fn a_log_without_an_event_records_nothing_and_says_so() {
+    let home = Home::with_vault();
+    let file = home.path("empty");
+    std::fs::write(&file, "\n").unwrap();
+    let file = file.to_str().unwrap();
+    for words in [["signal", "--falco"], ["signal", "--tetragon"], ["tool", "--jsonl"]] {
+        let said = home.run(&["record", words[0], words[1], file]).expect(0).out;
+        assert!(said.starts_with("nothing recorded: "), "{words:?}: {said}");
+    }
+}
+
 fn look(place: &Place, guardian: &dyn Guardian, enrolments: Enrolments) -> Observed {
     let reader = Reader::open(place).unwrap();
     let guarding = Guarding { enrolments, ..Guarding::default() };
