@@ -139,6 +139,7 @@ pub struct Vault {
     folds: gate::Folds,
     /// Scrolls as they were last left, so that what stands in them is not read at each write.
     scrolls: BTreeMap<EngineName, KnownScroll>,
+    heard: Option<guard::Heard>,
 }
 
 impl Vault {
@@ -186,6 +187,7 @@ impl Vault {
             sources,
             folds: gate::Folds::default(),
             scrolls: BTreeMap::new(),
+            heard: None,
         })
     }
 
