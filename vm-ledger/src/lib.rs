@@ -41,7 +41,7 @@ pub use ledger::{Access, Ledger};
 pub use lock::{LOCK_FILE, LockHolder, Patience};
 pub use openings::OpeningsKey;
 pub use restore::{Restored, restore};
-pub use scroll::{ScrollEvent, ScrollState, ScrollWriter, TornTail};
+pub use scroll::{KnownScroll, ScrollEvent, ScrollState, ScrollWriter, TornTail};
 pub use snapshot::Snapshot;
 pub use still::StillFiles;
 pub use system::RECOVERY_FORMAT;
