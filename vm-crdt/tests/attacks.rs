@@ -305,6 +305,7 @@ fn whoever_builds_on_many_branches_of_a_fork_comes_to_a_limit_by_name() {
     let (before, head) = (here.encode(), heads(&here));
     assert_eq!(head.len(), 1, "what the accomplice said does not count");
     here.write(put("y", "2"), &key(1)).unwrap();
+    here.write(put("y", "3"), &key(2)).expect("also whoever writes for the first time");
     assert_ne!(here.encode(), before, "and who is honest goes on");
 }
 

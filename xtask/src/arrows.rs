@@ -39,7 +39,7 @@ pub(crate) const MEMBERS: &[Arrow] = &[
     arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-ledger", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-anchor", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
-    arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES]),
+    arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-shadow", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-autogene", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-guardian", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),

@@ -46,7 +46,8 @@ use orphans::{Missing, Orphans};
 pub struct Limits {
     /// Ops.
     pub ops: usize,
-    /// Lanes: one of each member, and one more for each branch of a fork that counts.
+    /// Lanes: one of each member, and one more for each branch of a fork that somebody named. Whoever has none yet gets one all the same: forks of others
+    /// keep nobody out.
     pub lanes: usize,
     /// Cells of clocks, four bytes each.
     pub clock_cells: usize,
@@ -262,9 +263,10 @@ impl Graph {
         let full = |what, limit, found| Refusal::Full { what, limit, found };
         let index = u32::try_from(self.nodes.len()).ok().filter(|_| self.nodes.len() < self.limits.ops);
         let index = index.ok_or_else(|| full("ops", self.limits.ops, self.nodes.len() + 1))?;
+        let is_first = !self.lanes_of.contains_key(&signed.head().author);
         let lane = match past.lane {
             Some(lane) => lane,
-            None if self.lanes.len() < self.limits.lanes => self.lanes.len(),
+            None if self.lanes.len() < self.limits.lanes || is_first => self.lanes.len(),
             None => return Err(full("lanes", self.limits.lanes, self.lanes.len() + 1)),
         };
         let clock = match &past.clock {

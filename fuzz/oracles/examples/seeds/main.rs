@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "it writes seeds or says why not")]
 
 mod control;
+mod replica;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,6 +60,7 @@ fn main() {
     captures();
     exports();
     control::all();
+    replica::all();
 }
 
 fn folder(name: &str) -> PathBuf {
