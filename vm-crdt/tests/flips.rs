@@ -109,7 +109,7 @@ fn no_event_is_another_by_a_bit() {
         Change::Enrol(key(9).public()),
         Change::Revoke(key(2).public()),
         Change::Epoch(vm_core::epoch::Epoch::Albedo),
-        compaction(&here, &[1, 2, 3, 4]),
+        compaction(&here, &[1]),
     ];
     for change in changes {
         let event = event(here.graph().chain(), &heads(&here), change);
