@@ -283,7 +283,7 @@ impl Replica {
     pub fn lacks_payloads(&self) -> impl Iterator<Item = &OpId> {
         let number = self.compaction().map_or(0, |(number, _, _)| number);
         let ops = self.bare.iter().filter(move |op| !self.graph.is_sealed_below(number, **op));
-        ops.map(|op| self.graph.id(*op))
+        ops.map(|op| (*op, self.graph.id(*op))).filter(|(op, id)| self.graph.place(id) == Some(*op)).map(|(_, id)| id)
     }
 
     /// Whether the state is that of all ops that have effect.

@@ -10,7 +10,7 @@ use vm_core::digest::Sha256Digest;
 use vm_crdt::chain::EventFork;
 use vm_crdt::error::SyncError;
 use vm_crdt::event::Change;
-use vm_crdt::graph::Received;
+use vm_crdt::graph::{Limits, Received};
 use vm_crdt::pack::{PackedOp, pack};
 use vm_crdt::sketch::ShortId;
 use vm_crdt::sync::{Message, Outcome, Role, Session, WANT_MAX, WANTS_MAX, WASTE_MAX};
@@ -120,6 +120,37 @@ fn whoever_withholds_a_payload_parts_no_two_honest_peers() {
         assert!(replica.graph().contains(withheld.id()) && replica.is_whole());
         assert_eq!(replica.encode(), third.encode());
     }
+}
+
+#[test]
+fn branches_that_no_valid_op_names_keep_nobody_apart() {
+    // One author forks often, and says in an op of its own that it needs all branches: before it is proven, and so they are taken.
+    let limits = Limits { lanes: 16, ..Limits::default() };
+    let (mut here, mut there) = (Replica::new(charter(), limits), Replica::new(charter(), limits));
+    let branches: Vec<SignedOp> = (0..64).map(|n: u32| op(4, None, &[], &n.to_string())).collect();
+    let (named, hidden) = branches.split_at(63);
+    let missing = op(4, None, &[], "never shown");
+    let greedy = op(4, Some(&missing), &named.iter().collect::<Vec<_>>(), "all of them");
+    let again = op(3, None, &branches.iter().collect::<Vec<_>>(), "an accomplice as well");
+    for op in [&greedy, &again].into_iter().chain(named) {
+        let _ = here.insert(op.clone());
+    }
+    assert!(here.graph().is_proven(&key(4).public()));
+    // Somebody honest had built on another branch before it knew.
+    let _ = there.insert(hidden[0].clone()).unwrap();
+    there.write(put("y", "2"), &key(2)).unwrap();
+    here.write(put("y", "1"), &key(1)).unwrap();
+    let ran = sync(&mut here, &mut there, 1).unwrap();
+    assert_eq!(ran.outcome, Some(Outcome::Same));
+    assert!(here.graph().contains(hidden[0].id()) && there.graph().contains(hidden[0].id()));
+    assert_eq!((here.encode(), heads(&here)), (there.encode(), heads(&there)));
+    // What was put away comes back where it is needed.
+    let mut third = Replica::new(charter(), limits);
+    let _ = third.insert(named[0].clone()).unwrap();
+    third.write(put("y", "3"), &key(3)).unwrap();
+    assert_eq!(sync(&mut third, &mut here, 2).unwrap().outcome, Some(Outcome::Same));
+    assert!(here.graph().contains(named[0].id()));
+    assert_eq!((here.encode(), heads(&here)), (third.encode(), heads(&third)));
 }
 
 // ---- what is claimed

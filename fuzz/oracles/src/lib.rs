@@ -16,6 +16,7 @@ pub mod canonical;
 pub mod capability;
 pub mod chains;
 pub mod complete;
+pub mod crdt;
 pub mod ethereum;
 pub mod export;
 pub mod files;
@@ -58,6 +59,11 @@ pub const TARGETS: &[Target] = &[
     ("cose_receipt", proof::cose_receipt),
     ("cosignature", witness::cosignature),
     ("coverage", seal::coverage),
+    ("crdt_message", crdt::crdt_message),
+    ("crdt_op", crdt::crdt_op),
+    ("crdt_pack", crdt::crdt_pack),
+    ("crdt_proof", crdt::crdt_proof),
+    ("crdt_session", crdt::crdt_session),
     ("entry_bundle", proof::entry_bundle),
     ("ethereum_block", ethereum::ethereum_block),
     ("ethereum_evidence", ethereum::ethereum_evidence),

@@ -16,6 +16,7 @@ mod author;
 mod bare;
 mod clock;
 mod count;
+mod lanes;
 mod node;
 mod orphans;
 mod seal;
@@ -46,7 +47,8 @@ use orphans::{Missing, Orphans};
 pub struct Limits {
     /// Ops.
     pub ops: usize,
-    /// Lanes: one of each member, and one more for each branch of a fork that counts.
+    /// Lanes: one of each member, and one more for each branch of a fork that somebody named. Whoever has none yet gets one all the same: forks of others
+    /// keep nobody out.
     pub lanes: usize,
     /// Cells of clocks, four bytes each.
     pub clock_cells: usize,
@@ -117,6 +119,8 @@ pub struct Graph {
     pending: VecDeque<SealedEvent>,
     /// Places of each lane that are held without their payload and lie below no sealed compaction.
     bare: BTreeMap<usize, BTreeSet<u32>>,
+    /// Lanes that hold nothing any more, and how many ops there were when none could be made free.
+    free: (Vec<usize>, usize),
 }
 
 impl Graph {
@@ -140,6 +144,7 @@ impl Graph {
             orphans: Orphans::default(),
             pending: VecDeque::new(),
             bare: BTreeMap::new(),
+            free: (Vec::new(), 0),
         }
     }
 
@@ -262,10 +267,15 @@ impl Graph {
         let full = |what, limit, found| Refusal::Full { what, limit, found };
         let index = u32::try_from(self.nodes.len()).ok().filter(|_| self.nodes.len() < self.limits.ops);
         let index = index.ok_or_else(|| full("ops", self.limits.ops, self.nodes.len() + 1))?;
+        let is_first = !self.lanes_of.contains_key(&signed.head().author);
         let lane = match past.lane {
             Some(lane) => lane,
             None if self.lanes.len() < self.limits.lanes => self.lanes.len(),
-            None => return Err(full("lanes", self.limits.lanes, self.lanes.len() + 1)),
+            None => match self.free_lane(past) {
+                Some(lane) => lane,
+                None if is_first => self.lanes.len(),
+                None => return Err(full("lanes", self.limits.lanes, self.lanes.len() + 1)),
+            },
         };
         let clock = match &past.clock {
             valid::ClockOf::Parent(range) => range.clone(),
@@ -278,10 +288,8 @@ impl Graph {
             }
         };
         let head = signed.head();
-        if lane == self.lanes.len() {
-            let (author, seq) = (head.author, head.seq);
-            self.lanes.push(Lane { author, seq, ops: Vec::new(), epochs: Vec::new() });
-            self.lanes_of.entry(author).or_default().push(lane);
+        if past.lane.is_none() {
+            self.open_lane(lane, Lane { author: head.author, seq: head.seq, ops: Vec::new(), epochs: Vec::new() });
         }
         let epoch = head.epoch;
         self.index.insert(*signed.id(), index);

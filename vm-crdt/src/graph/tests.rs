@@ -290,11 +290,10 @@ fn strangers_other_graphs_and_limits_are_refused_by_name() {
     assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::NotYet { epoch: 5 }));
     let first = op(1, 0, None, &[], &charter);
     assert!(holds(&mut graph, &first));
-    let full = graph.insert(op(2, 0, None, &[], &charter)).map(|_| ());
+    let full = graph.insert(op_with(1, 0, None, &[], &charter, 1)).map(|_| ());
     assert_eq!(full, Err(Refusal::Full { what: "lanes", limit: 1, found: 2 }));
-    let second = op(1, 0, Some(&first), &[], &charter);
-    assert!(holds(&mut graph, &second));
-    let full = graph.insert(op(1, 0, Some(&second), &[], &charter)).map(|_| ());
+    assert!(holds(&mut graph, &op(2, 0, None, &[], &charter)), "whoever has no lane gets one");
+    let full = graph.insert(op(1, 0, Some(&first), &[], &charter)).map(|_| ());
     assert_eq!(full, Err(Refusal::Full { what: "ops", limit: 2, found: 3 }));
 }
 

@@ -7,6 +7,7 @@
 
 mod control;
 mod crdt;
+mod replica;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,6 +64,7 @@ fn main() {
     exports();
     control::all();
     crdt::all();
+    replica::all();
 }
 
 fn folder(name: &str) -> PathBuf {
