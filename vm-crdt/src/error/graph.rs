@@ -17,6 +17,12 @@ pub enum Refusal {
         /// The epoch that the op names.
         epoch: u64,
     },
+    /// It names an event that is not known here, and an author whom none of those that are known enrolled: that event may.
+    #[error("author is not enrolled by any event known here, and epoch {epoch} is not known")]
+    Early {
+        /// The epoch that the op names.
+        epoch: u64,
+    },
     /// The parent is another author's op, or has not the number before.
     #[error("parent is not the author's op before")]
     Parent,
@@ -62,7 +68,7 @@ impl Refusal {
     /// Whether the op is invalid, for ever and everywhere. Otherwise it may be taken later, or elsewhere.
     #[must_use]
     pub const fn is_invalid(&self) -> bool {
-        !matches!(self, Self::Proven | Self::Halted { .. } | Self::Full { .. })
+        !matches!(self, Self::Early { .. } | Self::Proven | Self::Halted { .. } | Self::Full { .. })
     }
 
     /// Stable, machine-readable name of this error.
@@ -71,6 +77,7 @@ impl Refusal {
         match self {
             Self::Graph => "crdt-op-foreign",
             Self::Stranger { .. } => "crdt-op-stranger",
+            Self::Early { .. } => "crdt-op-early",
             Self::Parent => "crdt-op-parent",
             Self::EpochBack { .. } => "crdt-op-epoch-back",
             Self::OwnFork => "crdt-op-own-fork",

@@ -19,7 +19,7 @@ mod message;
 mod offer;
 mod session;
 
-pub use message::{FORMAT, MESSAGE_MAX, Message};
+pub use message::{FORMAT, Facts, MESSAGE_MAX, Message, Offer, Then, Tip};
 pub use session::{Outcome, Role, Session};
 
 use crate::id::OpId;

@@ -1,6 +1,6 @@
 //! One side of a session.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 use vm_core::digest::Sha256Digest;
@@ -59,7 +59,7 @@ pub struct Session {
     /// Where the side that answered stands, until it can be compared.
     done: Option<Sha256Digest>,
     /// What was asked for by name, or by the number of an event.
-    asked: HashSet<OpId>,
+    asked: BTreeSet<OpId>,
     asked_state: Option<u32>,
     asks: u32,
     /// Keys that were drawn; a link keeps one as long as it serves.
@@ -116,7 +116,7 @@ impl Session {
             state: None,
             is_answering: false,
             done: None,
-            asked: HashSet::new(),
+            asked: BTreeSet::new(),
             asked_state: None,
             asks: 0,
             keys: 0,
