@@ -153,7 +153,7 @@ impl World {
 }
 
 /// A short digest of where a replica stands.
-fn standing(replica: &Replica) -> [u8; 8] {
+pub(crate) fn standing(replica: &Replica) -> [u8; 8] {
     let mut hash = Sha256::new();
     replica.graph().heads().for_each(|id| hash.update(id.as_bytes()));
     hash.update(replica.graph().chain().last().as_bytes());

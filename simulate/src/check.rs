@@ -49,7 +49,8 @@ impl World {
         Ok(())
     }
 
-    /// Two ops of one number, wherever honest replicas hold them, make a proof everywhere.
+    /// Two ops of one number, wherever honest replicas hold them, make a proof everywhere; but for an author who was revoked. What that one said
+    /// beyond the frontier counts nowhere and goes to nobody, so that each half may stand aside somewhere else, without effect.
     fn check_forks(&self) -> Result<(), Violation> {
         let mut seen: BTreeMap<(PublicKey, u64), OpId> = BTreeMap::new();
         for peer in self.peers.iter().take(HONEST) {
@@ -57,7 +58,8 @@ impl World {
             for signed in held_from(graph, 0).into_iter().filter_map(|op| graph.head(op)) {
                 let head = signed.head();
                 let first = *seen.entry((head.author, head.seq)).or_insert(*signed.id());
-                if first != *signed.id() && !graph.is_proven(&head.author) {
+                let is_revoked = self.revoked.contains_key(&head.author);
+                if first != *signed.id() && !graph.is_proven(&head.author) && !is_revoked {
                     return Err(Violation::Unproven { first, second: *signed.id() });
                 }
             }

@@ -15,7 +15,8 @@ pub(crate) struct Disk {
     ops: u32,
     events: Vec<Vec<u8>>,
     proofs: Vec<Vec<u8>>,
-    state: Option<Vec<u8>>,
+    /// A sealed state, and the number of its compaction.
+    state: Option<(u32, Vec<u8>)>,
 }
 
 /// Places of all ops that a graph holds from one on, also of those that do not count.
@@ -42,7 +43,7 @@ impl Disk {
 
     /// Writes everything anew after a compaction: ops below it without their payloads, and the state in their place.
     pub(crate) fn compact(&mut self, replica: &Replica) {
-        *self = Self { state: replica.base().map(|(_, bytes)| bytes.to_vec()), ..Self::default() };
+        *self = Self { state: replica.base().map(|(number, bytes)| (number, bytes.to_vec())), ..Self::default() };
         self.write(replica);
     }
 
@@ -64,7 +65,7 @@ impl Disk {
             let ops = Unpack::new(bytes).map_err(|error| format!("pack: {}", error.code()))?;
             for op in ops {
                 let op = op.map_err(|error| format!("op: {}", error.code()))?;
-                seal_ready(&mut replica, &events)?;
+                self.seal_ready(&mut replica, &events)?;
                 let id = *op.signed.id();
                 replica.restore(op).map(|_| ()).map_err(|refusal| format!("own op: {}", refusal.code()))?;
                 if replica.graph().place(&id).is_none() {
@@ -72,28 +73,32 @@ impl Disk {
                 }
             }
         }
-        seal_ready(&mut replica, &events)?;
+        self.seal_ready(&mut replica, &events)?;
         for bytes in &self.proofs {
             let proof = EquivocationProof::parse(bytes).map_err(|error| format!("proof: {}", error.code()))?;
             replica.learn(proof).map(|_| ()).map_err(|error| format!("proof: {}", error.code()))?;
         }
-        if let Some(state) = &self.state {
-            replica.adopt(state.clone()).map_err(|error: StateError| format!("state: {}", error.code()))?;
-        }
         Ok(replica)
     }
-}
 
-/// Seals whatever is next and has its frontier there.
-fn seal_ready(replica: &mut Replica, events: &[SealedEvent]) -> Result<(), String> {
-    loop {
-        let next = usize::try_from(replica.graph().chain().number()).unwrap_or(usize::MAX);
-        let Some(event) = events.get(next) else { return Ok(()) };
-        match replica.seal(event.clone()) {
-            // One that had waited is there and nothing says that it is known.
-            Ok(_) if replica.graph().chain().events().len() > next => {}
-            Ok(_) | Err(EventError::FrontierMissing { .. }) => return Ok(()),
-            Err(error) => return Err(format!("own event: {}", error.code())),
+    /// Seals whatever is next and has its frontier there, and takes up the state as soon as its compaction is sealed.
+    fn seal_ready(&self, replica: &mut Replica, events: &[SealedEvent]) -> Result<(), String> {
+        loop {
+            let number = replica.graph().chain().number();
+            if let Some((_, state)) = self.state.as_ref().filter(|(sealed, _)| *sealed == number)
+                && replica.base().is_none()
+            {
+                let taken = replica.adopt(state.clone());
+                taken.map_err(|error: StateError| format!("state: {}", error.code()))?;
+            }
+            let next = usize::try_from(number).unwrap_or(usize::MAX);
+            let Some(event) = events.get(next) else { return Ok(()) };
+            match replica.seal(event.clone()) {
+                // One that waits for its frontier changes nothing when it comes again.
+                Ok(_) if replica.graph().chain().events().len() > next => {}
+                Ok(_) | Err(EventError::FrontierMissing { .. }) => return Ok(()),
+                Err(error) => return Err(format!("own event: {}", error.code())),
+            }
         }
     }
 }

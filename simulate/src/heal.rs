@@ -2,15 +2,16 @@
 
 use vm_crdt::sync::Outcome;
 
+use crate::carry::standing;
 use crate::error::Violation;
 use crate::liar::Liar;
 use crate::world::{HONEST, LIARS, World};
 
 /// Rounds of sessions during which liars still talk.
 const NOISY: usize = 2;
-/// Sessions of two honest replicas, one after the other, after which all have come together, whatever had happened: three rounds
-/// of all three pairs. A round spreads what any of them has; a second is needed where an op turns out to be missing only then.
-pub const QUIET_MAX: usize = 9;
+/// Sessions of two honest replicas, one after the other, after which all have come together, whatever had happened: four rounds of all three
+/// pairs, the last of which must change nothing.
+pub const QUIET_MAX: usize = 12;
 
 impl World {
     /// Heals the network and lets honest replicas talk until they agree.
@@ -21,39 +22,59 @@ impl World {
         for at in 0..LIARS {
             self.act_of(at, Liar::reveal);
         }
+        for at in 0..HONEST {
+            self.tidy(at)?;
+        }
         for _ in 0..NOISY {
             for pair in pairs() {
                 self.talk(pair)?;
                 self.harass()?;
             }
         }
+        self.rest()
+    }
+
+    /// Honest replicas talk until a whole round has changed nothing and each pair knows that it agrees.
+    fn rest(&mut self) -> Result<(), Violation> {
         let mut sessions = 0;
-        while self.difference().is_some() {
+        let mut needed = 0;
+        loop {
+            let mut is_quiet = true;
             for pair in pairs() {
-                if sessions >= QUIET_MAX {
-                    let differ = self.difference().map(|(one, other, what)| Violation::Differ { one, other, what });
-                    return Err(differ.unwrap_or(Violation::Restless { sessions }));
-                }
-                if self.difference().is_some() {
-                    self.talk(pair)?;
-                    sessions += 1;
+                let before = self.standing();
+                let outcome = self.talk(pair)?;
+                sessions += 1;
+                if outcome != Some(Outcome::Same) || before != self.standing() {
+                    is_quiet = false;
+                    needed = sessions;
                 }
             }
-        }
-        self.tally.reach("sessions until honest replicas agreed", sessions);
-        // And they know that they do.
-        for pair in pairs() {
-            let outcome = self.talk(pair)?;
-            if outcome != Some(Outcome::Same) {
-                return Err(Violation::Session { one: pair[0], other: pair[1], why: format!("{outcome:?}") });
+            if is_quiet && self.difference().is_none() {
+                self.tally.reach("sessions until honest replicas agreed", needed);
+                return Ok(());
+            }
+            if sessions >= QUIET_MAX {
+                let differ = self.difference().map(|(one, other, what)| Violation::Differ { one, other, what });
+                return Err(differ.unwrap_or(Violation::Restless { sessions }));
             }
         }
-        Ok(())
+    }
+
+    fn standing(&self) -> Vec<[u8; 8]> {
+        self.peers.iter().map(|peer| standing(&peer.replica)).collect()
     }
 
     fn talk(&mut self, pair: [usize; 2]) -> Result<Option<Outcome>, Violation> {
         let link = self.link(pair);
-        self.carry(link)
+        let outcome = self.carry(link)?;
+        let of = |at: usize| {
+            let graph = self.peers[at].replica.graph();
+            let wanted = graph.wanted().count();
+            format!("{at}: {} ops, {} wait for {wanted}, event {}", graph.len(), graph.waiting(), graph.chain().number())
+        };
+        let (one, other) = (of(pair[0]), of(pair[1]));
+        self.note(|| format!("{one}; {other}: {outcome:?}"));
+        Ok(outcome)
     }
 
     /// A liar talks to somebody, and has something new to say.

@@ -126,7 +126,7 @@ fn summarise(settings: &Settings, done: &BTreeMap<u64, Result<Run, Violation>>) 
     }
     println!("{tally}");
     println!("seeds {} to {}", settings.first, settings.first.wrapping_add(settings.seeds - 1));
-    println!("sessions until honest replicas agree: at most {QUIET_MAX} are allowed");
+    println!("sessions until honest replicas agree and know it: {QUIET_MAX} are allowed");
     println!("digest of all traces: {}", hex(&digest.finalize()));
     let missing = tally.missing(settings.seeds);
     for (what, least, found) in &missing {

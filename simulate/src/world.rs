@@ -96,14 +96,17 @@ impl World {
     fn step(&mut self) -> Result<(), Violation> {
         match self.rng.below(100) {
             0..52 => {
-                for _ in 0..=self.rng.below(12) {
+                for _ in 0..=self.rng.below(24) {
                     self.visit()?;
                 }
             }
             52..63 => self.write()?,
             63..78 => self.open(),
             78..88 => self.lie(),
-            88..91 => self.tidy()?,
+            88..91 => {
+                let at = self.rng.below(HONEST);
+                self.tidy(at)?;
+            }
             91..94 => self.part(),
             94..96 => self.restart()?,
             96 => self.lose(),
@@ -189,8 +192,7 @@ impl World {
     }
 
     /// Writes to disk, or forgets what a compaction sealed.
-    fn tidy(&mut self) -> Result<(), Violation> {
-        let at = self.rng.below(HONEST);
+    pub(crate) fn tidy(&mut self, at: usize) -> Result<(), Violation> {
         let peer = &mut self.peers[at];
         peer.disk.write(&peer.replica);
         if peer.replica.is_whole() {

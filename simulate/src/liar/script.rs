@@ -68,7 +68,11 @@ impl Script {
     /// A side that answers `target`, or, where it begins, poisons it.
     pub(crate) fn new(begins: bool, target: usize, liar: &Liar, rng: &mut Rng, tally: &mut Tally) -> Self {
         let is_poison = begins || rng.once_in(4);
-        let kind = if is_poison { *rng.pick(&Kind::POISON).unwrap_or(&Kind::Garbage) } else { Kind::Parcels };
+        let mut kind = if is_poison { *rng.pick(&Kind::POISON).unwrap_or(&Kind::Garbage) } else { Kind::Parcels };
+        // Asking without end costs more messages than all else together.
+        if kind == Kind::Wants && !rng.once_in(4) {
+            kind = Kind::Tips;
+        }
         let key = SketchKey::from_bytes(rng.bytes());
         let withholds = rng.once_in(4);
         let mut script = Self { kind, target, withholds, replies: 0, wants: 0, key, out: VecDeque::new() };

@@ -59,7 +59,9 @@ pub struct Session {
     /// Where the side that answered stands, until it can be compared.
     done: Option<Sha256Digest>,
     /// What was asked for by name, or by the number of an event.
-    asked: BTreeSet<OpId>,
+    pub(super) asked: BTreeSet<OpId>,
+    /// What ops without payloads lacked, which were not kept.
+    pub(super) behind: BTreeSet<OpId>,
     asked_state: Option<u32>,
     asks: u32,
     /// Keys that were drawn; a link keeps one as long as it serves.
@@ -117,6 +119,7 @@ impl Session {
             is_answering: false,
             done: None,
             asked: BTreeSet::new(),
+            behind: BTreeSet::new(),
             asked_state: None,
             asks: 0,
             keys: 0,
@@ -191,6 +194,7 @@ impl Session {
         (self.awaited, self.awaits_tips, self.awaits_facts, self.is_answering) = (0, false, false, false);
         (self.state, self.done, self.decoder) = (None, None, None);
         self.asked.clear();
+        self.behind.clear();
         (self.asked_state, self.asks, self.waste, self.given) = (None, 0, 0, 0);
     }
 
@@ -235,7 +239,9 @@ impl Session {
             self.out.push_back(Message::Ask(number, 0));
             return true;
         }
-        let missing = replica.graph().wanted().chain(replica.lacks_payloads());
+        let graph = replica.graph();
+        self.behind.retain(|id| graph.place(id).is_none());
+        let missing = graph.wanted().chain(replica.lacks_payloads()).chain(&self.behind);
         let names: Vec<OpId> = missing.filter(|id| !self.asked.contains(*id)).take(WANT_MAX).copied().collect();
         if names.is_empty() {
             return false;
