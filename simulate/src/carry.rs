@@ -1,8 +1,8 @@
 //! How messages get from one end of a link to the other, or do not.
 
 use sha2::{Digest as _, Sha256};
-use vm_crdt::sync::{MESSAGE_MAX, Outcome};
 use vm_crdt::Replica;
+use vm_crdt::sync::{MESSAGE_MAX, Outcome};
 
 use crate::error::Violation;
 use crate::net::{Link, Side};
@@ -19,7 +19,8 @@ const MESSAGES_MAX: usize = 20_000;
 impl World {
     /// Something happens on some link.
     pub(crate) fn visit(&mut self) -> Result<(), Violation> {
-        let open: Vec<usize> = (0..self.net.links.len()).filter(|at| self.net.joins(self.net.links[*at].ends)).collect();
+        let open: Vec<usize> =
+            (0..self.net.links.len()).filter(|at| self.net.joins(self.net.links[*at].ends)).collect();
         let Some(at) = self.rng.pick(&open).copied() else { return Ok(()) };
         let mut link = self.net.links.swap_remove(at);
         let side = self.rng.below(2);
@@ -163,4 +164,3 @@ pub(crate) fn standing(replica: &Replica) -> [u8; 8] {
     out.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     out
 }
-

@@ -76,7 +76,10 @@ impl World {
                 let Some(op) = graph.place(id) else { continue };
                 taken += 1;
                 if graph.is_effective(op) {
-                    return Err(Violation::Rule { id: *id, what: "made after its author's revocation, and has effect" });
+                    return Err(Violation::Rule {
+                        id: *id,
+                        what: "made after its author's revocation, and has effect",
+                    });
                 }
             }
         }

@@ -70,7 +70,12 @@ impl World {
         let of = |at: usize| {
             let graph = self.peers[at].replica.graph();
             let wanted = graph.wanted().count();
-            format!("{at}: {} ops, {} wait for {wanted}, event {}", graph.len(), graph.waiting(), graph.chain().number())
+            format!(
+                "{at}: {} ops, {} wait for {wanted}, event {}",
+                graph.len(),
+                graph.waiting(),
+                graph.chain().number()
+            )
         };
         let (one, other) = (of(pair[0]), of(pair[1]));
         self.note(|| format!("{one}; {other}: {outcome:?}"));

@@ -1,5 +1,6 @@
-//! `simulate [--seeds N] [--seed S] [--weakness NAME] [--trace]`: runs seeds from S on, prints what was reached, and fails where a promise
-//! was broken or too little happened.
+//! `simulate [--seeds N] [--seed S] [--weakness NAME] [--trace] [--must-fail]`: runs seeds from S on, prints what was reached, and fails where a
+//! promise was broken or too little happened. With `--trace` one seed, in words. With `--must-fail` each check that is broken on purpose is
+//! looked for, and one that goes unseen is a failure.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -18,10 +19,12 @@ struct Settings {
     seeds: u64,
     weakness: Weakness,
     is_traced: bool,
+    must_fail: bool,
 }
 
 fn parse(arguments: &[String]) -> Result<Settings, UsageError> {
-    let mut settings = Settings { first: 0, seeds: SEEDS, weakness: Weakness::None, is_traced: false };
+    let mut settings =
+        Settings { first: 0, seeds: SEEDS, weakness: Weakness::None, is_traced: false, must_fail: false };
     let mut seeds = None;
     let mut is_single = false;
     let mut rest = arguments.iter();
@@ -38,6 +41,7 @@ fn parse(arguments: &[String]) -> Result<Settings, UsageError> {
                 settings.weakness = rest.next().and_then(|name| Weakness::parse(name)).ok_or_else(bad)?;
             }
             "--trace" => settings.is_traced = true,
+            "--must-fail" => settings.must_fail = true,
             _ => return Err(bad()),
         }
     }
@@ -58,12 +62,32 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if settings.must_fail {
+        return must_fail(&settings);
+    }
     if settings.is_traced {
         let (result, log) = trace(settings.first, settings.weakness);
         log.iter().for_each(|line| println!("{line}"));
         return report(settings.first, &result);
     }
     run_all(&settings)
+}
+
+/// Runs seeds under each weakness until one fails.
+fn must_fail(settings: &Settings) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for weakness in Weakness::MUST_FAIL {
+        let seeds = (0..settings.seeds).map(|at| settings.first.wrapping_add(at));
+        let found = seeds.into_iter().find_map(|seed| Some((seed, simulate(seed, weakness).err()?)));
+        match found {
+            Some((seed, violation)) => println!("{}: seen at seed {seed}: {violation}", weakness.name()),
+            None => {
+                println!("{}: unseen in {} seeds", weakness.name(), settings.seeds);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
 }
 
 fn report(seed: u64, result: &Result<Run, Violation>) -> ExitCode {

@@ -132,9 +132,9 @@ impl Liar {
         let graph = self.faces[face].graph();
         // Only ops of an epoch before can be named.
         let old = graph.counting().filter(|op| {
-            graph.head(*op).is_some_and(|it| {
-                it.head().epoch <= u64::from(before) && it.head().author != self.key.public()
-            })
+            graph
+                .head(*op)
+                .is_some_and(|it| it.head().epoch <= u64::from(before) && it.head().author != self.key.public())
         });
         let old: Vec<OpId> = old.filter_map(|op| graph.head(op)).map(|signed| *signed.id()).collect();
         let others = scene.rng.pick(&old).copied().into_iter().collect();
@@ -152,10 +152,14 @@ impl Liar {
     fn forge(&mut self, scene: &mut Scene<'_>) {
         let face = scene.rng.below(2);
         let graph = self.faces[face].graph();
-        let theirs: Vec<Raw> =
-            graph.counting().filter_map(|op| Raw::held(graph, op)).filter(|op| op.head.author != self.key.public()).collect();
+        let theirs: Vec<Raw> = graph
+            .counting()
+            .filter_map(|op| Raw::held(graph, op))
+            .filter(|op| op.head.author != self.key.public())
+            .collect();
         let victim = scene.stolen.map(|key| key.public());
-        let theirs: Vec<&Raw> = theirs.iter().filter(|op| victim.is_none_or(|victim| op.head.author == victim)).collect();
+        let theirs: Vec<&Raw> =
+            theirs.iter().filter(|op| victim.is_none_or(|victim| op.head.author == victim)).collect();
         let Some(victim) = scene.rng.pick(&theirs) else { return };
         let changed = Raw::sign(victim.head.clone(), words::payload(scene.rng), scene.stolen.unwrap_or(&self.key));
         let mut forged = changed;

@@ -151,9 +151,7 @@ impl Liar {
     /// What it knows under a name and is willing to give.
     fn find(&self, id: &OpId) -> Option<Raw> {
         let shown = self.shown.get(id).cloned();
-        shown.or_else(|| {
-            self.faces.iter().find_map(|face| Raw::held(face.graph(), face.graph().place(id)?))
-        })
+        shown.or_else(|| self.faces.iter().find_map(|face| Raw::held(face.graph(), face.graph().place(id)?)))
     }
 }
 

@@ -88,7 +88,11 @@ impl Graph {
 
     /// Nobody names an op of somebody whose fork it had seen.
     fn check_other(&self, id: &OpId, other: &Node, own: &Clock) -> Result<(), Refusal> {
-        if self.shows_fork(own, other) && !self.skips(Rule::Whitewash) { Err(Refusal::Whitewash { predecessor: *id }) } else { Ok(()) }
+        if self.shows_fork(own, other) && !self.skips(Rule::Whitewash) {
+            Err(Refusal::Whitewash { predecessor: *id })
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether two branches of a fork by the author of an op lie below a clock.

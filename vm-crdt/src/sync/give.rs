@@ -11,8 +11,8 @@ use crate::pack::{PackedOp, Unpack, pack};
 use crate::replica::Replica;
 use crate::sketch::ShortId;
 
-use super::message::{MESSAGE_MAX, Message};
 use super::WANT_MAX;
+use super::message::{MESSAGE_MAX, Message};
 use super::session::{Session, by_short};
 
 /// Longest pack of a message, but for one op that is longer by itself.
