@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use vm_crdt::Replica;
-use vm_crdt::sync::{MESSAGE_MAX, Outcome};
+use vm_crdt::sync::{MESSAGE_MAX, Outcome, QUEUE_MAX};
 
 use crate::error::Violation;
 use crate::net::{Link, Side};
@@ -130,6 +130,17 @@ impl World {
             (Side::Script(_), None) => Ok(()),
         };
         self.watch(end)?;
+        if let (Side::Rules { session, .. }, true) = (&link.sides[side], end < HONEST) {
+            // What one message brings about in so small a world is never more than a few.
+            self.tally.reach("messages that a session keeps", session.queued());
+            if session.queued() > QUEUE_MAX + 8 {
+                return Err(Violation::Bound {
+                    what: "messages of a session",
+                    limit: QUEUE_MAX,
+                    found: session.queued(),
+                });
+            }
+        }
         let Err(error) = result else { return Ok(true) };
         let other = link.ends[1 - side];
         if other < HONEST && link.is_clean {

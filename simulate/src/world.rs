@@ -23,7 +23,7 @@ pub(crate) const HONEST: usize = 3;
 /// Byzantine authors.
 pub(crate) const LIARS: usize = 2;
 /// Steps of one seed before the network is healed.
-const STEPS: usize = 260;
+const STEPS: usize = 400;
 /// Links at once.
 const LINKS_MAX: usize = 8;
 
@@ -95,12 +95,12 @@ impl World {
 
     fn step(&mut self) -> Result<(), Violation> {
         match self.rng.below(100) {
-            0..52 => {
+            0..48 => {
                 for _ in 0..=self.rng.below(24) {
                     self.visit()?;
                 }
             }
-            52..63 => self.write()?,
+            48..63 => self.write()?,
             63..78 => self.open(),
             78..88 => self.lie(),
             88..91 => {

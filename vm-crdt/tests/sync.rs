@@ -8,7 +8,7 @@ use vm_crdt::document::{Path, Transaction};
 use vm_crdt::error::{Refusal, SyncError};
 use vm_crdt::event::{Ack, Change, EventBody};
 use vm_crdt::graph::Limits;
-use vm_crdt::sync::{Message, Outcome, Role};
+use vm_crdt::sync::{Facts, Message, Outcome, QUEUE_MAX, Role, Then};
 use vm_crdt::{Charter, EquivocationProof, OpHead, Payload, Replica, SealedEvent, Session, SignedOp};
 
 fn key(n: u8) -> SigningIdentity {
@@ -281,6 +281,28 @@ fn what_was_not_asked_for_ends_a_session() {
         while session.poll(&here).is_some() {}
     }
     assert!(matches!(greedy, Err(SyncError::Greedy { .. })));
+}
+
+#[test]
+fn what_was_answered_once_is_not_answered_again() {
+    let mut here = replica();
+    write_many(&mut here, 1, 3, "x");
+    let facts = Facts { then: Then::Answer, ..Facts::default() };
+    for (message, answers) in [(Message::More(128, 256), 1), (Message::Facts(facts), 1), (Message::More(256, 300), 0)] {
+        let mut session = Session::new(Role::Initiator, [1; 16]);
+        assert!(session.poll(&here).is_some());
+        let bytes = message.to_bytes();
+        let taken = (0..3).take_while(|_| session.receive(&mut here, &bytes).is_ok()).count();
+        assert_eq!(taken, answers, "{message:?}");
+    }
+    // Whoever fetches nothing is told so before memory is.
+    let mut session = Session::new(Role::Responder, [0; 16]);
+    let ask = Message::Ask(1, 0).to_bytes();
+    let refused = (0..10_000).find_map(|_| session.receive(&mut here, &ask).err());
+    assert!(matches!(refused, Some(SyncError::Backlog { .. })), "{refused:?}");
+    assert_eq!(session.queued(), QUEUE_MAX);
+    while session.poll(&here).is_some() {}
+    session.receive(&mut here, &ask).expect("there is room again");
 }
 
 /// A fork of 4 whose one branch `there` has built on, and whose proof `here` knows without holding either.

@@ -42,6 +42,9 @@ pub const ASKS_MAX: u32 = 64;
 /// several at once are sent some ops twice.
 pub const WASTE_MAX: usize = 8 * MESSAGE_MAX;
 
+/// Messages that wait to be polled, before a session takes no more. All events that a graph can ever have fill some 64 messages of 1 MiB at 1 kB each.
+pub const QUEUE_MAX: usize = 128;
+
 /// The first of some names, where there are not too many.
 fn short_list<'a>(heads: impl Iterator<Item = &'a OpId>) -> Option<Vec<OpId>> {
     let heads: Vec<OpId> = heads.take(HEADS_MAX + 1).copied().collect();

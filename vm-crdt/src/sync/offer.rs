@@ -103,9 +103,11 @@ impl Session {
         let (Some(first), Some(end), Some(kept)) = (place(first), place(end), &self.sketch) else {
             return Err(SyncError::OutOfTurn);
         };
-        if first >= end || self.outcome.is_some() {
+        // The side that answers asks for what follows, and never again for what it had.
+        if first != self.symbols_sent || first >= end || self.outcome.is_some() {
             return Err(SyncError::OutOfTurn);
         }
+        self.symbols_sent = end;
         self.out.push_back(Message::Symbols(kept.sketch.symbols(first..end)));
         Ok(())
     }
@@ -182,7 +184,11 @@ impl Session {
         }
         match facts.then {
             Then::More => {}
-            Then::Answer => self.send_facts(replica, facts.known, Then::Nothing),
+            Then::Answer if self.has_told => return Err(SyncError::OutOfTurn),
+            Then::Answer => {
+                self.has_told = true;
+                self.send_facts(replica, facts.known, Then::Nothing);
+            }
             Then::Nothing => self.awaits_facts = false,
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::sketch::{Decoder, ShortId, Sketch, SketchKey};
 
 use super::message::{Message, Tip};
 use super::offer::proofs_digest;
-use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX};
+use super::{ASKS_MAX, QUEUE_MAX, ROUNDS_LEAST, ROUNDS_MAX, SYMBOLS_OFFERED, WANT_MAX, WASTE_MAX};
 
 /// Which side of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +54,9 @@ pub struct Session {
     /// Whether the peer may send the last ops of its authors, or a sealed state.
     pub(super) awaits_tips: bool,
     pub(super) awaits_facts: bool,
+    /// Symbols that were sent in this round, and whether what is known beyond was: neither is asked for twice.
+    pub(super) symbols_sent: usize,
+    pub(super) has_told: bool,
     pub(super) state: Option<(u32, Vec<u8>)>,
     pub(super) is_answering: bool,
     /// Where the side that answered stands, until it can be compared.
@@ -115,6 +118,8 @@ impl Session {
             awaited: 0,
             awaits_tips: false,
             awaits_facts: false,
+            symbols_sent: 0,
+            has_told: false,
             state: None,
             is_answering: false,
             done: None,
@@ -161,11 +166,20 @@ impl Session {
         None
     }
 
-    /// Takes a message of the peer.
+    /// How many messages wait to be polled: [`QUEUE_MAX`] and what one message brings about at most.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes a message of the peer. Poll until nothing comes before giving the next one: a session whose messages nobody fetches takes no more.
     ///
     /// # Errors
     /// [`SyncError`]: the session is over. What the peer sent before that is valid is kept.
     pub fn receive(&mut self, replica: &mut Replica, bytes: &[u8]) -> Result<(), SyncError> {
+        if self.out.len() >= QUEUE_MAX {
+            return Err(SyncError::Backlog { limit: QUEUE_MAX });
+        }
         match Message::decode(bytes)? {
             Message::Offer(offer) if self.role == Role::Responder => self.take_offer(replica, &offer),
             Message::More(first, end) if self.role == Role::Initiator => self.send_symbols(first, end),
@@ -206,6 +220,7 @@ impl Session {
         }
         self.round += 1;
         self.gained = false;
+        (self.symbols_sent, self.has_told) = (SYMBOLS_OFFERED, false);
         let offer = self.offer(replica);
         self.out.push_back(Message::Offer(offer));
     }
