@@ -18,6 +18,8 @@ pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod graph;
+#[cfg(feature = "hazmat")]
+pub mod hazmat;
 pub mod id;
 pub mod laws;
 pub mod merge;

@@ -68,6 +68,11 @@ impl Replica {
         &self.graph
     }
 
+    #[cfg(feature = "hazmat")]
+    pub(crate) const fn graph_mut(&mut self) -> &mut Graph {
+        &mut self.graph
+    }
+
     /// The twin state.
     #[must_use]
     pub const fn document(&self) -> &Document {
@@ -92,7 +97,11 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
-        let (received, changes) = self.graph.insert(op)?;
+        self.insert_as(op, false)
+    }
+
+    fn insert_as(&mut self, op: SignedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
+        let (received, changes) = self.graph.insert_as(op, is_needed)?;
         if matches!(received, Received::Filled(_)) {
             self.drop_filled();
         }
@@ -106,14 +115,27 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
+        self.insert_packed_as(op, false)
+    }
+
+    /// Takes an op that this replica had held before and wrote down, in the order in which it held them. It is checked like any other, but that one of
+    /// an author who is proven meanwhile is taken without asking who needs it: somebody did.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn restore(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
+        self.insert_packed_as(op, true)
+    }
+
+    pub(crate) fn insert_packed_as(&mut self, op: PackedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
         let PackedOp { signed, payload } = op;
         if let Some(payload) = payload {
             return match SignedOp::join(signed, payload) {
-                Ok(op) => self.insert(op),
+                Ok(op) => self.insert_as(op, is_needed),
                 Err(_) => Err(Refusal::Parent),
             };
         }
-        let (received, changes) = self.graph.insert_bare(signed)?;
+        let (received, changes) = self.graph.insert_bare_as(signed, is_needed)?;
         if let Received::Held(op) = received {
             self.bare.push(op);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
-use crate::{crash, deny, features, model, msrv, package, semver, tidy};
+use crate::{crash, deny, features, model, msrv, package, semver, simulate, tidy};
 
 /// Installed where no cargo-deny is. Bump it by hand, with a look at its changelog.
 const CARGO_DENY: &str = "0.20.2";
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("a crate outside the workspace", outside),
     ("model, short form", models),
     ("crashes, short form", crashes),
+    ("simulator, short form", simulate::short),
 ];
 
 /// How many steps there are.

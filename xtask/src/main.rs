@@ -18,6 +18,7 @@ mod mutants;
 mod package;
 mod run;
 mod semver;
+mod simulate;
 mod tidy;
 mod tree;
 
@@ -46,6 +47,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   have foreign clients check what the binary makes, and check what they make
   model [--walks N]               check the gate and equivocation: specifications by TLC, logs of the code held to them, stateright, random walks
                                   (200 unless told; 100,000 is the long form)
+  simulate [--seeds N] [--seed S] [--trace] [--must-fail]
+                                  replicas, liars and a bad network, the same for the same seed (100 seeds unless told; 10,000 is
+                                  the long form)
   bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
 ";
 
@@ -89,6 +93,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("features", []) => features::check(&tree),
         ("msrv", []) => msrv::check(&tree),
         ("semver", rest) => semver::run(&tree, rest),
+        ("simulate", rest) => simulate::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
         ("ci" | "tidy" | "docs" | "deny" | "package" | "features" | "msrv", [surplus, ..]) => {
             Err(Failure::Usage(format!("`{command}` takes no argument, found `{surplus}`")))

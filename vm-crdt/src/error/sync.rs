@@ -107,6 +107,12 @@ pub enum SyncError {
         /// Times asked.
         found: u32,
     },
+    /// More messages wait to be sent than a session keeps: whoever drives it gives it messages and fetches none.
+    #[error("{limit} messages wait to be sent")]
+    Backlog {
+        /// Messages that may wait.
+        limit: usize,
+    },
     /// More asked for than there is.
     #[error("peer asked for {found} ops and {limit} are allowed")]
     Greedy {
@@ -132,6 +138,7 @@ impl SyncError {
             Self::State(error) => error.code(),
             Self::Wasteful { .. } => "crdt-sync-wasteful",
             Self::Insistent { .. } => "crdt-sync-insistent",
+            Self::Backlog { .. } => "crdt-sync-backlog",
             Self::Greedy { .. } => "crdt-sync-greedy",
         }
     }

@@ -1,6 +1,6 @@
 //! Ops that came before their past: a bounded store, with a share for each author, so that a flood costs only who floods.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use vm_core::key::PublicKey;
 
@@ -10,14 +10,14 @@ use crate::op::SignedOp;
 
 use super::Limits;
 
-/// Where an op waits.
+/// Where an op waits. What is gone through is in order, so that nothing depends on chance.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
     ops: HashMap<OpId, SignedOp>,
     /// Who waits for an op that is missing.
-    waiting: HashMap<OpId, HashSet<OpId>>,
+    waiting: BTreeMap<OpId, BTreeSet<OpId>>,
     /// Who waits for a sealed event, by its number.
-    before_event: BTreeMap<u64, HashSet<OpId>>,
+    before_event: BTreeMap<u64, BTreeSet<OpId>>,
     shares: HashMap<PublicKey, Share>,
 }
 

@@ -64,7 +64,7 @@ impl Graph {
     }
 
     /// Whether something here waits for an op.
-    pub(super) fn is_wanted(&self, id: &OpId) -> bool {
+    pub(crate) fn is_wanted(&self, id: &OpId) -> bool {
         let is_frontier = |event: &SealedEvent| event.body().frontier.binary_search(id).is_ok();
         self.orphans.is_wanted(id) || self.pending.iter().any(is_frontier)
     }
@@ -82,7 +82,7 @@ impl Graph {
         changes.must_rebuild |= revoked.map(|key| self.effective_by(&key)) < before;
         for op in self.orphans.released_by_event(number) {
             let id = *op.id();
-            match self.take(op, changes) {
+            match self.take(op, false, changes) {
                 Ok(super::Received::Held(_)) => self.release(id, changes),
                 Ok(_) => {}
                 Err(refusal) => changes.refused.push((id, refusal)),

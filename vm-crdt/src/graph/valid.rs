@@ -7,7 +7,7 @@ use crate::op::{OpHead, SignedHead};
 
 use super::clock::{Clock, covered, join, raise};
 use super::node::Node;
-use super::{ClockPlace, Graph, to_usize};
+use super::{ClockPlace, Graph, Rule, to_usize};
 
 /// Where an op goes, and what lies in its past.
 pub(super) struct PastOf {
@@ -26,7 +26,7 @@ pub(super) enum ClockOf {
 
 impl Graph {
     /// What can be said of an op before its past is known.
-    pub(super) fn check_standing(&self, op: &SignedHead) -> Result<(), Refusal> {
+    pub(super) fn check_standing(&self, op: &SignedHead, is_needed: bool) -> Result<(), Refusal> {
         let head = op.head();
         if head.graph != self.id {
             return Err(Refusal::Graph);
@@ -43,7 +43,7 @@ impl Graph {
         if is_known && !u32::try_from(epoch).is_ok_and(|number| self.chain.counts(number)) {
             return Err(Refusal::Halted { epoch });
         }
-        if self.is_proven(&head.author) && !self.is_wanted(op.id()) {
+        if self.is_proven(&head.author) && !is_needed && !self.is_wanted(op.id()) {
             return Err(Refusal::Proven);
         }
         Ok(())
@@ -54,7 +54,8 @@ impl Graph {
         let parent = head.parent.as_ref().map(|id| self.held(id).ok_or(Refusal::Parent)).transpose()?;
         if let Some(parent) = parent {
             let named = parent.content.signed.head();
-            if named.author != head.author || named.seq.checked_add(1) != Some(head.seq) {
+            let follows = named.seq.checked_add(1) == Some(head.seq) || self.skips(Rule::Parent);
+            if named.author != head.author || !follows {
                 return Err(Refusal::Parent);
             }
         }
@@ -73,15 +74,16 @@ impl Graph {
             raise(&mut clock, to_usize(other.lane), other.at + 1);
             others.push((id, other));
         }
+        let lanes = self.lanes_of.get(&head.author).map(Vec::as_slice).unwrap_or_default();
+        let merges = lanes.iter().any(|lane| covered(&clock, *lane) > covered(&own, *lane));
+        if merges && !self.skips(Rule::Parent) {
+            return Err(Refusal::OwnFork);
+        }
         // Nobody names an op of somebody whose fork it has seen, unless a sealed frontier names it too.
         for (id, other) in others {
-            if self.shows_fork(&clock, other) && !self.is_sealed_head(id, head.epoch) {
+            if self.shows_fork(&clock, other) && !self.is_sealed_head(id, head.epoch) && !self.skips(Rule::Whitewash) {
                 return Err(Refusal::Whitewash { predecessor: *id });
             }
-        }
-        let lanes = self.lanes_of.get(&head.author).map(Vec::as_slice).unwrap_or_default();
-        if lanes.iter().any(|lane| covered(&clock, *lane) > covered(&own, *lane)) {
-            return Err(Refusal::OwnFork);
         }
         // A parent that is the last of its lane is followed there; one that has a child already begins a new lane.
         let lane = parent.filter(|parent| self.lane(parent.lane).is_some_and(|lane| lane.len() == parent.at + 1));

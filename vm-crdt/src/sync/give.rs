@@ -1,20 +1,26 @@
 //! Ops on their way: packs out, packs in.
 
+use std::collections::BTreeSet;
+
 use crate::bytes::wide;
 use crate::error::SyncError;
-use crate::graph::Received;
-use crate::id::OpId;
-use crate::id::OpIndex;
-use crate::pack::{Unpack, pack};
+use crate::graph::{Graph, Received};
+use crate::id::{OpId, OpIndex};
+use crate::op::OpHead;
+use crate::pack::{PackedOp, Unpack, pack};
 use crate::replica::Replica;
 use crate::sketch::ShortId;
 
+use super::WANT_MAX;
 use super::message::{MESSAGE_MAX, Message};
 use super::session::{Session, by_short};
 use super::{REQUESTS_MAX, WANTS_MAX};
 
 /// Longest pack of a message, but for one op that is longer by itself.
 const PACK_MAX: usize = MESSAGE_MAX / 2;
+/// Ops of a proven author that are given with one that was asked for: four times as many as may wait for each other
+/// ([`Limits::orphans`](crate::graph::Limits::orphans)), in a message of usual size.
+const LANE_MAX: usize = 1_024;
 /// Bytes of a sealed state in one message.
 const STATE_PART: usize = MESSAGE_MAX / 2;
 
@@ -44,7 +50,9 @@ impl Session {
         let graph = replica.graph();
         let mut ops = by_short(replica, &self.key, shorts);
         // What is asked for by name may stand aside here, and count there.
-        ops.extend(names.iter().filter_map(|id| graph.place(id)));
+        for op in names.iter().filter_map(|id| graph.place(id)) {
+            ops.extend(lane_to(graph, op));
+        }
         ops.sort_unstable();
         ops.dedup();
         self.give(replica, ops)
@@ -60,10 +68,15 @@ impl Session {
         if ops.graph() != replica.graph().name() {
             return Err(SyncError::Graph);
         }
+        let mut broken = None;
+        let ops: Vec<PackedOp> = ops.map_while(|op| op.map_err(|error| broken = Some(error)).ok()).collect();
+        let needed = self.needed(replica, &ops);
         for op in ops {
-            let op = op?;
             let id = *op.signed.id();
-            match replica.insert_packed(op) {
+            if op.payload.is_none() {
+                self.note_behind(replica, op.signed.head());
+            }
+            match replica.insert_packed_as(op, needed.contains(&id)) {
                 Ok((Received::Known, _)) => {}
                 // What waits may be pushed out by what waits later, and would be new for ever.
                 Ok((Received::Waiting, _)) => {
@@ -79,6 +92,9 @@ impl Session {
                 Err(_) => {}
             }
         }
+        if let Some(error) = broken {
+            return Err(error.into());
+        }
         self.gained |= is_useful || waits;
         if !is_useful {
             self.note_waste(bytes.len())?;
@@ -93,6 +109,31 @@ impl Session {
         Ok(())
     }
 
+    /// Which ops of a pack are taken although their authors are proven: those that were asked for, and those that an op further on needs whose author is not.
+    /// Otherwise each would have to wait until somebody waits for it, and whoever waits has a bounded place.
+    fn needed(&self, replica: &Replica, ops: &[PackedOp]) -> BTreeSet<OpId> {
+        let graph = replica.graph();
+        let mut needed = BTreeSet::new();
+        if graph.proofs().next().is_none() {
+            return needed;
+        }
+        for op in ops.iter().rev() {
+            let (id, head) = (op.signed.id(), op.signed.head());
+            let is_heard = !graph.is_proven(&head.author) && graph.chain().membership(&head.author).is_some();
+            if is_heard || needed.contains(id) || graph.is_wanted(id) || self.asked.contains(id) {
+                needed.insert(*id);
+                needed.extend(head.predecessors().filter(|id| graph.place(id).is_none()).copied());
+            }
+        }
+        needed
+    }
+
+    /// Notes what an op without a payload lacks: it is not kept until that is here.
+    fn note_behind(&mut self, replica: &Replica, head: &OpHead) {
+        let missing = head.predecessors().filter(|id| replica.graph().place(id).is_none());
+        self.behind.extend(missing.take(WANT_MAX.saturating_sub(self.behind.len())).copied());
+    }
+
     pub(super) fn send_state(&mut self, replica: &Replica, number: u32, offset: u64) -> Result<(), SyncError> {
         let bytes = replica.base().filter(|(held, _)| *held == number).map(|(_, bytes)| bytes).unwrap_or_default();
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -102,4 +143,17 @@ impl Session {
         self.out.push_back(Message::State { number, offset, whole: wide(bytes.len()), bytes: part.to_vec() });
         Ok(())
     }
+}
+
+/// An op that was asked for; of an author who is proven, with those before it. The peer has refused them all, and would ask for one after the other.
+fn lane_to(graph: &Graph, op: OpIndex) -> Vec<OpIndex> {
+    let mut lane = vec![op];
+    let parent = |op: OpIndex| {
+        let head = graph.head(op)?.head();
+        graph.place(&head.parent?).filter(|_| graph.is_proven(&head.author))
+    };
+    while let Some(before) = lane.last().and_then(|op| parent(*op)).filter(|_| lane.len() < LANE_MAX) {
+        lane.push(before);
+    }
+    lane
 }

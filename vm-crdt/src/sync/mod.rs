@@ -19,7 +19,7 @@ mod message;
 mod offer;
 mod session;
 
-pub use message::{FORMAT, MESSAGE_MAX, Message};
+pub use message::{FORMAT, Facts, MESSAGE_MAX, Message, Offer, Then, Tip};
 pub use session::{Exchange, Outcome, Role, Session};
 
 use crate::id::OpId;
@@ -46,6 +46,9 @@ pub const REQUESTS_MAX: u32 = 256 + 32 * ROUNDS_MAX;
 /// Bytes of ops, events and proofs that were known already or wait for others, before whoever sends them is told apart as wasteful: as much as a message holds, eight times. Peers of
 /// several at once are sent some ops twice.
 pub const WASTE_MAX: usize = 8 * MESSAGE_MAX;
+
+/// Messages that wait to be polled, before a session takes no more. All events that a graph can ever have fill some 64 messages of 1 MiB at 1 kB each.
+pub const QUEUE_MAX: usize = 128;
 
 /// The first of some names, where there are not too many.
 fn short_list<'a>(heads: impl Iterator<Item = &'a OpId>) -> Option<Vec<OpId>> {

@@ -111,9 +111,11 @@ impl Session {
         let (Some(first), Some(end), Some(kept)) = (place(first), place(end), &self.sketch) else {
             return Err(SyncError::OutOfTurn);
         };
-        if first >= end || self.outcome.is_some() {
+        // The side that answers asks for what follows, and never again for what it had.
+        if first != self.symbols_sent || first >= end || self.outcome.is_some() {
             return Err(SyncError::OutOfTurn);
         }
+        self.symbols_sent = end;
         self.out.push_back(Message::Symbols(kept.sketch.symbols(first..end)));
         Ok(())
     }
@@ -141,7 +143,8 @@ impl Session {
         let (known, last) = chain.last_counting();
         let is_same = number > known || chain.digest(number) == Some(digest);
         let from = if is_same { number } else { 0 };
-        let events = chain.events().iter().filter(|event| (from + 1..=known).contains(&event.body().number));
+        // What the peer claims to know may be any number.
+        let events = chain.events().iter().filter(|event| event.body().number > from && event.body().number <= known);
         let items = events.map(|event| (Kind::Event, event.to_bytes()));
         let proofs = replica.graph().proofs().map(|proof| (Kind::Proof, proof.to_bytes()));
         let fork = chain.fork().into_iter().flat_map(EventFork::events);
@@ -200,7 +203,11 @@ impl Session {
         }
         match facts.then {
             Then::More => {}
-            Then::Answer => self.send_facts(replica, (facts.known, facts.last), Then::Nothing),
+            Then::Answer if self.has_told => return Err(SyncError::OutOfTurn),
+            Then::Answer => {
+                self.has_told = true;
+                self.send_facts(replica, (facts.known, facts.last), Then::Nothing);
+            }
             Then::Nothing => self.awaits_facts = false,
         }
         Ok(())

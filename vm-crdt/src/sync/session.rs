@@ -1,6 +1,6 @@
 //! One side of a session.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 use vm_core::digest::Sha256Digest;
@@ -13,7 +13,7 @@ use crate::sketch::{Decoder, ShortId, Sketch, SketchKey};
 
 use super::message::{Message, Tip};
 use super::offer::proofs_digest;
-use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX, short_list};
+use super::{ASKS_MAX, QUEUE_MAX, ROUNDS_LEAST, ROUNDS_MAX, SYMBOLS_OFFERED, WANT_MAX, WASTE_MAX, short_list};
 
 /// Which side of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,12 +69,17 @@ pub struct Session {
     /// Whether the peer may send the last ops of its authors, or a sealed state.
     pub(super) awaits_tips: bool,
     pub(super) awaits_facts: bool,
+    /// Symbols that were sent in this round, and whether what is known beyond was: neither is asked for twice.
+    pub(super) symbols_sent: usize,
+    pub(super) has_told: bool,
     pub(super) state: Option<(u32, Vec<u8>)>,
     pub(super) is_answering: bool,
     /// Where the side that answered stands, until it can be compared.
     done: Option<Sha256Digest>,
     /// What was asked for by name, or by the number of an event.
-    asked: HashSet<OpId>,
+    pub(super) asked: BTreeSet<OpId>,
+    /// What ops without payloads lacked, which were not kept.
+    pub(super) behind: BTreeSet<OpId>,
     asked_state: Option<u32>,
     asks: u32,
     /// Keys that were drawn; a link keeps one as long as it serves.
@@ -132,10 +137,13 @@ impl Session {
             awaited: 0,
             awaits_tips: false,
             awaits_facts: false,
+            symbols_sent: 0,
+            has_told: false,
             state: None,
             is_answering: false,
             done: None,
-            asked: HashSet::new(),
+            asked: BTreeSet::new(),
+            behind: BTreeSet::new(),
             asked_state: None,
             asks: 0,
             keys: 0,
@@ -186,11 +194,20 @@ impl Session {
         None
     }
 
-    /// Takes a message of the peer.
+    /// How many messages wait to be polled: [`QUEUE_MAX`] and what one message brings about at most.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes a message of the peer. Poll until nothing comes before giving the next one: a session whose messages nobody fetches takes no more.
     ///
     /// # Errors
     /// [`SyncError`]: the session is over. What the peer sent before that is valid is kept.
     pub fn receive(&mut self, replica: &mut Replica, bytes: &[u8]) -> Result<(), SyncError> {
+        if self.out.len() >= QUEUE_MAX {
+            return Err(SyncError::Backlog { limit: QUEUE_MAX });
+        }
         match Message::decode(bytes)? {
             Message::Offer(offer) if self.role == Role::Responder => self.take_offer(replica, &offer),
             Message::More(first, end) if self.role == Role::Initiator => self.send_symbols(first, end),
@@ -228,6 +245,7 @@ impl Session {
         (self.awaited, self.awaits_tips, self.awaits_facts, self.is_answering) = (0, false, false, false);
         (self.state, self.done, self.decoder) = (None, None, None);
         self.asked.clear();
+        self.behind.clear();
         (self.asked_state, self.asks, self.waste, self.given) = (None, 0, 0, 0);
         (self.wants, self.requests) = (0, 0);
     }
@@ -241,6 +259,7 @@ impl Session {
         self.note_start(replica);
         self.round += 1;
         self.gained = false;
+        (self.symbols_sent, self.has_told) = (SYMBOLS_OFFERED, false);
         let offer = self.offer(replica);
         self.out.push_back(Message::Offer(offer));
     }
@@ -274,7 +293,9 @@ impl Session {
             self.out.push_back(Message::Ask(number, 0));
             return true;
         }
-        let missing = replica.graph().wanted().chain(replica.lacks_payloads());
+        let graph = replica.graph();
+        self.behind.retain(|id| graph.place(id).is_none());
+        let missing = graph.wanted().chain(replica.lacks_payloads()).chain(&self.behind);
         let names: Vec<OpId> = missing.filter(|id| !self.asked.contains(*id)).take(WANT_MAX).copied().collect();
         if names.is_empty() {
             return false;
