@@ -28,7 +28,7 @@ use error::Violation;
 use world::World;
 
 pub use heal::QUIET_MAX;
-pub use tally::{LEAST, STATES_LEAST, Tally};
+pub use tally::{LEAST, RARE, STATES_LEAST, Tally};
 pub use weakness::Weakness;
 
 /// What one seed came to.
