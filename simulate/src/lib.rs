@@ -5,6 +5,11 @@
 //!
 //! What is checked, within which bounds, and how to replay a seed is in `docs/simulator.md`.
 
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod carry;
 mod check;
 mod disk;

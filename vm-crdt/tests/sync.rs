@@ -1,4 +1,5 @@
 //! Two replicas, one session: what each ends with, and what a liar costs.
+#![allow(clippy::expect_used, reason = "tests may panic")]
 
 use proptest::prelude::*;
 use vm_core::digest::LeafHash;
