@@ -5,6 +5,11 @@
 //!
 //! What is checked, within which bounds, and how to replay a seed is in `docs/simulator.md`.
 
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod carry;
 mod check;
 mod disk;
@@ -28,7 +33,7 @@ use error::Violation;
 use world::World;
 
 pub use heal::QUIET_MAX;
-pub use tally::{LEAST, STATES_LEAST, Tally};
+pub use tally::{LEAST, RARE, STATES_LEAST, Tally};
 pub use weakness::Weakness;
 
 /// What one seed came to.

@@ -13,6 +13,8 @@ use vaultmesh_simulate::{QUIET_MAX, Run, Tally, Weakness, simulate, trace};
 
 /// Seeds unless told.
 const SEEDS: u64 = 100;
+/// Seeds after which a long run says how far it is.
+const PROGRESS: usize = 500;
 
 struct Settings {
     first: u64,
@@ -122,6 +124,9 @@ fn run_all(settings: &Settings) -> ExitCode {
                     has_failed.fetch_or(result.is_err(), Ordering::Relaxed);
                     if let Ok(mut done) = done.lock() {
                         done.insert(at, result);
+                        if done.len() % PROGRESS == 0 {
+                            eprintln!("{} of {} seeds", done.len(), settings.seeds);
+                        }
                     }
                 }
             });

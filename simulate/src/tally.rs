@@ -60,12 +60,19 @@ pub const LEAST: &[(&str, u64)] = &[
     ("liar: endless wants", 2),
     ("liar: messages doctored", 5),
     ("session ended: crdt-op-parent", 2),
+    ("session ended: crdt-op-signature", 10),
+    ("session ended: crdt-op-stranger", 5),
+    ("session ended: crdt-sync-turn", 20),
+    ("session ended: crdt-sync-graph", 5),
+    ("session ended: crdt-message-list", 5),
+];
+
+/// What is so rare that only a thousand seeds owe it: an op that is invalid for this reason alone, sent to one who knows nothing else against its author.
+pub const RARE: &[(&str, u64)] = &[
     ("session ended: crdt-op-own-fork", 1),
     ("session ended: crdt-op-whitewash", 1),
     ("session ended: crdt-op-epoch-back", 1),
-    ("session ended: crdt-op-stranger", 1),
-    ("session ended: crdt-sync-turn", 2),
-    ("session ended: crdt-sync-graph", 1),
+    ("session ended: crdt-sync-greedy", 3),
 ];
 
 /// Distinct pairs of heads and proofs that honest replicas must have stood at in every hundred seeds.
@@ -125,12 +132,14 @@ impl Tally {
         self.states.extend(&other.states);
     }
 
-    /// What happened less often than it must in so many seeds: what, how often it must, how often it did. Fewer than a hundred seeds owe nothing.
+    /// What happened less often than it must in so many seeds: what, how often it must, how often it did. Fewer than a
+    /// hundred seeds owe nothing.
     #[must_use]
     pub fn missing(&self, seeds: u64) -> Vec<(&'static str, u64, u64)> {
         let hundreds = seeds / 100;
-        let of = |(what, least): &(&'static str, u64)| (*what, least * hundreds, self.count(what));
-        let mut missing: Vec<_> = LEAST.iter().map(of).filter(|(_, least, found)| found < least).collect();
+        let of = |times: u64| move |(what, least): &(&'static str, u64)| (*what, least * times, self.count(what));
+        let owed = LEAST.iter().map(of(hundreds)).chain(RARE.iter().map(of(hundreds / 10)));
+        let mut missing: Vec<_> = owed.filter(|(_, least, found)| found < least).collect();
         let states = u64::try_from(self.states()).unwrap_or(0);
         let least = u64::try_from(STATES_LEAST).unwrap_or(0) * hundreds;
         if states < least {

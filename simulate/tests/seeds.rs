@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 use vaultmesh_simulate::error::Violation;
-use vaultmesh_simulate::{Tally, Weakness, simulate, trace};
+use vaultmesh_simulate::{LEAST, RARE, Tally, Weakness, simulate, trace};
 
 /// Seeds within which each broken check must be seen.
 const SEEDS: u64 = 150;
@@ -39,7 +39,9 @@ fn unchecked_signatures_are_seen() {
 fn ops_that_do_not_follow_their_authors_last_are_seen() {
     let (seed, violation) = caught(Weakness::Parent);
     println!("seed {seed}: {violation}");
-    assert!(matches!(violation, Violation::Rule { .. } | Violation::Unproven { .. }), "{violation}");
+    // A pack leaves out numbers that follow from the parent: such an op comes out of it as another, whose signature does not hold.
+    let is_seen = matches!(violation, Violation::Rule { .. } | Violation::Unproven { .. } | Violation::Session { .. });
+    assert!(is_seen, "{violation}");
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn counting_by_arrival_is_seen() {
 
 #[test]
 fn a_simulator_that_does_nothing_fails() {
-    let missing = Tally::default().missing(100);
-    assert_eq!(missing.len(), vaultmesh_simulate::LEAST.len() + 1);
+    assert_eq!(Tally::default().missing(100).len(), LEAST.len() + 1);
+    assert_eq!(Tally::default().missing(1_000).len(), LEAST.len() + RARE.len() + 1);
     assert!(Tally::default().missing(99).is_empty(), "fewer than a hundred seeds owe nothing");
 }

@@ -297,19 +297,34 @@ fn check(starts: Vec<[Start; 2]>, faults: usize) -> usize {
     checker.unique_state_count()
 }
 
+/// Whether all pairs are gone through, which takes minutes; otherwise those of five ops without the event, and those without the fork.
+fn is_long() -> bool {
+    std::env::var_os("VAULTMESH_SYNC_PAIRS").is_some_and(|all| all == "all")
+}
+
+fn pairs(starts: &[Start]) -> Vec<[Start; 2]> {
+    starts.iter().flat_map(|one| starts.iter().map(|other| [*one, *other])).collect()
+}
+
 #[test]
 fn every_pair_of_small_replicas_comes_to_the_same_in_every_order() {
     let starts = starts();
-    let pairs: Vec<[Start; 2]> = starts.iter().flat_map(|one| starts.iter().map(|other| [*one, *other])).collect();
-    assert!(pairs.len() > 1_000, "{} pairs", pairs.len());
-    assert!(check(pairs.clone(), 0) > 10 * pairs.len());
+    let of = |keep: fn(&&Start) -> bool| pairs(&starts.iter().filter(keep).copied().collect::<Vec<_>>());
+    let all = if is_long() {
+        of(|_| true)
+    } else {
+        let without_event = of(|start| !start.event);
+        let without_fork = of(|start| start.ops & 0b1_1100 == 0 && !start.proof);
+        without_event.into_iter().chain(without_fork).collect()
+    };
+    assert!(all.len() > 600, "{} pairs", all.len());
+    assert!(check(all.clone(), 0) > 10 * all.len());
 }
 
 #[test]
 fn a_message_that_comes_twice_and_a_session_that_breaks_anywhere_change_nothing() {
-    let starts = starts();
-    // Every seventeenth pair: a prime, so that all starts are on either side.
-    let pairs = starts.iter().flat_map(|one| starts.iter().map(|other| [*one, *other])).step_by(17);
-    let pairs: Vec<[Start; 2]> = pairs.collect();
-    assert!(check(pairs.clone(), 1) > 50 * pairs.len());
+    // A prime, so that starts meet others on either side.
+    let step = if is_long() { 17 } else { 331 };
+    let some: Vec<[Start; 2]> = pairs(&starts()).into_iter().step_by(step).collect();
+    assert!(check(some.clone(), 1) > 50 * some.len());
 }

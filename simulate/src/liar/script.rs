@@ -6,7 +6,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::key::PublicKey;
 use vm_crdt::OpId;
 use vm_crdt::sketch::{ShortId, Sketch, SketchKey};
-use vm_crdt::sync::{Facts, HEADS_MAX, Message, Offer, SYMBOLS_OFFERED, Then, Tip, WANT_MAX};
+use vm_crdt::sync::{Facts, HEADS_MAX, MESSAGE_MAX, Message, Offer, SYMBOLS_OFFERED, Then, Tip, WANT_MAX};
 
 use crate::raw;
 use crate::rng::Rng;
@@ -264,7 +264,7 @@ impl Script {
                 let names = (0..=WANT_MAX).map(|_| OpId::from_bytes(rng.bytes())).collect();
                 self.send(&Message::Want(Vec::new(), names));
             }
-            _ => self.out.push_back(vec![4; 3 << 20]),
+            _ => self.out.push_back(vec![4; MESSAGE_MAX + 1]),
         }
     }
 }
