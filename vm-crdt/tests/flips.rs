@@ -26,7 +26,7 @@ fn flipped(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
 /// All that end early, and some that end late.
 fn cut_or_longer(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let cut = (0..bytes.len()).map(|length| bytes[..length].to_vec());
-    let longer = [&[0][..], &[b'\n'], &[0xff], bytes].map(|more| [bytes, more].concat());
+    let longer = [&[0][..], b"\n", &[0xff], bytes].map(|more| [bytes, more].concat());
     cut.chain(longer)
 }
 
