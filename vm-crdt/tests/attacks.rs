@@ -521,9 +521,15 @@ fn two_admins_who_duel_end_the_chain_where_they_part() {
         let mut here = replica();
         let early = [op(1, None, &[], "1"), op(2, None, &[], "2")];
         insert_all(&mut here, &early);
+        let beyond = op_in(3, 1, None, &[], "beyond");
         for event in order {
             let _ = here.seal(event.clone()).unwrap();
+            let _ = insert(&mut here, &beyond);
         }
+        assert!(
+            here.graph().place(beyond.id()).is_some() && !here.graph().contains(beyond.id()),
+            "beyond the fork nothing counts"
+        );
         assert_eq!(here.graph().chain().fork().map(|fork| fork.number()), Some(1));
         assert!(matches!(here.write(put("x", "3"), &key(3)), Err(AuthorError::Halted)));
         for early in &early {

@@ -438,4 +438,39 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn lanes_that_make_room_change_no_past_and_nothing_that_counts(
+        steps in proptest::collection::vec(any::<Step>(), 10..60), lanes in 3_usize..8,
+    ) {
+        let charter = charter(4);
+        let ops = history(&steps, &charter);
+        let mut roomy = Graph::new(charter.clone(), Limits::default());
+        let mut tight = Graph::new(charter.clone(), Limits { lanes, ..Limits::default() });
+        let mut is_full = false;
+        for op in ops.iter().chain(ops.iter().rev()).chain(&ops).chain(&ops) {
+            let _ = roomy.insert(op.clone());
+            is_full |= match tight.insert(op.clone()) {
+                Ok((_, changes)) => changes.refused.iter().any(|(_, it)| matches!(it, Refusal::Full { .. })),
+                Err(refusal) => matches!(refusal, Refusal::Full { .. }),
+            };
+        }
+        for earlier in tight.index.keys() {
+            for later in tight.index.keys() {
+                let asked = |graph: &Graph| {
+                    Some(graph.is_or_precedes(graph.place(earlier)?, graph.place(later)?))
+                };
+                if let Some(expected) = asked(&roomy) {
+                    prop_assert_eq!(asked(&tight), Some(expected));
+                }
+            }
+        }
+        for (id, index) in &tight.index {
+            let head = tight.nodes[to_usize(*index)].content.signed.head();
+            prop_assert!(head.predecessors().all(|id| tight.index.contains_key(id)), "{} is held without its past", id);
+        }
+        if !is_full && roomy.proofs().eq(tight.proofs()) {
+            prop_assert_eq!(heads(&roomy), heads(&tight));
+        }
+    }
 }
