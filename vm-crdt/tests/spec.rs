@@ -12,7 +12,9 @@ use vm_crdt::evidence::{self, EvidenceItem};
 use vm_crdt::op::SignedHead;
 use vm_crdt::pack::{Unpack, pack};
 use vm_crdt::sync::{Message, Outcome, Role, Session};
-use vm_crdt::{Charter, EquivocationProof, OpIndex, Path, Payload, Replica, SealedEvent, SignedOp};
+use vm_crdt::{
+    Charter, EquivocationProof, Merge, MergeReceipt, OpIndex, Path, Payload, Replica, SealedEvent, SignedOp,
+};
 
 fn assert_shown(name: &str, sample: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/spec").join(name);
@@ -252,4 +254,25 @@ fn the_pages_name_the_limits_of_the_code() {
             assert!(text.contains(&grouped(limit)), "{page} does not name {}", grouped(limit));
         }
     }
+}
+
+#[test]
+fn the_page_of_merge_receipts_shows_one() {
+    let (mut here, mut there) = (replica(), replica());
+    here.write(Payload::vouch(), &key(1)).unwrap();
+    there.write(Payload::vouch(), &key(2)).unwrap();
+    let (mut one, mut other) = (Session::new(Role::Initiator, [1; 16]), Session::new(Role::Responder, [0; 16]));
+    loop {
+        if let Some(bytes) = one.poll(&here) {
+            other.receive(&mut there, &bytes).unwrap();
+        } else if let Some(bytes) = other.poll(&there) {
+            one.receive(&mut here, &bytes).unwrap();
+        } else {
+            break;
+        }
+    }
+    let receipt = Merge::of(one.exchange(), &here, Sha256Digest::of(b"policy")).sign(&key(50));
+    let sample = String::from_utf8(receipt.to_bytes()).unwrap();
+    assert_shown("crdt-merge-receipt.md", &sample);
+    assert_eq!(MergeReceipt::parse(sample.as_bytes()), Ok(receipt));
 }

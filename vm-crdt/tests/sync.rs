@@ -1,5 +1,4 @@
 //! Two replicas, one session: what each ends with, and what a liar costs.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
 use proptest::prelude::*;
