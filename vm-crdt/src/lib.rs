@@ -1,6 +1,6 @@
 //! Replication among peers who may lie: signed ops in a hash graph, state that converges, proof of who forked.
 //!
-//! An [op](op) names everything its author had seen; its name is a hash over that, so that nobody can tell two peers two
+//! An [op] names everything its author had seen; its name is a hash over that, so that nobody can tell two peers two
 //! stories without leaving two signed ops that contradict each other.
 //!
 //! In scope: ops, the graph they form, what of it counts, the types whose state it is, proofs of equivocation, reconciliation
