@@ -17,6 +17,8 @@ pub(crate) struct Disk {
     proofs: Vec<Vec<u8>>,
     /// A sealed state, and the number of its compaction.
     state: Option<(u32, Vec<u8>)>,
+    /// Whether what it makes has everything that its ops carried, or a sealed state in its place.
+    is_whole: bool,
 }
 
 /// Places of all ops that a graph holds from one on, also of those that do not count.
@@ -38,6 +40,13 @@ impl Disk {
         self.ops += u32::try_from(fresh.len()).unwrap_or(0);
         let known = graph.chain().events();
         self.events.extend(known.iter().skip(self.events.len()).map(SealedEvent::to_bytes));
+        // One that came from a peer in place of payloads that this one never had.
+        if let Some((number, bytes)) = replica.base()
+            && self.state.as_ref().is_none_or(|(kept, _)| *kept != number)
+        {
+            self.state = Some((number, bytes.to_vec()));
+        }
+        self.is_whole = replica.is_whole();
         self.proofs = graph.proofs().map(EquivocationProof::to_bytes).collect();
     }
 
@@ -47,9 +56,9 @@ impl Disk {
         self.write(replica);
     }
 
-    /// How many sealed events it holds.
-    pub(crate) fn events(&self) -> usize {
-        self.events.len()
+    /// Whether nothing that was sealed so far is lost as long as this disk is there.
+    pub(crate) fn is_enough(&self, events: usize) -> bool {
+        self.is_whole && self.events.len() == events
     }
 
     /// Fills an empty replica with what was written: ops in the order in which they had been taken, each event as soon as its frontier is there.
