@@ -115,10 +115,13 @@ impl<'a> Oracle<'a> {
         if strange {
             return fail("an op of its author lies in its past and is no ancestor");
         }
-        for other in node.head.others.iter().filter_map(place) {
+        let events = self.graph.chain().events().iter().map(|event| event.body());
+        let sealed: Vec<&OpId> =
+            events.filter(|body| u64::from(body.number) <= node.head.epoch).flat_map(|body| &body.frontier).collect();
+        for other in node.head.others.iter().filter(|id| !sealed.contains(id)).filter_map(place) {
             let pairs = self.forks.get(&self.nodes[other].head.author).map(Vec::as_slice).unwrap_or_default();
-            if pairs.iter().any(|(one, other)| own.contains(*one) && own.contains(*other)) {
-                return fail("it names somebody whose fork its author had seen");
+            if pairs.iter().any(|(one, other)| node.past.contains(*one) && node.past.contains(*other)) {
+                return fail("it names somebody of whom two branches lie in its past, and nothing sealed does");
             }
         }
         Ok(())

@@ -72,7 +72,7 @@ pub const RARE: &[(&str, u64)] = &[
     ("session ended: crdt-op-own-fork", 1),
     ("session ended: crdt-op-whitewash", 1),
     ("session ended: crdt-op-epoch-back", 1),
-    ("session ended: crdt-sync-greedy", 3),
+    ("session ended: crdt-sync-insistent", 3),
 ];
 
 /// Distinct pairs of heads and proofs that honest replicas must have stood at in every hundred seeds.
