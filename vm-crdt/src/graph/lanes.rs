@@ -1,9 +1,14 @@
 //! Lanes that come and go: branches of a fork that are held because somebody's op names them, which may turn out to be refused.
 
+use std::collections::HashSet;
+
+use crate::error::Refusal;
+use crate::id::OpId;
+
 use super::clock::{Clock, covered, join, raise};
 use super::node::Lane;
 use super::valid::{ClockOf, PastOf};
-use super::{Graph, to_usize};
+use super::{Changes, Graph, to_usize};
 
 /// The lane of an op that was put away.
 const NO_LANE: u32 = u32::MAX;
@@ -21,18 +26,26 @@ impl Graph {
     /// A lane that holds nothing which counts or is built on, where all are taken. What it held is put away, and is taken again where it is
     /// needed then: otherwise one author could fill a graph with branches that nobody else's valid op names.
     ///
-    /// Cost: the lanes squared where none is left of those that were made free before, and at most once an op.
-    pub(super) fn free_lane(&mut self, past: &PastOf) -> Option<usize> {
+    /// An op that waits and names one of those that are put away is refused by name: it and its past do not fit, and it would otherwise wait for
+    /// ever for one branch after the other.
+    ///
+    /// Cost: the lanes squared and the ops that wait, where none is left of those that were made free before, and at most once an op.
+    pub(super) fn free_lane(&mut self, past: &PastOf, changes: &mut Changes) -> Option<usize> {
         if self.free.0.is_empty() && self.free.1 < self.nodes.len() {
             self.free.1 = self.nodes.len();
             let needed = self.needed(past);
+            let mut gone = HashSet::new();
             for at in 0..self.lanes.len() {
                 let is_fork = self.lanes.get(at).is_some_and(|lane| self.is_proven(&lane.author));
                 if is_fork && covered(&self.counted, at) == 0 && covered(&needed, at) == 0 {
-                    self.put_away(at);
+                    self.put_away(at, &mut gone);
                     self.free.0.push(at);
                 }
             }
+            let limit = self.limits.lanes;
+            let full = Refusal::Full { what: "lanes", limit, found: limit.saturating_add(1) };
+            let displaced = self.orphans.displaced(&gone);
+            changes.refused.extend(displaced.into_iter().map(|id| (id, full.clone())));
         }
         self.free.0.pop()
     }
@@ -54,7 +67,7 @@ impl Graph {
         needed
     }
 
-    fn put_away(&mut self, at: usize) {
+    fn put_away(&mut self, at: usize, gone: &mut HashSet<OpId>) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let (ops, author) = (core::mem::take(&mut lane.ops), lane.author);
         lane.epochs.clear();
@@ -63,6 +76,7 @@ impl Graph {
                 node.lane = NO_LANE;
                 node.content.payload = None;
                 self.index.remove(node.content.signed.id());
+                gone.insert(*node.content.signed.id());
             }
         }
         self.bare.remove(&at);

@@ -19,6 +19,8 @@ mod count;
 mod lanes;
 mod node;
 mod orphans;
+#[cfg(test)]
+mod properties;
 mod rule;
 mod seal;
 #[cfg(test)]
@@ -215,7 +217,7 @@ impl Graph {
         }
         let past = self.check_past(signed.head())?;
         let id = *signed.id();
-        let index = self.push(signed, None, &past)?;
+        let index = self.push(signed, None, &past, &mut changes)?;
         self.note_bare(index);
         self.note_fork(index, &mut changes);
         self.count_with(index, &mut changes);
@@ -276,22 +278,34 @@ impl Graph {
             }
         };
         let (signed, payload) = op.into_parts();
-        let index = self.push(signed, Some(payload), &past)?;
+        let index = self.push(signed, Some(payload), &past, changes)?;
         self.note_fork(index, changes);
         self.count_with(index, changes);
         Ok(Received::Held(OpIndex::from_u32(index)))
     }
 
-    /// Puts an op that is valid at the end of its lane, or of a new one.
-    fn push(&mut self, signed: SignedHead, payload: Option<Payload>, past: &valid::PastOf) -> Result<u32, Refusal> {
+    /// Puts an op that is valid at the end of its lane, or of a new one. Where a limit refuses it, nothing has changed.
+    fn push(
+        &mut self,
+        signed: SignedHead,
+        payload: Option<Payload>,
+        past: &valid::PastOf,
+        changes: &mut Changes,
+    ) -> Result<u32, Refusal> {
         let full = |what, limit, found| Refusal::Full { what, limit, found };
         let index = u32::try_from(self.nodes.len()).ok().filter(|_| self.nodes.len() < self.limits.ops);
         let index = index.ok_or_else(|| full("ops", self.limits.ops, self.nodes.len() + 1))?;
+        if let valid::ClockOf::Joined(clock) = &past.clock {
+            let cells = self.clocks.len() + clock.len();
+            if cells > self.limits.clock_cells {
+                return Err(full("cells of clocks", self.limits.clock_cells, cells));
+            }
+        }
         let is_first = !self.lanes_of.contains_key(&signed.head().author);
         let lane = match past.lane {
             Some(lane) => lane,
             None if self.lanes.len() < self.limits.lanes => self.lanes.len(),
-            None => match self.free_lane(past) {
+            None => match self.free_lane(past, changes) {
                 Some(lane) => lane,
                 None if is_first => self.lanes.len(),
                 None => return Err(full("lanes", self.limits.lanes, self.lanes.len() + 1)),
@@ -299,13 +313,7 @@ impl Graph {
         };
         let clock = match &past.clock {
             valid::ClockOf::Parent(range) => range.clone(),
-            valid::ClockOf::Joined(clock) => {
-                let cells = self.clocks.len() + clock.len();
-                if cells > self.limits.clock_cells {
-                    return Err(full("cells of clocks", self.limits.clock_cells, cells));
-                }
-                self.clocks.keep(clock)
-            }
+            valid::ClockOf::Joined(clock) => self.clocks.keep(clock),
         };
         let head = signed.head();
         if past.lane.is_none() {
