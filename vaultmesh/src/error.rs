@@ -6,6 +6,7 @@ mod forecast;
 mod gate;
 mod guard;
 mod horizon;
+mod mesh;
 mod token;
 mod witness;
 
@@ -20,6 +21,7 @@ pub use forecast::ForecastFault;
 pub use gate::GateError;
 pub use guard::GuardFault;
 pub use horizon::HorizonFault;
+pub use mesh::MeshError;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 pub use witness::WitnessFault;
@@ -330,6 +332,9 @@ pub enum VaultError {
     /// An anchor's record that cannot be made.
     #[error("anchor record")]
     Evidence(#[source] vm_anchor::error::EvidenceError),
+    /// Federation.
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),

@@ -1,0 +1,412 @@
+//! Rows of other ledgers: which are proven, which are somebody's word, and which contradict each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
+use vm_core::id::{LedgerId, RowId};
+use vm_core::key::{Note, PublicKey};
+use vm_core::record::{StoredRow, Table};
+use vm_core::verdict::{Code, Finding, Report};
+use vm_core::view::{EvidenceView as _, StoredEntry, Visit};
+use vm_crdt::{EvidenceItem, EvidenceSet, PayloadKind};
+use vm_seal::checkpoint::Checkpoint;
+use vm_seal::fork::{CheckpointFork, FORK_MAX};
+use vm_seal::merkle::TreeSize;
+use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint};
+
+use super::folder::{FILE_MAX, Folder, Name};
+use super::peer::Peer;
+use super::{Mesh, exchange};
+use crate::error::{MeshError, VaultError};
+use crate::proof::ProofFile;
+use crate::read::Reader;
+use crate::witness::forked;
+
+/// What is known of a row that somebody speaks of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForeignState {
+    /// It stands in its ledger's log, as a head says that the pinned key signed.
+    Proven,
+    /// Members say so.
+    Unproven,
+    /// Members say so, and another row is said or proven to stand there.
+    Conflict,
+}
+
+/// A row of a ledger, as the mesh has it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ForeignRow {
+    /// The ledger, which is not this one.
+    pub ledger: LedgerId,
+    /// What its peer is called; nothing where none is pinned.
+    pub peer: Option<String>,
+    /// Place in its log.
+    pub seq: u64,
+    /// Leaf hash.
+    pub leaf: LeafHash,
+    /// What is known of it.
+    pub state: ForeignState,
+    /// Table of the row, where the row is here.
+    pub table: Option<Table>,
+    /// Id of the row, where the row is here.
+    pub id: Option<RowId>,
+    /// Members who say so, by their keys.
+    pub by: Vec<String>,
+}
+
+/// Says of each ledger how many of its rows are proven.
+fn find_unproven(rows: &[ForeignRow], report: &mut Report) {
+    for some in rows.chunk_by(|one, other| one.ledger == other.ledger) {
+        let Some(first) = some.first() else { continue };
+        let count = |state| some.iter().filter(|row| row.state == state).count();
+        let (subject, proven) = (format!("rows of {}", first.ledger), count(ForeignState::Proven));
+        if proven > 0 {
+            report.checked(format!("{proven} {subject}"));
+        }
+        let unproven = count(ForeignState::Unproven);
+        if unproven > 0 {
+            let code = if first.peer.is_some() { Code::ForeignRowUnproven } else { Code::NoTrustKey };
+            report.find(Finding::new(code, subject).found(format!("{unproven} of {} without proof", some.len())));
+        }
+    }
+}
+
+/// All rows of other ledgers, and what was found about them.
+#[derive(Debug)]
+pub struct Foreign {
+    /// In the order of ledgers and places.
+    pub rows: Vec<ForeignRow>,
+    /// The verdict.
+    pub report: Report,
+}
+
+/// The log of a peer, as far as its heads are linked: each grew out of the one before, from the empty log on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    heads: BTreeMap<u64, (RootHash, Option<Note>)>,
+}
+
+/// What a head came to.
+#[derive(Debug)]
+pub(super) enum Headed {
+    /// It grew out of the last one, and is the last one now.
+    Linked,
+    /// It is known.
+    Known,
+    /// It may follow on something that is not here.
+    Unlinked,
+    /// The log has two histories.
+    Forked(Box<CheckpointFork>),
+}
+
+impl Log {
+    /// The last head that is linked.
+    fn last(&self) -> (u64, RootHash, Option<&Note>) {
+        match self.heads.last_key_value() {
+            Some((size, (root, note))) => (*size, *root, note.as_ref()),
+            None => (0, RootHash::empty(), None),
+        }
+    }
+
+    /// Whether a head is one of these.
+    fn has(&self, size: u64, root: RootHash) -> bool {
+        self.heads.get(&size).is_some_and(|(known, _)| *known == root)
+    }
+
+    /// Takes a head of the log of `peer`, which its key signed.
+    pub(super) fn take(&mut self, peer: &Peer, request: &AddCheckpoint) -> Result<Headed, &'static str> {
+        let head = Checkpoint::verify(request.note(), peer.key()).map_err(|error| error.code())?;
+        let note = request.note().signed_by(peer.key()).map_err(|error| error.code())?;
+        let size = head.size().as_u64();
+        let fork = |known: &Note, prefix| -> Option<Headed> {
+            let fork = CheckpointFork::new(known.clone(), note.clone(), prefix).ok()?;
+            fork.check(peer.key()).is_ok().then(|| Headed::Forked(Box::new(fork)))
+        };
+        match self.heads.get(&size) {
+            Some((root, _)) if *root == head.root() => return Ok(Headed::Known),
+            Some((_, Some(known))) => return fork(known, None).ok_or("fork-unproven"),
+            _ => {}
+        }
+        let (known, root, last) = self.last();
+        if request.old().as_u64() != known || size < known {
+            return Ok(Headed::Unlinked);
+        }
+        let (old, proof) = (TreeSize::new(known), request.consistency());
+        if let Err(error) = proof.verify(old, root, head.size(), head.root()) {
+            let prefix = proof.prefix_root(old, head.size(), head.root()).ok().flatten();
+            let shown = prefix.zip(last).and_then(|(prefix, last)| fork(last, Some((prefix, proof.clone()))));
+            return shown.ok_or_else(|| error.code());
+        }
+        self.heads.insert(size, (head.root(), Some(note)));
+        Ok(Headed::Linked)
+    }
+}
+
+/// A row with its proof, which holds.
+#[derive(Clone, Copy, Debug)]
+struct Proven {
+    table: Table,
+    id: Option<RowId>,
+}
+
+/// What the files of a mesh prove.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    logs: BTreeMap<LedgerId, Log>,
+    rows: BTreeMap<EvidenceItem, Proven>,
+    forks: BTreeSet<LedgerId>,
+}
+
+impl Shelf {
+    /// Reads and checks all files of heads, rows and forks. What does not hold is found, and proves nothing. Cost: a signature a head, and a path
+    /// a row.
+    pub(super) fn load(folder: &Folder, peers: &[Peer], report: &mut Report) -> Result<Self, MeshError> {
+        let mut shelf = Self::default();
+        let mut heads: Vec<(u64, Name)> = Vec::new();
+        let names = folder.names()?;
+        for name in &names {
+            if let Name::Head(_, size, _) = name {
+                heads.push((*size, *name));
+            }
+        }
+        heads.sort_unstable();
+        let rest = names.iter().filter(|name| !matches!(name, Name::Head(..)));
+        for name in heads.iter().map(|(_, name)| name).chain(rest) {
+            let Some(peer) = peers.iter().find(|peer| peer.ledger() == name.ledger()) else { continue };
+            let text = name.to_string();
+            let bytes = folder.read(&text, FILE_MAX)?.unwrap_or_default();
+            if let Err(found) = shelf.take(peer, name, &bytes, None) {
+                report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{text}")).found(found));
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Takes a file about the log of `peer`. With `wanted`, one that brings nothing of it is refused. Whether a fork came to light.
+    pub(super) fn take(
+        &mut self,
+        peer: &Peer,
+        name: &Name,
+        bytes: &[u8],
+        wanted: Option<&EvidenceSet>,
+    ) -> Result<Option<Box<CheckpointFork>>, &'static str> {
+        match name {
+            Name::Head(ledger, size, root) => {
+                if bytes.len() > ADD_CHECKPOINT_MAX {
+                    return Err("too-long");
+                }
+                let request = AddCheckpoint::parse(bytes).map_err(|error| error.code())?;
+                let claimed = request.claimed();
+                if (claimed.size().as_u64(), claimed.root()) != (*size, *root) {
+                    return Err("name");
+                }
+                match self.logs.entry(*ledger).or_default().take(peer, &request)? {
+                    Headed::Linked | Headed::Known => Ok(None),
+                    Headed::Unlinked => Err("head-unlinked"),
+                    Headed::Forked(fork) => {
+                        self.forks.insert(*ledger);
+                        Ok(Some(fork))
+                    }
+                }
+            }
+            Name::Fork(ledger) => {
+                if bytes.len() > FORK_MAX {
+                    return Err("too-long");
+                }
+                let fork = CheckpointFork::parse(bytes).map_err(|error| error.code())?;
+                fork.check(peer.key()).map_err(|error| error.code())?;
+                let is_new = self.forks.insert(*ledger);
+                Ok(is_new.then(|| Box::new(fork)))
+            }
+            Name::Rows(ledger, hash) => {
+                if Sha256Digest::of(bytes) != *hash {
+                    return Err("name");
+                }
+                let rows = self.check_rows(*ledger, peer, bytes)?;
+                let brings = |item: &EvidenceItem, set: &EvidenceSet| set.contains(item) && !self.rows.contains_key(item);
+                if wanted.is_some_and(|set| !rows.iter().any(|(item, _)| brings(item, set))) {
+                    return Err("nothing-new");
+                }
+                self.rows.extend(rows);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks each row of a file: its path leads to a head that is linked.
+    fn check_rows(&self, ledger: LedgerId, peer: &Peer, bytes: &[u8]) -> Result<Vec<(EvidenceItem, Proven)>, &'static str> {
+        let log = self.logs.get(&ledger).ok_or("head-unlinked")?;
+        let mut rows = Vec::new();
+        let mut signed: Option<Note> = None;
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let file = ProofFile::parse(line).map_err(|error| error.code())?;
+            let (proof, data) = (file.proof(), file.data().ok_or("row-proof-shape")?);
+            let claimed = proof.claimed();
+            if !log.has(claimed.size().as_u64(), claimed.root()) {
+                return Err("head-unlinked");
+            }
+            if signed.as_ref() != Some(proof.note()) {
+                Checkpoint::verify(proof.note(), peer.key()).map_err(|error| error.code())?;
+                signed = Some(proof.note().clone());
+            }
+            let leaf = LeafHash::of(data);
+            proof.verify_path(leaf).map_err(|error| error.code())?;
+            let row = StoredRow::parse_leaf_data(data).map_err(|error| error.code())?;
+            let item = EvidenceItem { ledger, seq: proof.index().as_u64(), leaf };
+            rows.push((item, Proven { table: row.table(), id: row.id().ok() }));
+        }
+        if rows.is_empty() { Err("no-rows") } else { Ok(rows) }
+    }
+}
+
+impl Mesh {
+    /// All rows of other ledgers that members speak of, each with what is proven, and all that contradicts: two rows at one place, a log
+    /// with two histories, a member with two. `own` is this vault: what members say of its rows is held to its log.
+    ///
+    /// # Errors
+    /// [`MeshError::Folder`], [`MeshError::Io`]; those of the reader.
+    pub fn foreign(&self, own: Option<&Reader>) -> Result<Foreign, VaultError> {
+        let mut report = Report::new();
+        let shelf = Shelf::load(&self.folder, &self.peers, &mut report)?;
+        let by = self.sayers();
+        let own_id = own.map(|own| own.view().ledger().map_err(VaultError::View)).transpose()?;
+        let mut rows = Vec::new();
+        let conflicts: BTreeSet<(LedgerId, u64)> =
+            self.replica.evidence().conflicts().iter().map(|conflict| (conflict.ledger, conflict.seq)).collect();
+        for item in self.replica.evidence().items().filter(|item| Some(item.ledger) != own_id) {
+            let peer = self.peers.iter().find(|peer| peer.ledger() == item.ledger);
+            let proven = shelf.rows.get(item);
+            rows.push(ForeignRow {
+                ledger: item.ledger,
+                peer: peer.map(|peer| peer.name().to_owned()),
+                seq: item.seq,
+                leaf: item.leaf,
+                state: match proven {
+                    Some(_) => ForeignState::Proven,
+                    None if conflicts.contains(&(item.ledger, item.seq)) => ForeignState::Conflict,
+                    None => ForeignState::Unproven,
+                },
+                table: proven.map(|proven| proven.table),
+                id: proven.and_then(|proven| proven.id),
+                by: by.get(item).into_iter().flatten().map(ToString::to_string).collect(),
+            });
+        }
+        find_unproven(&rows, &mut report);
+        self.find_conflicts(&shelf, &mut report);
+        if let (Some(own), Some(id)) = (own, own_id) {
+            self.check_own(own, id, &mut report)?;
+        }
+        self.find_lies(&mut report)?;
+        Ok(Foreign { rows, report })
+    }
+
+    /// Who says what, of all ops that have effect.
+    fn sayers(&self) -> BTreeMap<EvidenceItem, BTreeSet<PublicKey>> {
+        let graph = self.replica.graph();
+        let mut by: BTreeMap<EvidenceItem, BTreeSet<PublicKey>> = BTreeMap::new();
+        for op in graph.effective() {
+            let (Some(head), Some(payload)) = (graph.head(op), graph.payload(op)) else { continue };
+            if payload.kind() == PayloadKind::Evidence {
+                let mut said = EvidenceSet::default();
+                said.apply(payload);
+                for item in said.items() {
+                    by.entry(*item).or_default().insert(head.head().author);
+                }
+            }
+        }
+        by
+    }
+
+    fn find_conflicts(&self, shelf: &Shelf, report: &mut Report) {
+        for conflict in self.replica.evidence().conflicts() {
+            let subject = format!("row {} of {}", conflict.seq, conflict.ledger);
+            let item = |leaf: &LeafHash| EvidenceItem { ledger: conflict.ledger, seq: conflict.seq, leaf: *leaf };
+            let proven: Vec<&LeafHash> = conflict.leaves.iter().filter(|leaf| shelf.rows.contains_key(&item(leaf))).collect();
+            let said: Vec<String> = conflict.leaves.iter().map(ToString::to_string).collect();
+            let mut finding = Finding::new(Code::ForeignRowConflict, subject).found(said.join(" and "));
+            if let [one] = proven.as_slice() {
+                finding = finding.expected(one.to_string());
+            }
+            report.find(finding);
+        }
+    }
+
+    /// Holds what members say of this vault's rows to its log.
+    fn check_own(&self, own: &Reader, id: LedgerId, report: &mut Report) -> Result<(), VaultError> {
+        let size = own.view().size().map_err(VaultError::View)?;
+        let mut held = 0_usize;
+        for item in self.replica.evidence().items().filter(|item| item.ledger == id) {
+            let mut leaf = None;
+            let mut visit = |entry, _| {
+                if let StoredEntry::Entry(entry) = entry {
+                    leaf = Some(entry.leaf);
+                }
+                Ok(Visit::Stop)
+            };
+            if item.seq < size {
+                own.view().visit_log(item.seq, item.seq + 1, &mut visit).map_err(VaultError::View)?;
+            }
+            if leaf == Some(item.leaf) {
+                held += 1;
+                continue;
+            }
+            let expected = leaf.map_or_else(|| format!("{size} rows"), |leaf| leaf.to_string());
+            let finding = Finding::new(Code::ForeignRowConflict, format!("row {} of this ledger", item.seq));
+            report.find(finding.expected(expected).found(item.leaf.to_string()));
+        }
+        if held > 0 {
+            report.checked(format!("{held} rows of this ledger"));
+        }
+        Ok(())
+    }
+
+    /// Members and logs that are proven to have two histories.
+    fn find_lies(&self, report: &mut Report) -> Result<(), MeshError> {
+        for proof in self.replica.graph().proofs() {
+            let subject = format!("member {}", proof.author());
+            report.find(Finding::new(Code::AuthorForked, subject).found(format!("two ops number {}", proof.seq())));
+        }
+        for name in self.folder.names()?.iter().filter(|name| matches!(name, Name::Fork(_))) {
+            let Some(peer) = self.peers.iter().find(|peer| peer.ledger() == name.ledger()) else { continue };
+            let bytes = self.folder.read(&name.to_string(), FORK_MAX)?.unwrap_or_default();
+            if let Ok(fork) = CheckpointFork::parse(&bytes)
+                && let Ok(proven) = fork.check(peer.key())
+            {
+                report.find(forked(&proven.checkpoints().each_ref().map(|one| one.checkpoint().clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a file that came. A mailbox keeps what has a name and fits; a vault what holds, and is about a ledger whose key it pinned.
+    pub(super) fn take_file(&self, shelf: &mut Shelf, name: &Name, bytes: &[u8]) -> Result<(), exchange::Unkept> {
+        if self.is_mailbox() {
+            return match self.folder.write(&name.to_string(), bytes) {
+                // Somebody put another one there: whoever reads it will see that it does not hold.
+                Err(MeshError::Folder(vm_ledger::FileError::Exists { .. })) => Err(exchange::Unkept::Refused("exists")),
+                other => Ok(other?),
+            };
+        }
+        let peer = self.peers.iter().find(|peer| peer.ledger() == name.ledger());
+        let peer = peer.ok_or(exchange::Unkept::Refused("not-pinned"))?;
+        let fork = shelf.take(peer, name, bytes, Some(self.replica.evidence())).map_err(exchange::Unkept::Refused)?;
+        match (fork, name) {
+            (None, Name::Fork(_)) => Ok(()),
+            (None, _) | (Some(_), Name::Fork(_)) => Ok(self.folder.write(&name.to_string(), bytes)?),
+            (Some(fork), _) => {
+                let proof = fork.to_bytes().map_err(|error| exchange::Unkept::Refused(error.code()))?;
+                let name = Name::Fork(name.ledger());
+                if self.folder.read(&name.to_string(), FORK_MAX)?.is_none() {
+                    self.folder.write(&name.to_string(), &proof)?;
+                }
+                Err(exchange::Unkept::Refused("fork"))
+            }
+        }
+    }
+
+    pub(super) fn shelf(&self) -> Result<Shelf, MeshError> {
+        Shelf::load(&self.folder, &self.peers, &mut Report::new())
+    }
+}
