@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod keys;
 mod line;
 pub mod mcp;
+pub mod merge;
 pub mod outside;
 mod policies;
 pub mod proof;
