@@ -6,6 +6,7 @@ mod forecast;
 mod gate;
 mod guard;
 mod horizon;
+mod merge;
 mod mesh;
 mod token;
 mod witness;
@@ -21,6 +22,7 @@ pub use forecast::ForecastFault;
 pub use gate::GateError;
 pub use guard::GuardFault;
 pub use horizon::HorizonFault;
+pub use merge::MergeFault;
 pub use mesh::MeshError;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -338,6 +340,9 @@ pub enum VaultError {
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
+    /// A receipt of a merge, or a proof of equivocation.
+    #[error(transparent)]
+    Merge(#[from] MergeFault),
     /// A forecast that is not made.
     #[cfg(feature = "forecast")]
     #[error(transparent)]

@@ -67,6 +67,8 @@ impl VaultError {
             Self::Shadow(error) => error.code(),
             Self::Horizon(error) => error.code(),
             Self::Witness(error) => error.code(),
+            Self::Mesh(error) => error.code(),
+            Self::Merge(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -148,6 +150,7 @@ impl VaultError {
             Self::Tiles(error) => error.is_machine(),
             Self::Tlog(error) => matches!(error, TlogError::File(FileFault::Unreadable { .. })),
             Self::Capture(error) => error.is_machine(),
+            Self::Mesh(error) => error.is_machine(),
             Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
             Self::KeyMissing { .. }
@@ -169,6 +172,7 @@ impl VaultError {
             | Self::Shadow(_)
             | Self::Horizon(_)
             | Self::Witness(_)
+            | Self::Merge(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -253,6 +257,8 @@ impl VaultError {
             Self::ProofFile(_) | Self::Completeness(_) => PROOF_REMEDY,
             Self::Horizon(error) => error.remedy(),
             Self::Witness(error) => error.remedy(),
+            Self::Mesh(error) => error.remedy(),
+            Self::Merge(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",

@@ -32,6 +32,8 @@ const KEY_FILE_MAX: u64 = 1024 * 1024;
 
 /// What the key of a holder other than the operator is for, in its file.
 const HOLDER: &str = "holder";
+/// What the key is for by which a vault writes to a mesh, and the name of its file without ending.
+const MESH: &str = "mesh";
 /// Longest name of a holder.
 const HOLDER_NAME_MAX: usize = 64;
 
@@ -279,6 +281,26 @@ impl KeyStore {
     /// As [`KeyStore::identity`].
     pub fn blind(&self) -> Result<BlindKey, VaultError> {
         Ok(BlindKey::from_bytes(*self.seed(Role::Blind)?))
+    }
+
+    /// The key by which the vault writes to a mesh, made where there is none yet.
+    ///
+    /// # Errors
+    /// As [`KeyStore::identity`]; [`VaultError::KeyFile`].
+    pub fn mesh(&self, entropy: &mut dyn Entropy) -> Result<SigningIdentity, VaultError> {
+        let name = format!("{MESH}.key");
+        if !self.has(&name) {
+            let mut seed = Zeroizing::new([0; 32]);
+            entropy.fill(seed.as_mut_slice());
+            let public = SigningIdentity::from_seed(&seed).public();
+            let text = Zeroizing::new(format!(
+                "# VaultMesh secret key ({MESH}). Keep it private; a second vault that writes by it would be proven to lie.\n\
+                 # public: {public}\n{FORMAT} {MESH} {}\n",
+                Zeroizing::new(to_hex(seed.as_slice())).as_str(),
+            ));
+            self.write(&name, text.as_bytes())?;
+        }
+        Ok(SigningIdentity::from_seed(&*self.seed_in(&name, MESH)?))
     }
 
     /// Writes the operator's chain of capabilities.

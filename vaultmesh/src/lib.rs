@@ -25,6 +25,7 @@ pub mod keys;
 mod line;
 pub mod mcp;
 pub mod mesh;
+pub mod merge;
 pub mod outside;
 mod policies;
 pub mod proof;

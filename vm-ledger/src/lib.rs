@@ -16,6 +16,7 @@ mod ledger;
 mod lock;
 mod lookup;
 mod matching;
+mod merge;
 mod migration;
 pub mod openings;
 mod proof;

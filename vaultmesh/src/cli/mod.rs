@@ -26,6 +26,7 @@ mod init;
 mod input;
 mod list;
 mod man;
+mod mesh;
 mod output;
 mod outside;
 mod proposals;
@@ -41,6 +42,7 @@ mod scroll;
 mod seal;
 mod selection;
 mod show;
+mod sync;
 mod token;
 mod trust;
 mod usage;
@@ -116,6 +118,8 @@ enum Command {
     Trust(trust::Trust),
     Head(head::Head),
     Witness(witness::Witness),
+    Mesh(mesh::Mesh),
+    Sync(sync::Sync),
     Horizon(horizon::Horizon),
     Prove(prove::Prove),
     Export(export::Export),
@@ -167,6 +171,8 @@ impl Command {
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
             Self::Witness(command) => command.run(context),
+            Self::Mesh(command) => command.run(context),
+            Self::Sync(command) => command.run(context),
             Self::Horizon(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),

@@ -240,7 +240,7 @@ fn greet(mesh: &Mesh, link: &mut dyn Link, peering: &Peering<'_>) -> Result<Opti
         return Err(MeshError::NotMember);
     }
     let signature = key.sign(&message(&hello.nonce, nonce));
-    link.send(&frame(1, &signature.to_bytes()))?;
+    link.send(&frame(1, signature.as_bytes()))?;
     let Frame::Proof(proof) = receive(link)? else { return Err(MeshError::Frame { what: "proof" }) };
     let member = hello.member.ok_or(MeshError::NotMember)?;
     let chain = mesh.replica().graph().chain();

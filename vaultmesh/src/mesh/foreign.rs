@@ -325,11 +325,11 @@ impl Mesh {
             let item = |leaf: &LeafHash| EvidenceItem { ledger: conflict.ledger, seq: conflict.seq, leaf: *leaf };
             let proven: Vec<&LeafHash> = conflict.leaves.iter().filter(|leaf| shelf.rows.contains_key(&item(leaf))).collect();
             let said: Vec<String> = conflict.leaves.iter().map(ToString::to_string).collect();
-            let mut finding = Finding::new(Code::ForeignRowConflict, subject).found(said.join(" and "));
-            if let [one] = proven.as_slice() {
-                finding = finding.expected(one.to_string());
-            }
-            report.find(finding);
+            let (finding, said) = (Finding::new(Code::ForeignRowConflict, subject), said.join(" and "));
+            report.find(match proven.as_slice() {
+                [one] => finding.expected_found(one.to_string(), said),
+                _ => finding.found(said),
+            });
         }
     }
 
@@ -354,7 +354,7 @@ impl Mesh {
             }
             let expected = leaf.map_or_else(|| format!("{size} rows"), |leaf| leaf.to_string());
             let finding = Finding::new(Code::ForeignRowConflict, format!("row {} of this ledger", item.seq));
-            report.find(finding.expected(expected).found(item.leaf.to_string()));
+            report.find(finding.expected_found(expected, item.leaf.to_string()));
         }
         if held > 0 {
             report.checked(format!("{held} rows of this ledger"));

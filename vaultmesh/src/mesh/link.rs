@@ -98,14 +98,14 @@ impl Link for TcpLink {
 
 /// One end of a channel within this process.
 #[derive(Debug)]
-pub struct LocalLink {
+pub(super) struct LocalLink {
     to: SyncSender<Vec<u8>>,
     from: Receiver<Vec<u8>>,
 }
 
 /// Both ends of a channel.
 #[must_use]
-pub fn pair() -> (LocalLink, LocalLink) {
+pub(super) fn pair() -> (LocalLink, LocalLink) {
     let ((to, other_from), (other_to, from)) = (sync_channel(QUEUE), sync_channel(QUEUE));
     (LocalLink { to, from }, LocalLink { to: other_to, from: other_from })
 }

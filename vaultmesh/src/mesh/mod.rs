@@ -27,7 +27,7 @@ use vm_crdt::{Change, Charter, EventBody, MergeReceipt, OpId, Payload, Replica, 
 
 use crate::error::MeshError;
 
-pub use exchange::{Exchanged, Peering, exchange};
+pub use exchange::{Exchanged, Peering, Refused, exchange};
 pub use folder::{FILES_MAX, FILE_MAX};
 pub use foreign::{ForeignRow, ForeignState, Foreign};
 pub use link::{Link, TcpLink, listen};

@@ -18,7 +18,7 @@ use crate::error::MeshError;
 /// Format of a peer.
 pub const PEER_FORMAT: &str = "vm-mesh-peer-v0";
 /// Longest peer, in bytes: two keys and a name take some 350.
-pub const PEER_MAX: usize = 4 * 1024;
+pub(super) const PEER_MAX: usize = 4 * 1024;
 /// Longest name of a peer.
 const NAME_MAX: usize = 64;
 

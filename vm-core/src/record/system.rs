@@ -79,6 +79,8 @@ system_kinds! {
     Outcome "vm-dee-outcome"
     /// The epoch from here on.
     EpochChange "vm-epoch-change"
+    /// The receipt of a merge with a peer.
+    Merge "vm-merge"
 }
 
 impl SystemKind {
@@ -124,6 +126,8 @@ impl SystemKind {
     pub fn later_format(self) -> Option<String> {
         match self {
             Self::Revocation | Self::PermitUse => Some(format!("{self}-v0")),
+            // The receipt has a name of its own: it is also read where there is no ledger.
+            Self::Merge => Some("vm-merge-receipt-v0".to_owned()),
             _ => self.gate_format(),
         }
     }

@@ -20,7 +20,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 19] = [
+const LATER: [(SystemKind, Which, &str); 20] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -41,6 +41,7 @@ const LATER: [(SystemKind, Which, &str); 19] = [
     (SystemKind::Intent, Which::All, "vm-dee-intent-v0"),
     (SystemKind::Outcome, Which::All, "vm-dee-outcome-v0"),
     (SystemKind::EpochChange, Which::All, EpochChange::FORMAT),
+    (SystemKind::Merge, Which::All, "vm-merge-receipt-v0"),
 ];
 
 /// What was announced so far.
