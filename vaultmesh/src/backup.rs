@@ -8,14 +8,14 @@ use vm_ledger::{BackedUp, Plan};
 use crate::config::{CONFIG_FILE, Config, TsaEntry};
 use crate::error::VaultError;
 use crate::read::Reader;
-use crate::vault::Place;
+use crate::vault::{LOCK_TIMEOUT, Place};
 
 /// Copies the vault that `reader` has open to the new folder `to`: the database as the reader sees it, the files that
-/// rows name, scrolls up to their signed roots, and the configuration with the roots that it names. Keys stay behind,
+/// rows name, scrolls up to their signed roots, the mesh, and the configuration with the roots that it names. Keys stay behind,
 /// also where their folder lies below the vault. `progress` hears of bytes that were copied.
 ///
 /// # Errors
-/// [`VaultError::Backup`]; nothing has the name of `to` then.
+/// [`VaultError::Backup`], [`VaultError::Mesh`]; nothing has the name of `to` then.
 pub fn backup_vault(
     reader: &Reader,
     place: &Place,
@@ -34,6 +34,9 @@ pub fn backup_vault(
     if let Ok(Some(config)) = Config::load(vault) {
         extra.extend(config.authorities().iter().filter_map(TsaEntry::root_path));
     }
+    // Nobody writes the mesh while it is copied, so that the copy is of one moment.
+    let mesh = crate::mesh::files(vault, LOCK_TIMEOUT)?;
+    extra.extend(mesh.iter().flat_map(|(_, paths)| paths).cloned());
     extra.retain(|path| !withhold(path));
     let plan = Plan { extra, withhold: Some(&withhold) };
     vm_ledger::backup(reader.view(), to, &plan, progress).map_err(VaultError::Backup)

@@ -29,8 +29,18 @@ sealed. A sync that breaks off keeps what it has; the next goes on from there.";
 /// Exchange evidence and twin state with another vault of the mesh
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-#[group(required = true, multiple = false, args = ["with", "to", "listen"])]
 pub(super) struct Sync {
+    #[command(flatten)]
+    peer: PeerArg,
+    /// How many peers to wait for, one after the other
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "listen")]
+    peers: u32,
+}
+
+/// Who is at the other end.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct PeerArg {
     /// Folder of another vault, or of a mailbox, which is made where there is none
     #[arg(long, value_name = "DIR")]
     with: Option<PathBuf>,
@@ -40,9 +50,6 @@ pub(super) struct Sync {
     /// Address on this machine to wait at for another vault; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// How many peers to wait for, one after the other
-    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "listen")]
-    peers: u32,
 }
 
 #[derive(Serialize)]
@@ -86,14 +93,14 @@ impl Sync {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let mut vault = context.open()?;
         let mut syncs = Vec::new();
-        if let Some(dir) = &self.with {
+        if let Some(dir) = &self.peer.with {
             let mut mesh = vault.mesh()?;
             syncs.push(vault.sync_files(&mut mesh, dir)?.into());
-        } else if let Some(address) = self.to {
+        } else if let Some(address) = self.peer.to {
             let mut mesh = vault.mesh()?;
             let mut link = TcpLink::connect(address).map_err(VaultError::Mesh)?;
             syncs.push(vault.sync_link(&mut mesh, &mut link, Role::Initiator)?.into());
-        } else if let Some(address) = self.listen {
+        } else if let Some(address) = self.peer.listen {
             serve(&mut vault, address, self.peers, &mut syncs)?;
         }
         Ok(Output::done(Listed { syncs }).listing("syncs"))

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use vm_core::id::LedgerId;
 use vm_crdt::GraphId;
 use vm_crdt::error::{AuthorError, CharterError, EquivocationError, EventError, EvidenceError, SyncError};
-use vm_core::id::LedgerId;
 
 /// What federation can fail with.
 #[derive(Debug, Error)]
@@ -196,8 +196,12 @@ impl MeshError {
     /// What to do about it.
     pub(crate) const fn remedy(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "Make one with `vaultmesh mesh create`, or take part in one with `vaultmesh mesh join`.",
-            Self::Exists { .. } => "A vault takes part in one mesh. Name another vault, or leave that one by removing its folder mesh/.",
+            Self::Missing { .. } => {
+                "Make one with `vaultmesh mesh create`, or take part in one with `vaultmesh mesh join`."
+            }
+            Self::Exists { .. } => {
+                "A vault takes part in one mesh. Name another vault, or leave that one by removing its folder mesh/."
+            }
             Self::Busy { .. } => "Wait until the other process is done, or give --lock-timeout.",
             Self::Damaged { .. } => {
                 "Keep the folder, move it aside, join again and sync: whatever was synced comes back from peers."
@@ -213,7 +217,9 @@ impl MeshError {
             Self::NotEnrolled => {
                 "Give the file of `vaultmesh mesh key` to whoever makes or seals the mesh, to be enrolled."
             }
-            Self::Behind { .. } => "Sync with a peer first: an author that goes on from less than it had said would fork.",
+            Self::Behind { .. } => {
+                "Sync with a peer first: an author that goes on from less than it had said would fork."
+            }
             Self::Unmet => "Sync once with a peer, with --with, --to or --listen; then write.",
             Self::LogBehind { .. } => {
                 "This vault is older than what its peers have seen; restore the newer one, and do not share from this one."
@@ -227,7 +233,9 @@ impl MeshError {
                 "Use 127.0.0.1 or [::1], and a tunnel to reach another machine: what travels is not encrypted."
             }
             Self::Link(_) | Self::Gone { .. } => "See what the peer says; what came before is kept.",
-            Self::Frame { .. } | Self::Sync(_) => "Do not sync with this peer until its owner says why; what came before is kept.",
+            Self::Frame { .. } | Self::Sync(_) => {
+                "Do not sync with this peer until its owner says why; what came before is kept."
+            }
             Self::OtherGraph => "Check that both vaults have the same charter.json.",
             Self::NotMember => "Check that the peer is enrolled, and that both vaults are not copies of one.",
         }

@@ -312,7 +312,8 @@ fn swap_files(
 fn missing(mesh: &Mesh, own: &[Name], theirs: &[Name]) -> Vec<Name> {
     let known: BTreeSet<&Name> = own.iter().collect();
     let is_pinned = |name: &Name| mesh.is_mailbox() || mesh.peers().iter().any(|peer| peer.ledger() == name.ledger());
-    let wanted: BTreeSet<Name> = theirs.iter().filter(|name| !known.contains(name) && is_pinned(name)).copied().collect();
+    let wanted: BTreeSet<Name> =
+        theirs.iter().filter(|name| !known.contains(name) && is_pinned(name)).copied().collect();
     wanted.into_iter().collect()
 }
 

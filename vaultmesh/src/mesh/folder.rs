@@ -37,8 +37,6 @@ pub(super) const CHARTER: &str = "charter.json";
 pub const FILE_MAX: usize = PROOF_FILE_MAX + super::share::SHARE_BYTES;
 /// Most files of heads, rows and forks that one side names: 10 MB of names.
 pub const FILES_MAX: usize = 65_536;
-/// Database of a ledger; a folder without is a mailbox.
-const LEDGER: &str = "ledger.db";
 /// Pause between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -49,7 +47,23 @@ pub(super) struct Folder {
     /// Where it is.
     path: PathBuf,
     is_mailbox: bool,
-    _lock: File,
+    lock: Lock,
+}
+
+/// The lock, held until this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would let go of it as well, but not before other handles on it are closed.
+        let _ends_with_the_process = self.0.unlock();
+    }
+}
+
+/// Whether a vault is at a folder, and no mailbox.
+pub(super) fn has_ledger(at: &Path) -> bool {
+    at.join(vm_ledger::files::DATABASE_FILE).exists()
 }
 
 /// A file that travels between replicas.
@@ -128,7 +142,7 @@ impl Folder {
                 Err(TryLockError::Error(source)) => return Err(MeshError::Io { path: lock, source }),
             }
         }
-        Ok(Self { dir: VaultDir::open(&path)?, is_mailbox: !at.join(LEDGER).exists(), path, _lock: file })
+        Ok(Self { dir: VaultDir::open(&path)?, is_mailbox: !has_ledger(at), path, lock: Lock(file) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -209,6 +223,32 @@ impl Folder {
             return Err(MeshError::TooMany { what: "files", limit: FILES_MAX, found: names.len() });
         }
         Ok(names)
+    }
+
+    /// Paths of all files below the vault, but for the lock.
+    pub(super) fn all(&self) -> Result<Vec<VaultPath>, MeshError> {
+        let (mut folders, mut paths) = (vec![PathBuf::from("mesh")], Vec::new());
+        let root = self.path.parent().unwrap_or(&self.path);
+        while let Some(folder) = folders.pop() {
+            let path = root.join(&folder);
+            let fault = |source| MeshError::Io { path: path.clone(), source };
+            for entry in std::fs::read_dir(&path).map_err(fault)? {
+                let entry = entry.map_err(fault)?;
+                let (kind, name) = (entry.file_type().map_err(fault)?, folder.join(entry.file_name()));
+                match name.to_str() {
+                    Some(text) if kind.is_file() && text != "mesh/lock" => paths.push(vault_path(text)?),
+                    _ if kind.is_dir() => folders.push(name),
+                    _ => {}
+                }
+            }
+        }
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    /// The lock alone.
+    pub(super) fn into_lock(self) -> Lock {
+        self.lock
     }
 
     /// That a file of this folder is not what was written.

@@ -225,7 +225,8 @@ impl Shelf {
                     return Err("name");
                 }
                 let rows = self.check_rows(*ledger, peer, bytes)?;
-                let brings = |item: &EvidenceItem, set: &EvidenceSet| set.contains(item) && !self.rows.contains_key(item);
+                let brings =
+                    |item: &EvidenceItem, set: &EvidenceSet| set.contains(item) && !self.rows.contains_key(item);
                 if wanted.is_some_and(|set| !rows.iter().any(|(item, _)| brings(item, set))) {
                     return Err("nothing-new");
                 }
@@ -236,7 +237,12 @@ impl Shelf {
     }
 
     /// Checks each row of a file: its path leads to a head that is linked.
-    fn check_rows(&self, ledger: LedgerId, peer: &Peer, bytes: &[u8]) -> Result<Vec<(EvidenceItem, Proven)>, &'static str> {
+    fn check_rows(
+        &self,
+        ledger: LedgerId,
+        peer: &Peer,
+        bytes: &[u8],
+    ) -> Result<Vec<(EvidenceItem, Proven)>, &'static str> {
         let log = self.logs.get(&ledger).ok_or("head-unlinked")?;
         let mut rows = Vec::new();
         let mut signed: Option<Note> = None;
@@ -323,7 +329,8 @@ impl Mesh {
         for conflict in self.replica.evidence().conflicts() {
             let subject = format!("row {} of {}", conflict.seq, conflict.ledger);
             let item = |leaf: &LeafHash| EvidenceItem { ledger: conflict.ledger, seq: conflict.seq, leaf: *leaf };
-            let proven: Vec<&LeafHash> = conflict.leaves.iter().filter(|leaf| shelf.rows.contains_key(&item(leaf))).collect();
+            let proven: Vec<&LeafHash> =
+                conflict.leaves.iter().filter(|leaf| shelf.rows.contains_key(&item(leaf))).collect();
             let said: Vec<String> = conflict.leaves.iter().map(ToString::to_string).collect();
             let (finding, said) = (Finding::new(Code::ForeignRowConflict, subject), said.join(" and "));
             report.find(match proven.as_slice() {

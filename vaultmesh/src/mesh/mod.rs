@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use vm_core::digest::Sha256Digest;
 use vm_core::key::SigningIdentity;
+use vm_core::path::VaultPath;
 use vm_crdt::event::Seal;
 use vm_crdt::graph::Limits;
 use vm_crdt::sync::Role;
@@ -28,8 +29,8 @@ use vm_crdt::{Change, Charter, EventBody, MergeReceipt, OpId, Payload, Replica, 
 use crate::error::MeshError;
 
 pub use exchange::{Exchanged, Peering, Refused, exchange};
-pub use folder::{FILES_MAX, FILE_MAX};
-pub use foreign::{ForeignRow, ForeignState, Foreign};
+pub use folder::{FILE_MAX, FILES_MAX};
+pub use foreign::{Foreign, ForeignRow, ForeignState};
 pub use link::{Link, TcpLink, listen};
 pub use peer::{PEER_FORMAT, Peer};
 pub use share::{SHARE_ROWS_MAX, Shared};
@@ -139,11 +140,8 @@ impl Mesh {
     }
 
     fn check_current(&self, author: &SigningIdentity, last: Option<&MergeReceipt>) -> Result<(), MeshError> {
-        let graph = self.replica.graph();
-        let heads = last.and_then(|receipt| receipt.merge().after.heads.as_ref());
-        let missing = heads.into_iter().flatten().filter(|id| graph.place(id).is_none()).count();
-        // An op that stands aside since its author was proven may have been dropped from disk.
-        if missing > 0 && graph.proofs().next().is_none() {
+        let missing = self.missing_since(last);
+        if missing > 0 {
             return Err(MeshError::Behind { missing });
         }
         let is_founder = self.charter().sealers().contains(&author.public());
@@ -151,6 +149,13 @@ impl Mesh {
             return Err(MeshError::Unmet);
         }
         Ok(())
+    }
+
+    /// How many heads this vault had after its last merge that are not here: it is older than that.
+    pub(crate) fn missing_since(&self, last: Option<&MergeReceipt>) -> usize {
+        let graph = self.replica.graph();
+        let heads = last.and_then(|receipt| receipt.merge().after.heads.as_ref());
+        heads.into_iter().flatten().filter(|id| graph.place(id).is_none()).count()
     }
 
     /// An event about this graph as it stands, with this sealer's word for it.
@@ -186,6 +191,18 @@ impl Mesh {
     }
 }
 
+/// All files of the mesh in a vault, by their paths below the vault, and what keeps others from writing them; nothing where none is there.
+pub(crate) fn files(vault: &Path, timeout: Duration) -> Result<Option<(impl Drop + use<>, Vec<VaultPath>)>, MeshError> {
+    match Folder::open(vault, timeout) {
+        Ok(folder) => {
+            let paths = folder.all()?;
+            Ok(Some((folder.into_lock(), paths)))
+        }
+        Err(MeshError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// SHA-256 over [`MERGE_POLICY`].
 #[must_use]
 pub fn merge_policy() -> Sha256Digest {
@@ -202,7 +219,12 @@ pub fn exchange_files(
     seeds: [[u8; 48]; 2],
     timeout: Duration,
 ) -> Result<Exchanged, MeshError> {
-    let mut other = Mesh::create(dir, &mesh.charter().clone(), timeout)?;
+    // Whether another vault takes part is for its owner to say.
+    let mut other = if folder::has_ledger(dir) {
+        Mesh::open(dir, timeout)?
+    } else {
+        Mesh::create(dir, &mesh.charter().clone(), timeout)?
+    };
     let [ours, theirs] = seeds;
     let (mut here, mut there) = link::pair();
     std::thread::scope(|scope| {

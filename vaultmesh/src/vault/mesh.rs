@@ -115,7 +115,7 @@ impl Vault {
         let _ = self.permit::<act::Record>()?;
         let seeds = [self.mesh_seed(), self.mesh_seed()];
         let exchanged = exchange_files(mesh, dir, seeds, self.sources.patience.timeout)?;
-        self.record_sync(exchanged)
+        self.record_sync(mesh, exchanged)
     }
 
     /// Syncs with whoever is at the other end of `link`, and records the receipt.
@@ -127,13 +127,18 @@ impl Vault {
         let key = self.mesh_key()?;
         let peering = Peering { role: side, key: Some(&key), seed: self.mesh_seed() };
         let exchanged = exchange(mesh, link, &peering)?;
-        self.record_sync(exchanged)
+        self.record_sync(mesh, exchanged)
     }
 
-    /// A merge that brought nothing new and sent nothing says nothing, but the first.
-    fn record_sync(&mut self, exchanged: Exchanged) -> Result<Synced, VaultError> {
+    /// A merge that brought nothing new and sent nothing says nothing, but the first. While this vault lacks what it had before, no receipt says
+    /// otherwise; what stands aside since its author was proven to have forked may be gone everywhere.
+    fn record_sync(&mut self, mesh: &Mesh, exchanged: Exchanged) -> Result<Synced, VaultError> {
         let merge = &exchanged.merge;
         let last = self.last_merge(merge.graph)?;
+        let has_proofs = mesh.replica().graph().proofs().next().is_some();
+        if mesh.missing_since(last.as_ref()) > 0 && !has_proofs {
+            return Ok(Synced { exchanged, merged: None });
+        }
         let last = last.as_ref().map(|receipt| receipt.merge());
         let is_same = last.is_some_and(|last| last.after == merge.after && last.events == merge.events);
         let merged = if is_same && merge.received == 0 && merge.sent == 0 {

@@ -8,6 +8,7 @@ mod show;
 mod state;
 
 use clap::{Args, Subcommand};
+use vaultmesh::error::VaultError;
 
 use super::context::Context;
 use super::error::CliError;
@@ -51,6 +52,12 @@ enum What {
     Get(state::Get),
     Enrol(member::Enrol),
     Revoke(member::RevokeMember),
+}
+
+/// The mesh of the vault, for which no key is needed.
+fn open(context: &Context) -> Result<vaultmesh::mesh::Mesh, CliError> {
+    let timeout = context.lock_timeout(context.config()?.as_ref()).value;
+    Ok(vaultmesh::mesh::Mesh::open(&context.vault()?.value, timeout).map_err(VaultError::Mesh)?)
 }
 
 impl Mesh {

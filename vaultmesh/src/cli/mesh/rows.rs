@@ -6,6 +6,7 @@ use vaultmesh::mesh::{ForeignRow, ForeignState};
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::open;
 use crate::render::{Human, Output, Page, Style};
 
 const EXAMPLES: &str = "\
@@ -29,7 +30,7 @@ struct Listed {
 
 impl Rows {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let mesh = context.open()?.mesh()?;
+        let mesh = open(context)?;
         let foreign = mesh.foreign(Some(&context.reader()?))?;
         Ok(Output::checked(Listed { rows: foreign.rows }, &foreign.report).listing("rows"))
     }

@@ -7,6 +7,7 @@ use vm_crdt::SealedEvent;
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::open;
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -68,7 +69,7 @@ impl Shown {
 
 impl Show {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let mesh = context.open()?.mesh()?;
+        let mesh = open(context)?;
         Ok(Output::done(Shown::of(&mesh)))
     }
 }

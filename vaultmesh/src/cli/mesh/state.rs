@@ -10,6 +10,7 @@ use vm_crdt::{Path, Transaction, Value};
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::open;
 use crate::render::{Human, Output, Page, Style};
 
 const PUT_EXAMPLES: &str = "\
@@ -130,31 +131,41 @@ fn path(pointer: &str) -> Result<Path, CliError> {
 /// A value of the command line, which outlives what is made of it.
 enum Typed {
     Json(Json),
+    Integer(i64),
     Text(String),
 }
 
 impl Typed {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &str) -> Result<Self, CliError> {
+        let fault = |reason: &str| CliError::argument("VALUE", VaultError::Input { reason: reason.to_owned() });
+        if let Ok(integer) = text.parse::<i64>()
+            && integer.to_string() == text
+        {
+            return Ok(Self::Integer(integer));
+        }
         match canonical::parse(text.as_bytes(), canonical::BYTES_MAX) {
-            Ok(value) => Self::Json(value),
-            Err(_) => Self::Text(text.to_owned()),
+            Ok(Json::Array(_) | Json::Object(_)) => {
+                Err(fault("a list or an object is no value; put each member at a path of its own"))
+            }
+            Ok(value) => Ok(Self::Json(value)),
+            // A number that is none of ours is most likely not meant as text.
+            Err(_) if serde_json::from_str::<serde_json::Number>(text).is_ok() => {
+                Err(fault("a whole number has at most 64 bits, and any other is a double"))
+            }
+            Err(_) => Ok(Self::Text(text.to_owned())),
         }
     }
 
-    fn value(&self) -> Result<Value<'_>, CliError> {
-        let fault = |reason: &str| CliError::argument("VALUE", VaultError::Input { reason: reason.to_owned() });
-        Ok(match self {
-            Self::Text(text) => Value::Text(text),
-            Self::Json(Json::Null) => Value::Null,
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) | Self::Json(Json::String(text)) => Value::Text(text),
+            Self::Integer(integer) => Value::Integer(*integer),
             Self::Json(Json::Bool(value)) => Value::Bool(*value),
-            Self::Json(Json::String(text)) => Value::Text(text),
-            Self::Json(Json::Number(number)) => match (number.as_i64(), number.as_f64().and_then(Finite::new)) {
-                (Some(integer), _) => Value::Integer(integer),
-                (None, Some(float)) if number.is_f64() => Value::Float(float),
-                _ => return Err(fault("a whole number has at most 64 bits")),
-            },
-            Self::Json(_) => return Err(fault("a list or an object is no value; put each member at a path of its own")),
-        })
+            Self::Json(Json::Number(number)) => {
+                number.as_f64().and_then(Finite::new).map_or(Value::Null, Value::Float)
+            }
+            Self::Json(_) => Value::Null,
+        }
     }
 }
 
@@ -188,8 +199,8 @@ fn edit_fault(error: vm_crdt::error::TransactionError) -> CliError {
 
 impl Put {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let (path, typed) = (path(&self.path)?, Typed::parse(&self.value));
-        let value = typed.value()?;
+        let (path, typed) = (path(&self.path)?, Typed::parse(&self.value)?);
+        let value = typed.value();
         write(context, |edit, _| edit.put(&path, value).map(drop).map_err(edit_fault))
     }
 }
@@ -215,16 +226,16 @@ impl Increment {
 
 impl Add {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let (path, typed) = (path(&self.path)?, Typed::parse(&self.element));
-        let value = typed.value()?;
+        let (path, typed) = (path(&self.path)?, Typed::parse(&self.element)?);
+        let value = typed.value();
         write(context, |edit, _| edit.add(&path, value).map(drop).map_err(edit_fault))
     }
 }
 
 impl Discard {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
-        let (path, typed) = (path(&self.path)?, Typed::parse(&self.element));
-        let value = typed.value()?;
+        let (path, typed) = (path(&self.path)?, Typed::parse(&self.element)?);
+        let value = typed.value();
         write(context, |edit, _| edit.discard(&path, value).map(drop).map_err(edit_fault))
     }
 }
@@ -263,7 +274,7 @@ fn pointer(path: &Path) -> String {
 impl Get {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let at = path(&self.path)?;
-        let mesh = context.open()?.mesh()?;
+        let mesh = open(context)?;
         let leaves = mesh.replica().document().leaves(&at).map(|leaf| {
             let path = pointer(&leaf.path);
             match leaf.state {
