@@ -193,6 +193,12 @@ codes! {
     WitnessBroken "witness-broken" Contradicted
         "A row says that this vault cosigned a checkpoint that does not follow from the one it cosigned before, or that no log signed."
         "Do not count this vault's cosignatures; compare the log with other witnesses."
+    MergeBroken "merge-broken" Contradicted
+        "A row holds no sound receipt of a merge, or one by a key that held no token of the ledger before it."
+        "Do not believe what the row says was merged; ask the operator, and compare with the receipt of the other side."
+    AuthorForked "author-forked" Contradicted
+        "An author signed two different ops of one number in one graph."
+        "Take no new op of that key, and keep the proof; whoever it belonged to is enrolled under another."
     FormatUnannounced "format-unannounced" Undecided
         "A row is of a format that no row before it announced."
         "Ask who wrote it: the ledger itself announces each new format before it writes the first row of it."
@@ -235,6 +241,9 @@ codes! {
     ForkUnproven "fork-unproven" Undecided
         "A file that is said to prove a fork proves none: a checkpoint is not signed by the pinned key, or the hashes do not lead there."
         "Check the key, and get the proof again from whoever refused the fork."
+    EquivocationUnproven "equivocation-unproven" Undecided
+        "A file that is said to prove that an author forked proves nothing of it: a signature does not hold, the two ops do not contradict each other, or they are of another author or graph."
+        "Get the proof again from whoever found the fork; nothing speaks against the author."
     ScrollUnsignedTail "scroll-unsigned-tail" Undecided
         "A scroll holds full lines beyond its signed root."
         "If a crash left them, sign them with `vaultmesh scroll adopt`; else compare them with what their author wrote."

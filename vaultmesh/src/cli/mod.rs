@@ -46,6 +46,7 @@ mod trust;
 mod usage;
 mod verify;
 mod verify_bundle;
+mod verify_equivocation;
 mod verify_fork;
 mod verify_proof;
 mod verify_tiles;
@@ -127,6 +128,7 @@ enum Command {
     VerifyBundle(verify_bundle::VerifyBundle),
     VerifyProof(verify_proof::VerifyProof),
     VerifyFork(verify_fork::VerifyFork),
+    VerifyEquivocation(verify_equivocation::VerifyEquivocation),
     VerifyTiles(verify_tiles::VerifyTiles),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -178,6 +180,7 @@ impl Command {
             Self::VerifyBundle(command) => command.run(context),
             Self::VerifyProof(command) => command.run(context),
             Self::VerifyFork(command) => command.run(context),
+            Self::VerifyEquivocation(command) => command.run(context),
             Self::VerifyTiles(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Demo(command) => command.run(context),
