@@ -9,12 +9,13 @@ use fixture::{later, sources};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vaultmesh::error::VaultError;
+use vaultmesh::export::{SealExport, export_seal, export_vault, verify_bundle};
 use vaultmesh::keys::{KeyStore, Role};
 use vaultmesh::read::Reader;
-use vaultmesh::vault::{Place, Vault};
+use vaultmesh::vault::{GrantRequest, Place, Vault};
 use vaultmesh::verify::{Outside, Verification, verify_vault};
 use vm_core::canonical;
-use vm_core::capability::{Authority, Permit, act};
+use vm_core::capability::{Action, Authority, Permit, act};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::TraceId;
 use vm_core::instant::Instant;
@@ -46,7 +47,7 @@ fn merge(name: &str, received: u64) -> Merge {
 }
 
 struct World {
-    _dir: TempDir,
+    dir: TempDir,
     place: Place,
 }
 
@@ -55,7 +56,7 @@ impl World {
         let dir = fixture::folder();
         let place = fixture::place(dir.path());
         let vault = Vault::init(&place, sources(seed)).unwrap().vault;
-        (Self { _dir: dir, place }, vault)
+        (Self { dir: dir, place }, vault)
     }
 
     fn reader(&self) -> Reader {
@@ -137,7 +138,16 @@ fn a_merge_is_recorded_asked_for_sealed_and_verified() {
     let outside = Outside { key: Some(key), head: Some(world.reader().head().unwrap()), trust: Some(trust) };
     let answer = world.verify(&outside);
     assert_eq!(answer.verdict, Verdict::Verified, "{:?}", answer.report.findings());
-    assert!(answer.report.checks().iter().any(|check| check == "receipts of merges: 3"));
+    let judged = |answer: &Verification| answer.report.checks().iter().any(|check| check == "receipts of merges: 3");
+    assert!(judged(&answer));
+    // An export holds them as any rows: that of the vault is judged whole, that of a seal by its leaves.
+    let [all, one] = ["all.vmb", "one.vmb"].map(|name| world.dir.path().join(name));
+    export_vault(&world.reader(), &all).unwrap();
+    export_seal(&world.reader(), sealed.seal_id, &SealExport::default(), &one).unwrap();
+    let answer = verify_bundle(&all, &outside, later()).unwrap();
+    assert!(answer.verdict == Verdict::Verified && judged(&answer), "{:?}", answer.report.findings());
+    let answer = verify_bundle(&one, &outside, later()).unwrap();
+    assert_ne!(answer.verdict, Verdict::Contradicted, "{:?}", answer.report.findings());
 
     let sql = r#"UPDATE proof_artifacts SET meta_json = replace(meta_json, '"received":3', '"received":4') WHERE kind = 'vm-merge'"#;
     assert_eq!(hazmat::execute(&world.place.vault, sql).unwrap(), 3);
@@ -165,6 +175,26 @@ fn heads_that_no_receipt_may_have_are_not_recorded() {
     assert!(matches!(error, VaultError::Merge(_)), "{error:?}");
     assert_eq!(error.code(), "crdt-merge-malformed");
     assert_eq!(world.reader().head().unwrap(), size);
+}
+
+#[test]
+fn whoever_may_not_record_records_no_merge_and_whoever_may_lets_the_operator_sign() {
+    let (world, mut vault) = World::new(75);
+    for (name, action) in [("reader", Action::Seal), ("writer", Action::Record)] {
+        vault.grant(GrantRequest::new(name.parse().unwrap(), [action].into())).unwrap();
+    }
+    drop(vault);
+    let after = fixture::start().saturating_add_micros(3_600_000_000);
+    let open = |seed: u64, name: &str| {
+        let (sources, name) = (fixture::sources_at(seed, after), name.parse().unwrap());
+        Vault::open_as(&world.place, sources, Duration::from_secs(5), Some(&name)).unwrap()
+    };
+    let refused = open(1, "reader").record_merge(merge("one", 1)).unwrap_err();
+    assert!(matches!(refused, VaultError::Token(_)), "{refused:?}");
+    assert_eq!(world.reader().last_merge(graph("one")).unwrap(), None);
+    let merged = open(2, "writer").record_merge(merge("one", 1)).unwrap();
+    assert_eq!(merged.receipt.operator(), &world.keys().identity(Role::Operator).unwrap().public());
+    assert!(!world.verify(&Outside::default()).report.has(Code::MergeBroken));
 }
 
 #[test]
@@ -215,6 +245,10 @@ fn what_a_row_of_a_merge_may_not_say_is_found() {
         world.record_raw(seed, &receipt);
         let answer = world.verify(&Outside::default());
         assert_eq!(found(&answer, code), [told], "{receipt}");
+        let archive = world.dir.path().join("vault.vmb");
+        export_vault(&world.reader(), &archive).unwrap();
+        let exported = verify_bundle(&archive, &Outside::default(), later()).unwrap();
+        assert_eq!(found(&exported, code), [told], "{receipt}");
         assert_eq!(answer.verdict == Verdict::Contradicted, code == Code::MergeBroken);
         assert!(!answer.report.has(Code::RowAltered) && !answer.report.has(Code::FormatUnannounced));
         // Who signed is for the audit; what does not read is refused here too.
