@@ -303,7 +303,7 @@ mod tests {
         match word {
             "KEY" | "example.com/log+33d7b496+AeHT..." => key.to_string(),
             "WITNESS" => CosignerKey::new("vaultmesh", key.public()).unwrap().to_string(),
-            "HEX" => "0".repeat(64),
+            "HEX" => key.public().to_string(),
             "SEAL" | "PROPOSAL" | "REPORT" | "ROW" => RowId::from_bytes([1; 16]).to_string(),
             _ => word.to_owned(),
         }
