@@ -9,6 +9,7 @@ mod horizon;
 mod merge;
 mod mesh;
 mod token;
+mod toml_fault;
 mod witness;
 
 use std::io;
@@ -25,6 +26,7 @@ pub use horizon::HorizonFault;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
 pub use token::TokenError;
+pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
 pub use witness::WitnessFault;
 
@@ -32,27 +34,6 @@ pub use witness::WitnessFault;
 pub const EXIT_USAGE: u8 = 2;
 /// Exit code of a machine that failed; nothing acknowledged was lost.
 pub const EXIT_MACHINE: u8 = 4;
-
-/// What is wrong with a TOML text, in one line: the parser's own report shows the text around it in several.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("line {line}: {reason}")]
-pub struct TomlFault {
-    line: usize,
-    reason: String,
-}
-
-impl TomlFault {
-    pub(crate) fn new(error: &toml::de::Error, text: &str) -> Self {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let message = error.message().lines().collect::<Vec<_>>().join("; ");
-        // serde quotes a value of the wrong type, which may be a secret in the wrong place.
-        let reason = match message.rsplit_once(", expected ") {
-            Some((found, wanted)) if found.starts_with("invalid ") => format!("expected {wanted}"),
-            _ => message,
-        };
-        Self { line: before.matches('\n').count() + 1, reason }
-    }
-}
 
 /// What an operation on a vault can fail with.
 #[derive(Debug, Error)]

@@ -22,6 +22,7 @@ const FILE_REMEDY: &str = "Give a regular file, below the vault where its path s
 const LINE_REMEDY: &str = "Split the record, or keep the large part in a file and record it as an artifact.";
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
+const TRUST_REMEDY: &str = "Give a trust file of format vm-trust-v0.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
@@ -43,10 +44,9 @@ impl VaultError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Entropy(_) => "no-entropy",
-            Self::KeyFile { .. } => "key-file",
-            Self::KeyMissing { .. } => "key-missing",
-            Self::KeyOpen { .. } => "key-open",
-            Self::KeyMalformed { .. } => "key-file-malformed",
+            Self::KeyFile { .. } | Self::KeyMissing { .. } | Self::KeyOpen { .. } | Self::KeyMalformed { .. } => {
+                self.key_code()
+            }
             Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } | Self::TrustWrite(_) => {
                 self.trust_code()
             }
@@ -113,6 +113,16 @@ impl VaultError {
         }
     }
 
+    /// The code of an error about a key file.
+    const fn key_code(&self) -> &'static str {
+        match self {
+            Self::KeyFile { .. } => "key-file",
+            Self::KeyMissing { .. } => "key-missing",
+            Self::KeyOpen { .. } => "key-open",
+            _ => "key-file-malformed",
+        }
+    }
+
     /// The code of an error about a trust file.
     const fn trust_code(&self) -> &'static str {
         match self {
@@ -128,7 +138,19 @@ impl VaultError {
     /// fault, or its seal lacks an anchor. Networks and authorities fail like machines do: the same may work later.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let machine = match self {
+        match self {
+            Self::Gate(error) => error.exit_code(),
+            Self::Line { source, .. } => source.exit_code(),
+            #[cfg(feature = "forecast")]
+            Self::Forecast(error) => error.exit_code(),
+            _ if self.is_machine() => EXIT_MACHINE,
+            _ => EXIT_USAGE,
+        }
+    }
+
+    /// Whether the machine failed, of errors that say that themselves.
+    fn is_machine(&self) -> bool {
+        match self {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
@@ -137,11 +159,7 @@ impl VaultError {
             }
             Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
-            Self::Gate(error) => return error.exit_code(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
-            Self::Line { source, .. } => return source.exit_code(),
-            #[cfg(feature = "forecast")]
-            Self::Forecast(error) => return error.exit_code(),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
             Self::VaultFile(error) => error.is_machine(),
             Self::Backup(error) => error.is_machine(),
@@ -153,7 +171,11 @@ impl VaultError {
             Self::Mesh(error) => error.is_machine(),
             Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
-            Self::KeyMissing { .. }
+            #[cfg(feature = "forecast")]
+            Self::Forecast(_) => false,
+            Self::Gate(_)
+            | Self::Line { .. }
+            | Self::KeyMissing { .. }
             | Self::KeyOpen { .. }
             | Self::KeyMalformed { .. }
             | Self::TrustTooLong { .. }
@@ -196,8 +218,7 @@ impl VaultError {
             | Self::Request(_)
             | Self::Evidence(_)
             | Self::AnchorRefused { .. } => false,
-        };
-        if machine { EXIT_MACHINE } else { EXIT_USAGE }
+        }
     }
 
     /// What to do about it, in one sentence.
@@ -209,9 +230,7 @@ impl VaultError {
             Self::KeyMissing { .. } => KEY_REMEDY,
             Self::KeyOpen { .. } => "Take the rights of others away with chmod 600.",
             Self::KeyMalformed { .. } => "Restore the key file from a backup.",
-            Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } => {
-                "Give a trust file of format vm-trust-v0."
-            }
+            Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } => TRUST_REMEDY,
             Self::TrustWrite(_) => "Write the trust file by hand.",
             Self::FormatUnknown { .. } => "Use a release that knows the format, or correct it.",
             Self::Input { .. } => "Correct the input; nothing of it was recorded.",

@@ -4,7 +4,7 @@
 //! of a whole vault, and the command line on top of both.
 //!
 //! Out of scope: everything that has a crate of its own (`vm-core`, `vm-seal`, `vm-ledger`, `vm-anchor`, `vm-shadow`,
-//! `vm-guardian`, `vm-autogene`).
+//! `vm-guardian`, `vm-autogene`, `vm-crdt`).
 
 pub mod anchors;
 pub mod ask;
@@ -14,6 +14,7 @@ pub mod chain;
 pub mod complete;
 pub mod config;
 pub mod demo;
+pub mod equivocation;
 pub mod error;
 pub mod exit;
 pub mod export;

@@ -28,8 +28,10 @@ fn found(observed: &Observed) -> Vec<&str> {
 }
 
 /// Codes that leave something undecided and that the verification of a vault never finds.
-const OTHERS: [Code; 10] = [
+const OTHERS: [Code; 12] = [
     Code::ForkUnproven,
+    Code::EquivocationUnproven,
+    Code::ForeignRowUnproven,
     Code::RestraintUnproven,
     Code::NothingChecked,
     Code::CompletenessUnproven,

@@ -48,6 +48,7 @@ mod trust;
 mod usage;
 mod verify;
 mod verify_bundle;
+mod verify_equivocation;
 mod verify_fork;
 mod verify_proof;
 mod verify_tiles;
@@ -131,6 +132,7 @@ enum Command {
     VerifyBundle(verify_bundle::VerifyBundle),
     VerifyProof(verify_proof::VerifyProof),
     VerifyFork(verify_fork::VerifyFork),
+    VerifyEquivocation(verify_equivocation::VerifyEquivocation),
     VerifyTiles(verify_tiles::VerifyTiles),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -184,6 +186,7 @@ impl Command {
             Self::VerifyBundle(command) => command.run(context),
             Self::VerifyProof(command) => command.run(context),
             Self::VerifyFork(command) => command.run(context),
+            Self::VerifyEquivocation(command) => command.run(context),
             Self::VerifyTiles(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Demo(command) => command.run(context),
@@ -306,7 +309,7 @@ mod tests {
         match word {
             "KEY" | "example.com/log+33d7b496+AeHT..." => key.to_string(),
             "WITNESS" => CosignerKey::new("vaultmesh", key.public()).unwrap().to_string(),
-            "HEX" => "0".repeat(64),
+            "HEX" => key.public().to_string(),
             "SEAL" | "PROPOSAL" | "REPORT" | "ROW" => RowId::from_bytes([1; 16]).to_string(),
             _ => word.to_owned(),
         }

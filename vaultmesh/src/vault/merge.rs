@@ -27,14 +27,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`MergeFault::NotHolder`] where the operator's key holds no token of this ledger; [`MergeFault::Receipt`] where the merge
-    /// has heads that no receipt may have; [`VaultError::Token`] where the holder
-    /// may not record; [`VaultError::KeyMissing`]; [`VaultError::Ledger`]. Nothing was recorded.
+    /// has heads that no receipt may have; [`VaultError::Token`] where the holder may not record; [`VaultError::KeyMissing`];
+    /// [`VaultError::Ledger`]. Nothing was recorded.
     pub fn record_merge(&mut self, merge: Merge) -> Result<Merged, VaultError> {
         let identity = self.keys.identity(Role::Operator)?;
-        let operator = identity.public();
-        if !self.ledger.refresh()?.tokens().any(|(_, grant)| grant.holder == operator) {
-            return Err(MergeFault::NotHolder { operator }.into());
-        }
+        // A token once issued stays issued, so what holds here holds where the row is written.
+        merge::check_holder(self.ledger.refresh()?, &identity.public())?;
         let bytes = merge.sign(&identity).to_bytes();
         // Fields can be set at will; what is recorded is what an audit reads.
         let receipt = MergeReceipt::parse(&bytes).map_err(MergeFault::Receipt)?;

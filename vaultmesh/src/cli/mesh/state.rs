@@ -161,9 +161,7 @@ impl Typed {
             Self::Text(text) | Self::Json(Json::String(text)) => Value::Text(text),
             Self::Integer(integer) => Value::Integer(*integer),
             Self::Json(Json::Bool(value)) => Value::Bool(*value),
-            Self::Json(Json::Number(number)) => {
-                number.as_f64().and_then(Finite::new).map_or(Value::Null, Value::Float)
-            }
+            Self::Json(Json::Number(number)) => number.as_f64().and_then(Finite::new).map_or(Value::Null, Value::Float),
             Self::Json(_) => Value::Null,
         }
     }
