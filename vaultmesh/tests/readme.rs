@@ -53,10 +53,26 @@ fn the_quick_start_runs_and_ends_verified() {
 }
 
 #[test]
+fn the_lines_of_the_page_on_federation_run() {
+    let page = include_str!("../../docs/federation.md");
+    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for line in block.lines() {
+        let output = run(dir.path(), line);
+        told.push(String::from_utf8_lossy(&output.stdout).into_owned());
+        assert_eq!(output.status.code(), Some(0), "{line}\n{told:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let (state, rows) = (told.pop().unwrap(), told.pop().unwrap());
+    assert_eq!(state, "/fleet/mode \"observe\"\n");
+    assert!(rows.contains("proven server 2 tool_invocations/") && rows.contains("verified: "), "{rows}");
+}
+
+#[test]
 fn the_files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut named = 0;
-    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md", "docs/federation.md"] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let ticked = text.split('`').skip(1).step_by(2);
         for path in ticked.filter(|word| {

@@ -357,3 +357,45 @@ fn give_files(mesh: &Mesh, link: &mut dyn Link, own: &[Name], out: &mut Exchange
     }
     link.send(&frame(3, &[]))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use vm_core::key::SigningIdentity;
+
+    use super::*;
+
+    #[test]
+    fn frames_read_back_and_no_cut_does() {
+        let member = Some(SigningIdentity::from_seed(&[1; 32]).public());
+        for member in [member, None] {
+            let hello = Hello { graph: [1; 32], nonce: [2; 32], member }.to_bytes();
+            let Ok(Frame::Hello(read)) = Frame::parse(hello.clone()) else { panic!("a hello") };
+            assert_eq!((read.graph, read.nonce, read.member), ([1; 32], [2; 32], member));
+            for cut in 0..hello.len() {
+                assert!(Frame::parse(hello[..cut].to_vec()).is_err(), "{cut}");
+            }
+            assert!(Frame::parse([&hello[..], &[0]].concat()).is_err());
+        }
+        let (ledger, hash) = ("01".repeat(32), "ab".repeat(32));
+        let name = Name::parse(&format!("rows/{ledger}/{hash}.jsonl")).unwrap();
+        let Ok(Frame::Want(read)) = Frame::parse(names(5, &[name])) else { panic!("names") };
+        assert_eq!(read, [name]);
+        let Ok(Frame::File(read, bytes)) = Frame::parse([&[6], name.to_string().as_bytes(), b"\nx\n"].concat()) else {
+            panic!("a file")
+        };
+        assert_eq!((read, bytes.as_slice()), (name, &b"x\n"[..]));
+        let outside = [&[6][..], b"../../keys\n"].concat();
+        assert!(matches!(Frame::parse(outside), Err(MeshError::Frame { what: "file" })));
+        assert!(Frame::parse(names(4, &vec![name; FILES_MAX + 1])).is_err());
+        let Ok(Frame::Bye(code)) = Frame::parse(frame(7, b"mesh-busy\x1b[31m")) else { panic!("a bye") };
+        assert_eq!(code, "mesh-busym");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_is_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0_u8..9) {
+            let _ = Frame::parse([&[kind], &bytes[..]].concat());
+        }
+    }
+}

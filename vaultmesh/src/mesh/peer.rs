@@ -126,3 +126,45 @@ pub(super) fn load(folder: &Folder) -> Result<Vec<Peer>, MeshError> {
     }
     Ok(peers)
 }
+
+#[cfg(test)]
+mod tests {
+    use vm_core::digest::LeafHash;
+    use vm_core::key::SigningIdentity;
+
+    use super::*;
+
+    fn sample() -> Peer {
+        let key = |seed| SigningIdentity::from_seed(&[seed; 32]).public();
+        let ledger = LedgerId::from_genesis(LeafHash::from_bytes([1; 32]));
+        Peer::new("laptop", NoteKey::new(ledger.origin(), key(1)).unwrap(), key(2)).unwrap()
+    }
+
+    #[test]
+    fn the_page_shows_a_peer_and_the_policy() {
+        let page = include_str!("../../../docs/spec/mesh.md");
+        let shown = page.split("```json\n").nth(1).unwrap().split("\n```").next().unwrap();
+        assert_eq!(shown, String::from_utf8(sample().to_bytes()).unwrap());
+        assert_eq!(Peer::parse(shown.as_bytes()).unwrap(), sample());
+        assert!(page.contains(&format!("```text\n{}```", super::super::MERGE_POLICY)));
+    }
+
+    #[test]
+    fn no_other_file_is_a_peer() {
+        let good = String::from_utf8(sample().to_bytes()).unwrap();
+        for (bad, code) in [
+            (good.replace("peer-v0", "peer-v1"), "format-unknown"),
+            (good.replace("\"laptop\"", "\"Laptop\""), "mesh-peer"),
+            (good.replace("\"laptop\"", "\"\""), "mesh-peer"),
+            (good.replace("\"laptop\"", &format!("\"{}\"", "a".repeat(65))), "mesh-peer"),
+            (good.replace("{\"checkpoint", "{\"a\":1,\"checkpoint"), "mesh-peer"),
+            (good.replace("vaultmesh/01", "vaultmesh/02"), "mesh-peer"),
+            ("{}".to_owned(), "format-unknown"),
+            (String::new(), "mesh-peer"),
+        ] {
+            assert_eq!(Peer::parse(bad.as_bytes()).unwrap_err().code(), code, "{bad}");
+        }
+        let scroll = NoteKey::new("example.com/log", *sample().member()).unwrap();
+        assert_eq!(Peer::new("a", scroll, *sample().member()).unwrap_err().code(), "mesh-peer");
+    }
+}
