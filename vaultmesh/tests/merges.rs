@@ -56,7 +56,7 @@ impl World {
         let dir = fixture::folder();
         let place = fixture::place(dir.path());
         let vault = Vault::init(&place, sources(seed)).unwrap().vault;
-        (Self { dir: dir, place }, vault)
+        (Self { dir, place }, vault)
     }
 
     fn reader(&self) -> Reader {
