@@ -321,9 +321,6 @@ pub enum VaultError {
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
-    /// A receipt of a merge, or a proof of equivocation.
-    #[error(transparent)]
-    Merge(#[from] MergeFault),
     /// A forecast that is not made.
     #[cfg(feature = "forecast")]
     #[error(transparent)]

@@ -68,7 +68,6 @@ impl VaultError {
             Self::Horizon(error) => error.code(),
             Self::Witness(error) => error.code(),
             Self::Mesh(error) => error.code(),
-            Self::Merge(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -194,7 +193,6 @@ impl VaultError {
             | Self::Shadow(_)
             | Self::Horizon(_)
             | Self::Witness(_)
-            | Self::Merge(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -277,7 +275,6 @@ impl VaultError {
             Self::Horizon(error) => error.remedy(),
             Self::Witness(error) => error.remedy(),
             Self::Mesh(error) => error.remedy(),
-            Self::Merge(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",

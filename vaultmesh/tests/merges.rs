@@ -172,7 +172,7 @@ fn heads_that_no_receipt_may_have_are_not_recorded() {
     let mut wrong = merge("one", 1);
     wrong.after.heads.as_mut().unwrap().reverse();
     let error = vault.record_merge(wrong).unwrap_err();
-    assert!(matches!(error, VaultError::Merge(_)), "{error:?}");
+    assert!(matches!(error, VaultError::Mesh(_)), "{error:?}");
     assert_eq!(error.code(), "crdt-merge-malformed");
     assert_eq!(world.reader().head().unwrap(), size);
 }

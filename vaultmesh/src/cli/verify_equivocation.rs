@@ -46,7 +46,7 @@ impl VerifyEquivocation {
     pub(super) fn run(self, _: &Context) -> Result<Output, CliError> {
         let pins = Pins { author: self.author, graph: self.graph.map(GraphId::from_digest) };
         let bytes = read_limited(&self.file, PROOF_MAX)?;
-        let (proof, report) = verify_equivocation(&bytes, &pins).map_err(VaultError::Merge)?;
+        let (proof, report) = verify_equivocation(&bytes, &pins).map_err(VaultError::from)?;
         Ok(Output::checked(Shown { proof }, &report))
     }
 }

@@ -1,5 +1,6 @@
 //! Errors of receipts of merges, and of proofs of equivocation.
 
+use super::VaultError;
 use thiserror::Error;
 use vm_core::key::PublicKey;
 use vm_crdt::error::{EquivocationError, MergeError};
@@ -20,6 +21,12 @@ pub enum MergeFault {
     /// A proof of equivocation that does not read.
     #[error("proof of equivocation")]
     Equivocation(#[from] EquivocationError),
+}
+
+impl From<MergeFault> for VaultError {
+    fn from(fault: MergeFault) -> Self {
+        Self::Mesh(fault.into())
+    }
 }
 
 impl MergeFault {

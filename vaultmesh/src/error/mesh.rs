@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vm_core::id::LedgerId;
+
+use super::MergeFault;
 use vm_crdt::GraphId;
-use vm_crdt::error::{AuthorError, CharterError, EquivocationError, EventError, EvidenceError, SyncError};
+use vm_crdt::error::{AuthorError, CharterError, EventError, EvidenceError, SyncError};
 
 /// What federation can fail with.
 #[derive(Debug, Error)]
@@ -107,9 +109,9 @@ pub enum MeshError {
     /// An edit of the twin state that cannot be made.
     #[error("edit of the twin state")]
     Edit(#[from] vm_crdt::error::TransactionError),
-    /// A proof of equivocation.
-    #[error("proof of equivocation")]
-    Equivocation(#[from] EquivocationError),
+    /// A receipt of a merge, or a proof of equivocation.
+    #[error(transparent)]
+    Merge(#[from] MergeFault),
     /// More than is allowed.
     #[error("{found} {what} are more than {limit}")]
     TooMany {
@@ -176,7 +178,7 @@ impl MeshError {
             Self::Event(error) => error.code(),
             Self::Evidence(error) => error.code(),
             Self::Edit(error) => error.code(),
-            Self::Equivocation(error) => error.code(),
+            Self::Merge(fault) => fault.code(),
             Self::TooMany { .. } => "mesh-too-many",
             Self::NotLoopback { .. } => "mesh-not-loopback",
             Self::Link(_) => "mesh-link",
@@ -228,7 +230,7 @@ impl MeshError {
             Self::Event(_) => "Sync first; the event must follow the last one that was sealed.",
             Self::Evidence(_) | Self::TooMany { .. } => "Take fewer at once.",
             Self::Edit(_) => "Check path and value.",
-            Self::Equivocation(_) => "Check that this is the file you meant, and whole.",
+            Self::Merge(fault) => fault.remedy(),
             Self::NotLoopback { .. } => {
                 "Use 127.0.0.1 or [::1], and a tunnel to reach another machine: what travels is not encrypted."
             }
