@@ -343,23 +343,27 @@ impl Mesh {
     /// Holds what members say of this vault's rows to its log.
     fn check_own(&self, own: &Reader, id: LedgerId, report: &mut Report) -> Result<(), VaultError> {
         let size = own.view().size().map_err(VaultError::View)?;
-        let mut held = 0_usize;
-        for item in self.replica.evidence().items().filter(|item| item.ledger == id) {
-            let mut leaf = None;
+        let items: Vec<&EvidenceItem> = self.replica.evidence().items().filter(|item| item.ledger == id).collect();
+        let mut leaves: BTreeMap<u64, LeafHash> = BTreeMap::new();
+        for run in items.chunk_by(|one, other| other.seq - one.seq <= 1) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
             let mut visit = |entry, _| {
                 if let StoredEntry::Entry(entry) = entry {
-                    leaf = Some(entry.leaf);
+                    leaves.insert(entry.seq, entry.leaf);
                 }
-                Ok(Visit::Stop)
+                Ok(Visit::Continue)
             };
-            if item.seq < size {
-                own.view().visit_log(item.seq, item.seq + 1, &mut visit).map_err(VaultError::View)?;
-            }
-            if leaf == Some(item.leaf) {
+            let (from, to) = (first.seq.min(size), last.seq.saturating_add(1).min(size));
+            own.view().visit_log(from, to, &mut visit).map_err(VaultError::View)?;
+        }
+        let mut held = 0_usize;
+        for item in items {
+            let leaf = leaves.get(&item.seq);
+            if leaf == Some(&item.leaf) {
                 held += 1;
                 continue;
             }
-            let expected = leaf.map_or_else(|| format!("{size} rows"), |leaf| leaf.to_string());
+            let expected = leaf.map_or_else(|| format!("{size} rows"), ToString::to_string);
             let finding = Finding::new(Code::ForeignRowConflict, format!("row {} of this ledger", item.seq));
             report.find(finding.expected_found(expected, item.leaf.to_string()));
         }

@@ -66,6 +66,8 @@ pub(super) fn scenarios(part: &mut Part) -> Result<Vec<Scenario>, Failure> {
     let seal = sealed.pointer("/result/seal_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     hear(&["anchor", "add", &seal, "--local"])?;
     hear(&["export", "-o", "whole.vmb"])?;
+    hear(&["mesh", "create"])?;
+    hear(&["mesh", "put", "/mode", "observe"])?;
     let token = format!("vault/anchors/{seal}/0.tst");
     let on = |args: &[&str]| Scenario::new(&site, &memory, args);
     let mut all = vec![
@@ -78,6 +80,9 @@ pub(super) fn scenarios(part: &mut Part) -> Result<Vec<Scenario>, Failure> {
         on(&["anchor", "add", &seal, "--local"]),
         on(&["anchor", "add", &seal, "--token", &token]),
         on(&["verify"]),
+        on(&["mesh", "put", "/mode", "act"]),
+        on(&["mesh", "share"]),
+        on(&["sync", "--with", "mailbox"]),
         Scenario { stands: &["file-exists"], ..on(&["export", "-o", "out.vmb"]) },
         Scenario { stands: &["file-exists"], ..on(&["head", "-o", "head.txt"]) },
         Scenario { stands: &["file-exists"], ..on(&["trust", "show", "-o", "trust.toml"]) },

@@ -40,6 +40,7 @@ pub(super) fn inside(part: &mut Part) -> Result<String, Failure> {
         let site = Site::init(part.binary(), &part.dir().join("site"))?;
         let mut memory = Memory::default();
         memory.hear(&site.must(&["record", "artifact", "note", "--meta", "{}"], None)?.out);
+        site.must(&["mesh", "create"], None)?;
         while part.has_time() && memory.rows() < ROWS {
             refused += u64::from(one(part, &site, &mut memory)?);
             times += 1;
@@ -60,13 +61,14 @@ fn one(part: &mut Part, site: &Site, memory: &mut Memory) -> Result<bool, Failur
     let count = 1 + random.below(40);
     fs::write(&input, feed::lines(count, random)).map_err(Failure::io(&input))?;
     let out = format!("out-{}.vmb", random.next());
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["record", "tool", "--jsonl", "in/lines"],
         &["record", "tool", "grep"],
         &["record", "artifact", "report", "--file", "in/lines"],
         &["scroll", "append", "planner", "--event", "{\"n\":1}"],
         &["seal", "create"],
         &["export", "-o", &out],
+        &["mesh", "put", "/mode", "act"],
     ];
     let args = commands[random.place(commands.len())];
     let free = random.below(100_000);
