@@ -37,7 +37,7 @@ use crate::error::{ChainError, TomlFault, VaultError};
 const TRUST_MAX: u64 = 1024 * 1024;
 
 /// Longest file of headers read, in bytes: as many as an archive may have.
-#[expect(clippy::as_conversions, reason = "336 million fit into a u64")]
+#[expect(clippy::as_conversions, reason = "168 million fit into a u64")]
 const HEADERS_BYTES_MAX: u64 = (HEADERS_MAX * HEADER_LEN) as u64;
 
 /// What a verifier believes.
@@ -122,8 +122,11 @@ impl BitcoinEntry {
     fn load(&self, base: Option<&Path>) -> Result<BitcoinTrust, VaultError> {
         let path = base.unwrap_or_else(|| Path::new("")).join(&self.headers);
         let fault = |source| VaultError::TrustFile { path: path.clone(), source };
-        let mut bytes = Vec::new();
-        fs::File::open(&path).map_err(fault)?.take(HEADERS_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?;
+        let file = fs::File::open(&path).map_err(fault)?;
+        // As long as the file says, so that it is not held twice while it grows.
+        let length = file.metadata().map_err(fault)?.len().min(HEADERS_BYTES_MAX) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.take(HEADERS_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?;
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > HEADERS_BYTES_MAX {
             return Err(VaultError::TrustTooLong { path, limit: HEADERS_BYTES_MAX });
         }

@@ -7,8 +7,8 @@ use super::error::HeaderError;
 use super::header::{HEADER_LEN, Header};
 use super::target::{Network, PERIOD, U256, Work, retarget};
 
-/// Most headers in an archive: what 2^22 blocks take, until about the year 2089, is 336 MB.
-pub const HEADERS_MAX: usize = 1 << 22;
+/// Most headers in an archive: what 2^21 blocks take, until about the year 2048, is 168 MB; no input may take over 256.
+pub const HEADERS_MAX: usize = 1 << 21;
 /// Blocks whose median time the next one must exceed (Bitcoin Core, `nMedianTimeSpan`).
 const MEDIAN_SPAN: usize = 11;
 
@@ -83,8 +83,14 @@ impl HeaderArchive {
     #[must_use]
     pub fn work_above(&self, height: u32) -> Work {
         let skipped = usize::try_from(height.saturating_add(1).saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let work = |header: &Header| U256::from_compact(header.bits).map_or_else(Work::default, Work::of);
-        self.headers().skip(skipped).fold(Work::default(), |sum, header| sum.plus(work(&header)))
+        // A target stands for two weeks, and a division costs more than a hash.
+        let mut last = (0, Work::default());
+        self.headers().skip(skipped).fold(Work::default(), |sum, header| {
+            if header.bits != last.0 {
+                last = (header.bits, U256::from_compact(header.bits).map_or_else(Work::default, Work::of));
+            }
+            sum.plus(last.1)
+        })
     }
 
     fn headers(&self) -> impl Iterator<Item = Header> {
@@ -96,13 +102,18 @@ impl HeaderArchive {
         let mut before: Option<Header> = None;
         let mut first_of_period = 0;
         let mut times = Times::default();
+        let mut last: Option<(u32, U256)> = None;
         // Heights come second: the one behind the last header is not asked for, which may be none.
         for (header, height) in self.headers().zip(self.start..) {
             if before.is_some_and(|before| before.hash != header.before) {
                 return Err(HeaderError::Link { height });
             }
-            let target = U256::from_compact(header.bits).filter(|target| *target <= easiest);
+            let target = match last {
+                Some((bits, target)) if bits == header.bits => Some(target),
+                _ => U256::from_compact(header.bits).filter(|target| *target <= easiest),
+            };
             let target = target.ok_or(HeaderError::Target { height })?;
+            last = Some((header.bits, target));
             if U256::from_le(header.hash.as_bytes()) > target {
                 return Err(HeaderError::Work { height });
             }
