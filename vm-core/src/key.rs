@@ -68,9 +68,40 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::Weak)?;
+        self.prepare()?.verify(message, signature)
+    }
+
+    /// Makes the key ready for many signatures. Cost: a tenth of checking one, which [`verify`](Self::verify) pays each time.
+    ///
+    /// # Errors
+    /// [`KeyError::Weak`], which no key of [`from_bytes`](Self::from_bytes) gives.
+    pub fn prepare(&self) -> Result<PreparedKey, KeyError> {
+        let point = ed25519_dalek::VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::Weak)?;
+        Ok(PreparedKey { key: *self, point })
+    }
+}
+
+/// A public key whose point of the curve is at hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PreparedKey {
+    key: PublicKey,
+    point: ed25519_dalek::VerifyingKey,
+}
+
+impl PreparedKey {
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// Checks a signature as [`PublicKey::verify`] does.
+    ///
+    /// # Errors
+    /// [`KeyError::BadSignature`].
+    pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature).map_err(|_| KeyError::BadSignature)
+        self.point.verify_strict(message, &signature).map_err(|_| KeyError::BadSignature)
     }
 }
 

@@ -28,6 +28,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// The next `length` bytes.
+    #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], BytesError> {
         match self.rest.split_at_checked(length) {
             Some((taken, rest)) => {
@@ -61,7 +62,24 @@ impl<'a> Bytes<'a> {
     }
 
     /// A LEB128 integer in its shortest form: an integer has one encoding.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, BytesError> {
+        match self.rest {
+            // Nearly all have one byte or two.
+            [byte @ 0..=0x7f, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            [low, high @ 1..=0x7f, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[cold]
+    fn long_varint(&mut self) -> Result<u64, BytesError> {
         let at = self.at();
         let mut value = 0_u64;
         for place in 0..VARINT_MAX {

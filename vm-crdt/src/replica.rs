@@ -93,10 +93,7 @@ impl Replica {
     /// [`Refusal`].
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
         let (received, mut changes) = self.graph.insert(op)?;
-        if matches!(received, Received::Filled(_)) {
-            self.drop_filled();
-            changes.must_rebuild = true;
-        }
+        changes.must_rebuild |= self.drop_filled(&received);
         self.follow(&changes);
         Ok((received, changes))
     }
@@ -107,18 +104,46 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
-        let PackedOp { signed, payload } = op;
-        if let Some(payload) = payload {
-            return match SignedOp::join(signed, payload) {
-                Ok(op) => self.insert(op),
-                Err(_) => Err(Refusal::Parent),
-            };
-        }
+        let (received, mut changes) = self.take_packed(op)?;
+        changes.must_rebuild |= self.drop_filled(&received);
+        self.follow(&changes);
+        Ok((received, changes))
+    }
+
+    /// Takes ops out of a pack, each as [`insert_packed`](Self::insert_packed) would, and makes the state once, of all of them: much cheaper where they are
+    /// many. `judge` is told what became of each and may break off, as an op that does not read does; what was taken until then stays.
+    ///
+    /// # Errors
+    /// What broke it off, beside what changed.
+    pub fn insert_all<E>(
+        &mut self,
+        ops: impl IntoIterator<Item = Result<PackedOp, E>>,
+        mut judge: impl FnMut(&OpId, Result<Received, Refusal>) -> Result<(), E>,
+    ) -> (Changes, Result<(), E>) {
+        let mut all = Changes::default();
+        let mut take = |op: PackedOp| {
+            let id = *op.signed().id();
+            let received = self.take_packed(op).map(|(received, mut changes)| {
+                changes.must_rebuild |= self.drop_filled(&received);
+                all.append(changes);
+                received
+            });
+            judge(&id, received)
+        };
+        let end = ops.into_iter().try_for_each(|op| take(op?));
+        self.follow(&all);
+        (all, end)
+    }
+
+    fn take_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
+        let signed = match op.into_op() {
+            Ok(op) => return self.graph.insert(op),
+            Err(signed) => signed,
+        };
         let (received, changes) = self.graph.insert_bare(signed)?;
         if let Received::Held(op) = received {
             self.bare.push(op);
         }
-        self.follow(&changes);
         Ok((received, changes))
     }
 
@@ -299,8 +324,11 @@ impl Replica {
         self.base.as_ref().map(|base| (base.number, base.bytes.as_slice()))
     }
 
-    fn drop_filled(&mut self) {
-        self.bare.retain(|op| self.graph.payload(*op).is_none());
+    /// Whether an op got its payload only now.
+    fn drop_filled(&mut self, received: &Received) -> bool {
+        let Received::Filled(op) = received else { return false };
+        self.bare.retain(|bare| bare != op);
+        true
     }
 }
 

@@ -166,13 +166,17 @@ pub(crate) fn check(bytes: &mut Bytes<'_>) -> Result<(), PayloadError> {
 }
 
 /// Reads one edit strictly, and gives its key.
+#[inline]
 fn read<'a>(bytes: &mut Bytes<'a>) -> Result<Key<'a>, EditError> {
     let head = bytes.varint()?;
     let path = bytes.take(usize::try_from(head >> 2).unwrap_or(usize::MAX))?;
     path::check(path)?;
     let kind = kind(head & 3).unwrap_or(LeafKind::Element);
     let before = *bytes;
-    read_content(kind, INTEGER_MAX, bytes)?;
+    match Content::skip_ascii(bytes).filter(|_| kind != LeafKind::Counter) {
+        Some(behind) => *bytes = behind,
+        None => drop(read_content(kind, INTEGER_MAX, bytes)?),
+    }
     let element = match kind {
         LeafKind::Element => { before }.take(before.left() - bytes.left())?,
         _ => &[],

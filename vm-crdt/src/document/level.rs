@@ -171,6 +171,6 @@ pub(super) fn cancel(entries: &mut Vec<Entry>) {
 
 /// A place in memory. Lossless: no platform that this runs on has addresses of 16 bits.
 #[inline]
-pub(super) fn index(place: u32) -> usize {
+pub(in crate::document) fn index(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }

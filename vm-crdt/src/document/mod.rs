@@ -68,7 +68,7 @@ use std::sync::Arc;
 use edit::Edit;
 pub(crate) use edit::check;
 pub use edit::{EDITS_MAX, LeafKind};
-use level::{Entry, Origin, Origins, cancel};
+use level::{Entry, Origin, Origins, cancel, index};
 pub use path::{COMPONENT_MAX, DEPTH_MAX, PATH_MAX, Path};
 pub use read::{Leaf, LeafState, Write};
 pub use snapshot::{ARENA_MAX, FORMAT};
@@ -126,15 +126,17 @@ impl Document {
     pub fn apply_all<'a, P: Past + ?Sized>(&mut self, past: &P, ops: impl IntoIterator<Item = (OpIndex, &'a Payload)>) {
         let first = self.origins.0.len();
         let mut entries = Vec::new();
+        let mut plain = Vec::new();
         for (op, payload) in ops {
             if payload.kind() == PayloadKind::Edits {
-                self.take_up(
-                    Origin { id: *past.id(op), index: Some(op), bytes: payload.shared(), held: 0 },
-                    &mut entries,
-                );
+                let origin = Origin { id: *past.id(op), index: Some(op), bytes: payload.shared(), held: 0 };
+                plain.push(self.take_up(origin, &mut entries));
             }
         }
-        let level = self.resolve(past, &self.in_order(&entries));
+        let fresh = self.in_order(&entries);
+        let is_plain =
+            |entry: Entry| index(entry.origin).checked_sub(first).and_then(|at| plain.get(at)) == Some(&true);
+        let level = self.resolve(past, &fresh, is_plain);
         for entry in &level {
             self.origins.hold(*entry);
         }
@@ -144,17 +146,20 @@ impl Document {
         self.push(level);
     }
 
-    /// Makes an entry of every edit of an op.
-    fn take_up(&mut self, origin: Origin, entries: &mut Vec<Entry>) {
-        let Ok(number) = u32::try_from(self.origins.0.len()) else { return };
+    /// Makes an entry of every edit of an op. Whether all of them only put something there.
+    fn take_up(&mut self, origin: Origin, entries: &mut Vec<Entry>) -> bool {
+        let Ok(number) = u32::try_from(self.origins.0.len()) else { return true };
         let whole = origin.bytes.len();
+        let mut is_plain = true;
         // The first byte is the payload's kind.
         let mut at = 1;
         while let Some(edit) = Edit::at(&origin.bytes, at).filter(|_| at < whole) {
+            is_plain &= !edit.is_removal();
             entries.push(Entry::new(number, u32::try_from(at).unwrap_or(u32::MAX)));
             at = edit.end(whole).unwrap_or(whole);
         }
         self.origins.0.push(origin);
+        is_plain
     }
 
     /// Entries by key; those of one key stay as they came. The bytes behind what all paths have in common go along, as most keys
@@ -162,20 +167,22 @@ impl Document {
     fn in_order(&self, entries: &[Entry]) -> Vec<(u64, Entry)> {
         let common = self.common(entries);
         let mut keyed: Vec<(u64, Entry)> = entries.iter().map(|entry| (self.behind(*entry, common), *entry)).collect();
-        keyed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| self.origins.key(*x).cmp(&self.origins.key(*y))));
+        // Ops bring their edits in order, so that this joins runs.
+        keyed.sort_by_key(|(behind, _)| *behind);
+        for alike in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+            alike.sort_by(|(_, a), (_, b)| self.origins.key(*a).cmp(&self.origins.key(*b)));
+        }
         keyed
     }
 
-    /// How many bytes all paths of these entries begin with.
+    /// How many bytes all paths of these entries begin with. Those of one op are in order, so that its first and last say it.
     fn common(&self, entries: &[Entry]) -> usize {
-        let Some(first) = entries.first() else { return 0 };
-        let first = self.origins.key(*first).path;
-        entries.iter().fold(first.len(), |common, entry| {
+        let Some(first) = entries.first().map(|entry| self.origins.key(*entry).path) else { return 0 };
+        let ops = entries.chunk_by(|a, b| a.origin == b.origin);
+        let ends = ops.flat_map(|op| [op.first(), op.last()]).flatten();
+        ends.fold(first.len(), |common, entry| {
             let path = self.origins.key(*entry).path;
-            match (path.get(..common), first.get(..common)) {
-                (Some(a), Some(b)) if a == b => common,
-                _ => path.iter().zip(first).take_while(|(a, b)| a == b).count(),
-            }
+            path.iter().zip(first).take(common).take_while(|(a, b)| a == b).count()
         })
     }
 
@@ -188,13 +195,24 @@ impl Document {
         }
     }
 
-    /// The run that new entries come to: what is alive of them, and what they end.
-    fn resolve<P: Past + ?Sized>(&self, past: &P, fresh: &[(u64, Entry)]) -> Vec<Entry> {
+    /// The run that new entries come to: what is alive of them, and what they end. `is_plain` says of an entry that its op takes nothing away by itself.
+    fn resolve<P: Past + ?Sized>(
+        &self,
+        past: &P,
+        fresh: &[(u64, Entry)],
+        is_plain: impl Fn(Entry) -> bool,
+    ) -> Vec<Entry> {
         let mut out = Vec::with_capacity(fresh.len());
         let mut cursors = vec![0; self.levels.len()];
         let mut old = Vec::new();
         let mut rest = fresh;
         while let Some(((behind, first), tail)) = rest.split_first() {
+            let is_alone = tail.first().is_none_or(|(other, _)| other != behind);
+            if is_alone && self.levels.is_empty() && is_plain(*first) {
+                out.push(*first);
+                rest = tail;
+                continue;
+            }
             let key = self.origins.key(*first);
             let more =
                 tail.iter().take_while(|(other, entry)| other == behind && self.origins.key(*entry) == key).count();
@@ -210,7 +228,11 @@ impl Document {
                 }
                 cancel(&mut old);
             }
-            self.resolve_key(past, group, &mut old, &mut out);
+            if old.is_empty() && group.len() == 1 && is_plain(*first) {
+                out.push(*first);
+            } else {
+                self.resolve_key(past, group, &mut old, &mut out);
+            }
         }
         out
     }

@@ -91,6 +91,19 @@ pub struct Changes {
     pub refused: Vec<(OpId, Refusal)>,
 }
 
+impl Changes {
+    /// Adds what changed afterwards.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        if later.must_rebuild {
+            self.counted.clear();
+            self.must_rebuild = true;
+        }
+        self.counted.append(&mut later.counted);
+        self.proven.append(&mut later.proven);
+        self.refused.append(&mut later.refused);
+    }
+}
+
 /// All ops that one replica holds.
 #[derive(Debug)]
 pub struct Graph {

@@ -1,7 +1,7 @@
 //! Ops on their way: packs out, packs in.
 
 use crate::bytes::wide;
-use crate::error::SyncError;
+use crate::error::{Refusal, SyncError};
 use crate::graph::Received;
 use crate::id::OpId;
 use crate::id::OpIndex;
@@ -57,17 +57,18 @@ impl Session {
         if ops.graph() != replica.graph().name() {
             return Err(SyncError::Graph);
         }
-        for op in ops {
-            let op = op?;
-            let id = *op.signed.id();
-            match replica.insert_packed(op) {
-                Ok((Received::Known, _)) => {}
-                Ok(_) => useful = true,
-                Err(source) if source.is_invalid() => return Err(SyncError::Invalid { id, source }),
-                // The peer need not know the proof yet, and what does not fit here may elsewhere.
-                Err(_) => {}
+        let judge = |id: &OpId, received: Result<Received, Refusal>| match received {
+            Ok(Received::Known) => Ok(()),
+            Ok(_) => {
+                useful = true;
+                Ok(())
             }
-        }
+            Err(source) if source.is_invalid() => Err(SyncError::Invalid { id: *id, source }),
+            // The peer need not know the proof yet, and what does not fit here may elsewhere.
+            Err(_) => Ok(()),
+        };
+        let (_, taken) = replica.insert_all(ops.map(|op| op.map_err(SyncError::from)), judge);
+        taken?;
         self.gained |= useful;
         if !useful {
             self.note_waste(bytes.len())?;
