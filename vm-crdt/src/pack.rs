@@ -52,15 +52,16 @@ impl PackedOp {
         self.payload.as_ref()
     }
 
-    /// The op, or its head alone where its payload is not there.
-    ///
-    /// # Errors
-    /// The head.
-    pub fn into_op(self) -> Result<SignedOp, SignedHead> {
-        match self.payload {
-            Some(payload) => Ok(SignedOp::of_checked(self.signed, payload)),
-            None => Err(self.signed),
-        }
+    /// Head and payload.
+    #[must_use]
+    pub fn into_parts(self) -> (SignedHead, Option<Payload>) {
+        (self.signed, self.payload)
+    }
+
+    /// The op, where its payload is there.
+    #[must_use]
+    pub fn into_op(self) -> Option<SignedOp> {
+        Some(SignedOp::of_checked(self.signed, self.payload?))
     }
 }
 

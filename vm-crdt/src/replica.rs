@@ -136,10 +136,10 @@ impl Replica {
     }
 
     fn take_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
-        let signed = match op.into_op() {
-            Ok(op) => return self.graph.insert(op),
-            Err(signed) => signed,
-        };
+        let (signed, payload) = op.into_parts();
+        if let Some(payload) = payload {
+            return self.graph.insert(SignedOp::of_checked(signed, payload));
+        }
         let (received, changes) = self.graph.insert_bare(signed)?;
         if let Received::Held(op) = received {
             self.bare.push(op);

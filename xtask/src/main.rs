@@ -46,7 +46,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   have foreign clients check what the binary makes, and check what they make
   model [--walks N]               check the gate: its specification by TLC, logs of the code held to it, stateright, random walks
                                   (200 unless told; 100,000 is the long form)
-  bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
+  bench [peers] [ARGUMENT...]     the table of ratios, or that of replication beside automerge, yrs and loro; arguments go to the program
+                                  (--json, --quick, ROW...)
 ";
 
 fn main() -> ExitCode {

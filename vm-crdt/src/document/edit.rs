@@ -10,8 +10,8 @@
 //! each costs two bytes.
 
 use super::path;
-use super::value::{Content, FOLDED_MAX, INTEGER_MAX};
-use crate::bytes::{Bytes, put_varint, wide};
+use super::value::{self, Content, FOLDED_MAX, INTEGER_MAX};
+use crate::bytes::{Bytes, put_varint, short_varint, wide};
 use crate::error::{EditError, PayloadError, ValueError};
 
 /// Most edits of an op: 2^16, half of what a payload of 16-byte edits would hold. Whoever has more makes more ops; a payload of shortest edits
@@ -151,32 +151,48 @@ pub(crate) fn read_content<'a>(
 pub(crate) fn check(bytes: &mut Bytes<'_>) -> Result<(), PayloadError> {
     let mut last: Option<Key<'_>> = None;
     let mut edit = 0;
-    while bytes.left() > 0 {
+    let mut rest = *bytes;
+    while rest.left() > 0 {
         if edit == EDITS_MAX {
             return Err(PayloadError::TooManyEdits { limit: EDITS_MAX });
         }
-        let key = read(bytes).map_err(|source| PayloadError::Edit { edit, source })?;
+        let key = match plain(rest.as_slice()) {
+            Some((path, behind)) => {
+                rest = rest.behind(behind);
+                Key { path, kind: LeafKind::Register, element: &[] }
+            }
+            None => read(&mut rest).map_err(|source| PayloadError::Edit { edit, source })?,
+        };
         if last.is_some_and(|last| last >= key) {
             return Err(PayloadError::Edit { edit, source: EditError::Order });
         }
         last = Some(key);
         edit += 1;
     }
+    *bytes = rest;
     if edit == 0 { Err(PayloadError::Nothing) } else { Ok(()) }
 }
 
-/// Reads one edit strictly, and gives its key.
+/// The edit that most are, and what comes after it: a register at a path of one component in ASCII, and a text in ASCII, both short. The same as
+/// [`read`] says, in half the time, as nothing goes through memory.
 #[inline]
+fn plain(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = short_varint(bytes)?;
+    let (path, rest) = rest.split_at_checked(usize::from(head >> 2))?;
+    let (content, rest) = short_varint(rest)?;
+    let (text, rest) = rest.split_at_checked(usize::from(content >> 2))?;
+    let is_plain = u64::from(head & 3) == REGISTER && value::is_text(content) && path::is_plain(path);
+    (is_plain && text.is_ascii()).then_some((path, rest))
+}
+
+/// Reads one edit strictly, and gives its key.
 fn read<'a>(bytes: &mut Bytes<'a>) -> Result<Key<'a>, EditError> {
     let head = bytes.varint()?;
     let path = bytes.take(usize::try_from(head >> 2).unwrap_or(usize::MAX))?;
     path::check(path)?;
     let kind = kind(head & 3).unwrap_or(LeafKind::Element);
     let before = *bytes;
-    match Content::skip_ascii(bytes).filter(|_| kind != LeafKind::Counter) {
-        Some(behind) => *bytes = behind,
-        None => drop(read_content(kind, INTEGER_MAX, bytes)?),
-    }
+    read_content(kind, INTEGER_MAX, bytes)?;
     let element = match kind {
         LeafKind::Element => { before }.take(before.left() - bytes.left())?,
         _ => &[],

@@ -125,15 +125,15 @@ impl Document {
     /// edits say nothing here. Cost: linear in the edits where they are many, beside one sort that makes use of their order.
     pub fn apply_all<'a, P: Past + ?Sized>(&mut self, past: &P, ops: impl IntoIterator<Item = (OpIndex, &'a Payload)>) {
         let first = self.origins.0.len();
-        let mut entries = Vec::new();
+        let mut fresh = Vec::new();
         let mut plain = Vec::new();
         for (op, payload) in ops {
             if payload.kind() == PayloadKind::Edits {
                 let origin = Origin { id: *past.id(op), index: Some(op), bytes: payload.shared(), held: 0 };
-                plain.push(self.take_up(origin, &mut entries));
+                plain.push(self.take_up(origin, &mut fresh));
             }
         }
-        let fresh = self.in_order(&entries);
+        self.put_in_order(&mut fresh);
         let is_plain =
             |entry: Entry| index(entry.origin).checked_sub(first).and_then(|at| plain.get(at)) == Some(&true);
         let level = self.resolve(past, &fresh, is_plain);
@@ -147,7 +147,7 @@ impl Document {
     }
 
     /// Makes an entry of every edit of an op. Whether all of them only put something there.
-    fn take_up(&mut self, origin: Origin, entries: &mut Vec<Entry>) -> bool {
+    fn take_up(&mut self, origin: Origin, fresh: &mut Vec<(u64, Entry)>) -> bool {
         let Ok(number) = u32::try_from(self.origins.0.len()) else { return true };
         let whole = origin.bytes.len();
         let mut is_plain = true;
@@ -155,32 +155,33 @@ impl Document {
         let mut at = 1;
         while let Some(edit) = Edit::at(&origin.bytes, at).filter(|_| at < whole) {
             is_plain &= !edit.is_removal();
-            entries.push(Entry::new(number, u32::try_from(at).unwrap_or(u32::MAX)));
+            fresh.push((0, Entry::new(number, u32::try_from(at).unwrap_or(u32::MAX))));
             at = edit.end(whole).unwrap_or(whole);
         }
         self.origins.0.push(origin);
         is_plain
     }
 
-    /// Entries by key; those of one key stay as they came. The bytes behind what all paths have in common go along, as most keys
+    /// Sorts entries by key; those of one key stay as they came. The bytes behind what all paths have in common go along, as most keys
     /// differ there.
-    fn in_order(&self, entries: &[Entry]) -> Vec<(u64, Entry)> {
-        let common = self.common(entries);
-        let mut keyed: Vec<(u64, Entry)> = entries.iter().map(|entry| (self.behind(*entry, common), *entry)).collect();
+    fn put_in_order(&self, fresh: &mut [(u64, Entry)]) {
+        let common = self.common(fresh);
+        for (behind, entry) in fresh.iter_mut() {
+            *behind = self.behind(*entry, common);
+        }
         // Ops bring their edits in order, so that this joins runs.
-        keyed.sort_by_key(|(behind, _)| *behind);
-        for alike in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+        fresh.sort_by_key(|(behind, _)| *behind);
+        for alike in fresh.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
             alike.sort_by(|(_, a), (_, b)| self.origins.key(*a).cmp(&self.origins.key(*b)));
         }
-        keyed
     }
 
     /// How many bytes all paths of these entries begin with. Those of one op are in order, so that its first and last say it.
-    fn common(&self, entries: &[Entry]) -> usize {
-        let Some(first) = entries.first().map(|entry| self.origins.key(*entry).path) else { return 0 };
-        let ops = entries.chunk_by(|a, b| a.origin == b.origin);
+    fn common(&self, fresh: &[(u64, Entry)]) -> usize {
+        let Some(first) = fresh.first().map(|(_, entry)| self.origins.key(*entry).path) else { return 0 };
+        let ops = fresh.chunk_by(|(_, a), (_, b)| a.origin == b.origin);
         let ends = ops.flat_map(|op| [op.first(), op.last()]).flatten();
-        ends.fold(first.len(), |common, entry| {
+        ends.fold(first.len(), |common, (_, entry)| {
             let path = self.origins.key(*entry).path;
             path.iter().zip(first).take(common).take_while(|(a, b)| a == b).count()
         })

@@ -152,15 +152,6 @@ impl<'a> Content<'a> {
         bytes.take(length).ok().map(|_| ())
     }
 
-    /// What comes after a text in ASCII that is within its limit, which is what most values are and can be told without being read.
-    pub(crate) fn skip_ascii(bytes: &Bytes<'a>) -> Option<Bytes<'a>> {
-        let mut rest = *bytes;
-        let head = rest.varint().ok().filter(|head| head & 3 == TEXT)?;
-        let length = usize::try_from(head >> 2).ok().filter(|length| *length <= VALUE_MAX)?;
-        rest.take(length).ok().filter(|text| text.is_ascii())?;
-        Some(rest)
-    }
-
     /// The value, unless it is a removal. Integers of values have 64 bits.
     pub(crate) fn value(self) -> Option<Value<'a>> {
         match self {
@@ -193,6 +184,11 @@ impl<'a> From<Value<'a>> for Content<'a> {
     fn from(value: Value<'a>) -> Self {
         Self::Value(value)
     }
+}
+
+/// Whether a head of at most 14 bits says that a text follows; it is within the limit then.
+pub(crate) fn is_text(head: u16) -> bool {
+    u64::from(head & 3) == TEXT
 }
 
 /// The bytes of a content.
@@ -321,11 +317,6 @@ mod tests {
                 prop_assert_eq!(&out, &bytes);
                 let mut rest = Bytes::new(&bytes);
                 prop_assert!(Content::skip(&mut rest).is_some() && rest.left() == 0);
-                let is_ascii = matches!(content, Content::Value(Value::Text(text)) if text.is_ascii());
-                prop_assert_eq!(Content::skip_ascii(&Bytes::new(&bytes)).is_some_and(|rest| rest.left() == 0), is_ascii);
-            } else {
-                let skipped = Content::skip_ascii(&Bytes::new(&bytes));
-                prop_assert!(skipped.is_none_or(|rest| rest.left() > 0), "what is not read whole is not skipped whole");
             }
         }
 
