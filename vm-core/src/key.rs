@@ -41,11 +41,7 @@ impl PublicKey {
     /// [`KeyError::Weak`] where the bytes are no point of the curve or one of small order, with which a signature
     /// could fit many messages.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::Weak)?;
-        if key.is_weak() {
-            return Err(KeyError::Weak);
-        }
-        Ok(Self(bytes))
+        PreparedKey::from_bytes(bytes).map(|prepared| prepared.key)
     }
 
     /// The 32 bytes.
@@ -89,6 +85,15 @@ pub struct PreparedKey {
 }
 
 impl PreparedKey {
+    /// Takes the 32 bytes of a key, as [`PublicKey::from_bytes`] does.
+    ///
+    /// # Errors
+    /// [`KeyError::Weak`].
+    pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        let point = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::Weak)?;
+        if point.is_weak() { Err(KeyError::Weak) } else { Ok(Self { key: PublicKey(bytes), point }) }
+    }
+
     /// The key.
     #[must_use]
     pub const fn key(&self) -> &PublicKey {

@@ -105,13 +105,15 @@ impl OpHead {
         Ok(())
     }
 
-    fn decode(bytes: &mut Bytes<'_>) -> Result<Self, OpError> {
+    /// The head, and its author's key made ready.
+    fn decode(bytes: &mut Bytes<'_>) -> Result<(Self, PreparedKey), OpError> {
         if &bytes.array::<8>()? != FORMAT {
             return Err(OpError::Format);
         }
         let graph = GraphId::from_digest(Sha256Digest::from_bytes(bytes.array()?));
         let epoch = bytes.u64()?;
-        let author = PublicKey::from_bytes(bytes.array()?).map_err(OpError::Author)?;
+        let prepared = PreparedKey::from_bytes(bytes.array()?).map_err(OpError::Author)?;
+        let author = *prepared.key();
         let seq = bytes.u64()?;
         let parent = if seq > 0 { Some(OpId::from_bytes(bytes.array()?)) } else { None };
         let count = usize::try_from(bytes.u32()?).unwrap_or(usize::MAX);
@@ -122,7 +124,7 @@ impl OpHead {
         let payload_len = bytes.u64()?;
         let payload_hash = Sha256Digest::from_bytes(bytes.array()?);
         let head = Self { graph, epoch, author, seq, parent, others, payload_len, payload_hash };
-        head.check().map(|()| head)
+        head.check().map(|()| (head, prepared))
     }
 }
 
@@ -149,14 +151,12 @@ impl SignedHead {
     pub(crate) fn check_by(author: &PreparedKey, mut head: OpHead, signature: Signature) -> Result<Self, OpError> {
         head.author = *author.key();
         head.check()?;
-        let id = head.id();
-        author.verify(&signed(&id), &signature).map_err(OpError::Signature)?;
-        Ok(Self { head, id, signature })
+        Self::check_decoded(author, head, signature)
     }
 
-    fn check_decoded(head: OpHead, signature: Signature) -> Result<Self, OpError> {
+    fn check_decoded(author: &PreparedKey, head: OpHead, signature: Signature) -> Result<Self, OpError> {
         let id = head.id();
-        head.author.verify(&signed(&id), &signature).map_err(OpError::Signature)?;
+        author.verify(&signed(&id), &signature).map_err(OpError::Signature)?;
         Ok(Self { head, id, signature })
     }
 
@@ -166,10 +166,10 @@ impl SignedHead {
     /// [`OpError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, OpError> {
         let mut rest = Bytes::new(bytes);
-        let head = OpHead::decode(&mut rest)?;
+        let (head, author) = OpHead::decode(&mut rest)?;
         let signature = Signature::from_bytes(rest.array()?);
         rest.end()?;
-        Self::check_decoded(head, signature)
+        Self::check_decoded(&author, head, signature)
     }
 
     /// Head, then signature.
@@ -248,7 +248,7 @@ impl SignedOp {
     /// [`OpError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, OpError> {
         let mut rest = Bytes::new(bytes);
-        let head = OpHead::decode(&mut rest)?;
+        let (head, author) = OpHead::decode(&mut rest)?;
         let signature = Signature::from_bytes(rest.array()?);
         let length = usize::try_from(head.payload_len).unwrap_or(usize::MAX);
         let payload = rest.take(length)?;
@@ -257,7 +257,7 @@ impl SignedOp {
             return Err(OpError::PayloadMismatch);
         }
         let payload = Payload::decode(payload)?;
-        Ok(Self { signed: SignedHead::check_decoded(head, signature)?, payload })
+        Ok(Self { signed: SignedHead::check_decoded(&author, head, signature)?, payload })
     }
 
     /// Head, signature, payload.

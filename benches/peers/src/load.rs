@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use vm_crdt::Payload;
 use vm_crdt::graph::Graph;
@@ -16,8 +15,8 @@ use crate::harness::{Effort, Reach, Row, Times};
 use crate::ours;
 use crate::workload::{self, ACTORS, Edit};
 
-const PATH_EDITS: &str = "graph and state of 1,000,000 ops of one edit each, loaded from packs, time an op";
-const PATH_VOUCHES: &str = "graph of 1,000,000 ops that carry nothing, loaded from packs, time an op";
+const PATH_EDITS: &str = "graph and state of 1,000,000 ops of one edit each, loaded from packs, processor time an op";
+const PATH_VOUCHES: &str = "graph of 1,000,000 ops that carry nothing, loaded from packs, processor time an op";
 const PATH_EDITS_MEMORY: &str = "the same with edits, resident memory an op";
 const PATH_VOUCHES_MEMORY: &str = "the same without, resident memory an op";
 const CHECK: &str = "one strict check of an Ed25519 signature";
@@ -28,6 +27,8 @@ pub(crate) const CHILD: &str = "--load";
 const OPS: u32 = 1_000_000;
 /// Each author joins what all others have after so many ops of its own.
 const JOIN: u32 = 100;
+/// Bare checks after each pack.
+const CHECKS: usize = 200;
 /// Ops of one pack.
 const PACK: usize = 10_000;
 
@@ -38,23 +39,32 @@ const PACK: usize = 10_000;
 pub(crate) fn rows(effort: &Effort) -> Result<Vec<Row>, PeerError> {
     let ops = if effort.rounds < Effort::FULL.rounds { OPS / 100 } else { OPS };
     let rows = || -> Result<_, Fault> {
-        let check = check()?;
-        let (edits, edits_memory) = load(ops, true)?;
-        let (vouches, vouches_memory) = load(ops, false)?;
-        let time = |path, ours| Row::new(path, CHECK, Times { ours, other: check }, Reach::AtMost(1.5));
-        let memory = |path, ours, other| Row::new(path, BOUND, Times { ours, other }, Reach::AtMost(1.0)).in_bytes();
+        let (edits, vouches) = (load(ops, true)?, load(ops, false)?);
+        let time = |path, loaded: &Loaded| Row::new(path, CHECK, loaded.times, Reach::AtMost(1.5));
+        let memory = |path, loaded: &Loaded, bound| {
+            let bytes = Times { ours: loaded.memory, other: bound };
+            Row::new(path, BOUND, bytes, Reach::AtMost(1.0)).in_bytes()
+        };
         Ok(vec![
-            time(PATH_EDITS, edits),
-            memory(PATH_EDITS_MEMORY, edits_memory, 1_024.0),
-            time(PATH_VOUCHES, vouches),
-            memory(PATH_VOUCHES_MEMORY, vouches_memory, 512.0),
+            time(PATH_EDITS, &edits),
+            memory(PATH_EDITS_MEMORY, &edits, 1_024.0),
+            time(PATH_VOUCHES, &vouches),
+            memory(PATH_VOUCHES_MEMORY, &vouches, 512.0),
         ])
     };
     rows().map_err(PeerError::side(PATH_EDITS))
 }
 
-/// Writes packs to a file, has another process load them, and gives nanoseconds and bytes an op.
-fn load(ops: u32, has_edits: bool) -> Result<(f64, f64), Fault> {
+/// What an op took.
+struct Loaded {
+    /// Nanoseconds on the processor: a run of minutes is interrupted, which is nobody's cost.
+    times: Times,
+    /// Bytes.
+    memory: f64,
+}
+
+/// Writes packs to a file, and has another process load them.
+fn load(ops: u32, has_edits: bool) -> Result<Loaded, Fault> {
     let path = std::env::temp_dir().join(format!("vaultmesh-peers-{}.packs", std::process::id()));
     write(&path, ops, has_edits)?;
     let output = Command::new(std::env::current_exe()?).arg(CHILD).arg(&path).output();
@@ -66,7 +76,8 @@ fn load(ops: u32, has_edits: bool) -> Result<(f64, f64), Fault> {
     let text = String::from_utf8(output.stdout)?;
     let mut figures = text.split_whitespace().map(str::parse::<f64>);
     let mut next = || -> Result<f64, Fault> { Ok(figures.next().ok_or("a figure is missing")??) };
-    Ok((next()? / f64::from(ops), next()? / f64::from(ops)))
+    let (ours, other, memory) = (next()? / f64::from(ops), next()?, next()? / f64::from(ops));
+    Ok(Loaded { times: Times { ours, other }, memory })
 }
 
 /// Packs of ops by three authors, who join each other's now and then.
@@ -108,7 +119,7 @@ fn more_at(at: u32) -> Vec<Edit> {
     vec![workload::edit(ACTORS, u64::from(at))]
 }
 
-/// Loads packs and prints nanoseconds and bytes of memory.
+/// Loads packs, and prints nanoseconds of all, of one bare check, and bytes of memory.
 ///
 /// # Errors
 /// What reading fails with.
@@ -116,19 +127,35 @@ pub(crate) fn child(path: &str) -> Result<(), Fault> {
     let mut file = fs::File::open(path)?;
     let before = resident()?;
     let mut replica = ours::replica()?;
-    let mut time = Duration::ZERO;
+    let (mut loading, mut checking, mut checks) = (0, 0, 0);
     let mut length = [0; 8];
     while file.read_exact(&mut length).is_ok() {
         let mut bytes = vec![0; usize::try_from(u64::from_be_bytes(length))?];
         file.read_exact(&mut bytes)?;
-        let begun = Instant::now();
+        let begun = on_processor()?;
         ours::take(&mut replica, &[bytes])?;
-        time += begun.elapsed();
+        loading += on_processor()? - begun;
+        // Checks in between, so that what else the machine does strikes both.
+        let begun = on_processor()?;
+        let tips: Vec<OpIndex> = replica.graph().tips().collect();
+        for index in tips.iter().copied().cycle().take(CHECKS) {
+            let signed = replica.graph().head(index).ok_or("no op")?;
+            let message = [b"vm-op-v0 signature\n", signed.id().as_bytes().as_slice()].concat();
+            signed.head().author.verify(&message, signed.signature())?;
+            checks += 1;
+        }
+        checking += on_processor()? - begun;
     }
     let used = resident()?.saturating_sub(before);
-    println!("{} {used}", time.as_nanos());
+    println!("{loading} {} {used}", checking / checks.max(1));
     drop(replica);
     Ok(())
+}
+
+/// Nanoseconds that this thread has run.
+fn on_processor() -> Result<u64, Fault> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(text.split_whitespace().next().ok_or("no figures")?.parse()?)
 }
 
 /// Resident memory of this process, in bytes.
@@ -136,19 +163,4 @@ fn resident() -> Result<u64, Fault> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1_024)
-}
-
-/// Nanoseconds of one strict check, median of many.
-fn check() -> Result<f64, Fault> {
-    let author = ours::key(0);
-    let mut times = Vec::new();
-    for at in 0..1_001_u32 {
-        let message = [b"vm-op-v0 signature\n".as_slice(), &[0; 28], &at.to_be_bytes()].concat();
-        let signature = author.sign(&message);
-        let begun = Instant::now();
-        author.public().verify(&message, &signature)?;
-        times.push(begun.elapsed());
-    }
-    times.sort_unstable();
-    Ok(times.get(500).ok_or("no times")?.as_secs_f64() * 1e9)
 }
