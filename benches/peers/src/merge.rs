@@ -22,7 +22,7 @@ pub(crate) fn rows(effort: &Effort) -> Result<Vec<Row>, PeerError> {
     all(effort, PATH, &Written::new(KEYS, TRANSACTION), 8.0)
 }
 
-/// The same where nearly all the work is signatures, which no peer has: a tenth of the fastest is what two curve points a key leave.
+/// The same where nearly all the work is signatures, which no peer has. The reach is to be no slower, and checking a signature a key cannot be.
 ///
 /// # Errors
 /// As [`rows`].
