@@ -456,6 +456,20 @@ mod tests {
     }
 
     #[test]
+    fn a_prepared_key_says_what_the_key_says() {
+        let author = SigningIdentity::from_seed(&[1; 32]);
+        let signature = author.sign(b"message");
+        let prepared = author.public().prepare().unwrap();
+        assert_eq!(
+            (prepared.key(), PreparedKey::from_bytes(*prepared.key().as_bytes())),
+            (&author.public(), Ok(prepared))
+        );
+        assert_eq!(prepared.verify(b"message", &signature), Ok(()));
+        assert_eq!(prepared.verify(b"massage", &signature), Err(KeyError::BadSignature));
+        assert_eq!(PreparedKey::from_bytes([0; 32]), Err(KeyError::Weak), "a point of small order");
+    }
+
+    #[test]
     fn rfc_8032_test_1() {
         let seed: [u8; 32] =
             from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap().try_into().unwrap();

@@ -10,7 +10,7 @@ use crate::tree::Tree;
 /// The build's own chatter is left to standard error, so that `--json` gives nothing but the rows on standard output.
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     let release = ["run", "--quiet", "--release"];
-    let mut command = match arguments {
+    let command = match arguments {
         [peers, rest @ ..] if peers == "peers" => {
             let mut command = cargo(&tree.root().join("benches/peers"), &release);
             command.args(["--locked", "--"]).args(rest);
