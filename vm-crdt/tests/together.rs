@@ -1,4 +1,5 @@
 //! Ops that are taken up together make what they make one after the other, also where an author among them forks.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use vm_core::digest::LeafHash;
 use vm_core::id::LedgerId;
