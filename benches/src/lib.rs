@@ -15,6 +15,7 @@ pub mod index;
 pub mod merkle;
 pub mod multiproof;
 pub mod raw;
+pub mod reconcile;
 pub mod redact;
 pub mod scale;
 pub mod seal;
@@ -30,7 +31,7 @@ use harness::{Effort, Row};
 pub type MakeRow = fn(&Effort) -> Result<Row, BenchError>;
 
 /// The rows, in the order they are printed: the name by which a row is asked for, and what makes it. Those of
-/// [`scale`], [`index`], [`token`] and [`circle`] follow.
+/// [`scale`], [`index`], [`token`], [`circle`] and [`reconcile`] follow.
 pub const ROWS: &[(&str, MakeRow)] = &[
     ("canonical", canonical::row),
     ("canonical-mcp", canonical::row_of_frames),

@@ -22,6 +22,7 @@ use crate::error::VaultError;
 use crate::mcp::{Against, Capture};
 use crate::read::Reader;
 use crate::verify::{Outside, RecordedAt, SealState, Verification, judge_seals};
+use crate::witness::judge_head;
 
 /// Verifies one artifact: a row's id, a path below the vault, or a file anywhere with the same content. The rows that
 /// recorded it are checked against the log's latest checkpoint, that one against a head from outside where there is one,
@@ -50,6 +51,7 @@ pub fn verify_artifact(
     if let (Some(head), Some(latest)) = (&outside.head, &checkpoint) {
         check_head(reader, head, &key, latest, &mut report);
     }
+    judge_head(outside, &mut report);
     for logged in &rows {
         check_row(reader, logged, checkpoint.as_ref(), &mut report)?;
         check_file(reader, logged, &mut report)?;

@@ -7,6 +7,7 @@ mod gate;
 mod guard;
 mod horizon;
 mod token;
+mod witness;
 
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use guard::GuardFault;
 pub use horizon::HorizonFault;
 pub use token::TokenError;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
+pub use witness::WitnessFault;
 
 /// Exit code of wrong usage or malformed input; nothing was written.
 pub const EXIT_USAGE: u8 = 2;
@@ -328,6 +330,9 @@ pub enum VaultError {
     /// An anchor's record that cannot be made.
     #[error("anchor record")]
     Evidence(#[source] vm_anchor::error::EvidenceError),
+    /// A checkpoint that is not cosigned, or what is said of that.
+    #[error(transparent)]
+    Witness(#[from] WitnessFault),
     /// A forecast that is not made.
     #[cfg(feature = "forecast")]
     #[error(transparent)]

@@ -47,10 +47,9 @@ impl VaultError {
             Self::KeyMissing { .. } => "key-missing",
             Self::KeyOpen { .. } => "key-open",
             Self::KeyMalformed { .. } => "key-file-malformed",
-            Self::TrustFile { .. } => "trust-file",
-            Self::TrustTooLong { .. } => "trust-too-long",
-            Self::TrustMalformed { .. } => "trust-malformed",
-            Self::TrustWrite(_) => "trust-write",
+            Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } | Self::TrustWrite(_) => {
+                self.trust_code()
+            }
             Self::FormatUnknown { .. } => "format-unknown",
             Self::Input { .. } => "input",
             Self::Line { source, .. } => source.code(),
@@ -67,6 +66,7 @@ impl VaultError {
             Self::Gate(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Horizon(error) => error.code(),
+            Self::Witness(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -108,6 +108,16 @@ impl VaultError {
             Self::AnchorRefused { .. } => "anchor-refused",
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.code(),
+        }
+    }
+
+    /// The code of an error about a trust file.
+    const fn trust_code(&self) -> &'static str {
+        match self {
+            Self::TrustFile { .. } => "trust-file",
+            Self::TrustTooLong { .. } => "trust-too-long",
+            Self::TrustMalformed { .. } => "trust-malformed",
+            _ => "trust-write",
         }
     }
 
@@ -158,6 +168,7 @@ impl VaultError {
             | Self::Token(_)
             | Self::Shadow(_)
             | Self::Horizon(_)
+            | Self::Witness(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -241,6 +252,7 @@ impl VaultError {
             Self::NotIndexed { .. } => "Seal the vault, which records an index, and ask again.",
             Self::ProofFile(_) | Self::Completeness(_) => PROOF_REMEDY,
             Self::Horizon(error) => error.remedy(),
+            Self::Witness(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",

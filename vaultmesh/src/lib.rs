@@ -36,6 +36,7 @@ pub mod tiles;
 pub mod trust;
 pub mod vault;
 pub mod verify;
+pub mod witness;
 
 /// The example of the crate's page, compiled and run with the tests.
 #[cfg(doctest)]

@@ -28,6 +28,7 @@ use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem}
 use vm_anchor::rfc3161::Legacy;
 use vm_core::digest::Sha256Digest;
 use vm_core::key::NoteKey;
+use vm_seal::witness::WitnessPolicy;
 
 use crate::config::read_text;
 use crate::error::{ChainError, TomlFault, VaultError};
@@ -72,6 +73,9 @@ pub struct TrustFile {
     #[cfg(feature = "ethereum")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ethereum: Vec<EthereumTrust>,
+    /// Witnesses, of which so many must have cosigned the head that a verifier brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<WitnessPolicy>,
     /// The folder it was read from, where files that it names lie.
     #[serde(skip)]
     base: Option<PathBuf>,
@@ -242,6 +246,12 @@ mod tests {
         let trust = TrustFile::load(&path).unwrap();
         assert_eq!(trust.to_text().unwrap(), sample);
         assert_eq!(trust.policy().unwrap().authorities().len(), 1);
+        let (_, rest) = page.split_once("[witnesses]\n").unwrap();
+        let (witnesses, _) = rest.split_once("```").unwrap();
+        let with = format!("{sample}\n[witnesses]\n{witnesses}");
+        let trust = TrustFile::parse(&with, &path).unwrap();
+        assert_eq!(trust.to_text().unwrap(), with);
+        assert_eq!(trust.witnesses.unwrap().quorum(), 1);
         for (from, to, code) in
             [("vm-trust-v0", "vm-trust-v9", "format-unknown"), ("accept", "acept", "trust-malformed")]
         {

@@ -23,6 +23,7 @@ use crate::policies::Policies;
 use crate::read::Reader;
 use crate::trust::TrustFile;
 use crate::vault::gate;
+use crate::witness;
 
 /// What a verifier brings from outside the vault.
 #[derive(Clone, Debug, Default)]
@@ -122,6 +123,8 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
         Err(error) => report.find(Finding::new(Code::EvidenceUnreadable, "horizons").found(error)),
     }
     report.merge(gate::audit(reader.view(), reader.files(), &seals)?);
+    report.merge(witness::audit(reader)?);
+    witness::judge_head(outside, &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }

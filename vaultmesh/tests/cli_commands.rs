@@ -261,3 +261,27 @@ fn a_slow_stream_is_durable_line_by_line() {
     drop(input);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn whoever_opens_a_decision_that_no_proof_can_show_is_told_so() {
+    let home = Home::with_vault();
+    let open = |name: &str, more: &[&str]| {
+        home.run(&[&["horizon", "open", name, "--option", "go"], more].concat()).expect(0).err
+    };
+    for (name, more) in [
+        ("a", &["--resource", "/proof_artifacts"][..]),
+        ("b", &["--action", "seal"]),
+        // An execution is of a proposal.
+        ("c", &["--action", "execute"]),
+    ] {
+        let said = open(name, more);
+        assert!(said.starts_with("note: no proof of restraint can be made"), "{more:?}: {said}");
+        home.run(&["horizon", "close", name, "withheld", "--reason", "no"]).expect(0);
+        home.run(&["seal", "create"]).expect(0);
+        assert_eq!(home.refused(&["prove", "restraint", name, "-o", "proof.json"]), "restraint-unwatched");
+    }
+    assert_eq!(open("d", &[]), "");
+    assert_eq!(open("e", &["--resource", "/mcp_calls"]), "");
+    let proposal = "01900000-0000-7000-8000-0000000000ff";
+    assert_eq!(open("f", &["--action", "execute", "--proposal", proposal]), "");
+}

@@ -12,7 +12,9 @@ use serde_json::Value;
 use vaultmesh::guard::{Guarding, guard};
 use vaultmesh::keys::{HolderName, KeyStore};
 use vaultmesh::read::Reader;
-use vaultmesh::vault::{Common, GrantRequest, Place, RecordInput, Recorded, SealOptions, ToolInput, Vault};
+use vaultmesh::vault::{
+    ArtifactInput, Common, GrantRequest, Place, RecordInput, Recorded, SealOptions, ToolInput, Vault,
+};
 use vaultmesh::verify::Outside;
 use vm_core::capability::Action;
 use vm_core::key::{PublicKey, SigningIdentity};
@@ -20,7 +22,7 @@ use vm_core::record::Table;
 use vm_core::source::hazmat::FixedClock;
 use vm_core::verdict::{Code, Verdict};
 use vm_core::view::EvidenceView as _;
-use vm_guardian::detect::{AnchorGuardian, PoisoningGuardian};
+use vm_guardian::detect::{AnchorGuardian, PoisoningGuardian, TamperingGuardian};
 use vm_guardian::{Enrolments, Guardian, Observed, Signal};
 use vm_seal::selection::Selection;
 
@@ -102,6 +104,18 @@ fn alerts_become_signals() {
         let bytes = std::fs::read(&path).unwrap();
         let holds = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
         assert!(!holds, "{} holds what the alert saw", path.display());
+    }
+}
+
+#[test]
+fn a_log_without_an_event_records_nothing_and_says_so() {
+    let home = Home::with_vault();
+    let file = home.path("empty");
+    std::fs::write(&file, "\n").unwrap();
+    let file = file.to_str().unwrap();
+    for words in [["signal", "--falco"], ["signal", "--tetragon"], ["tool", "--jsonl"]] {
+        let said = home.run(&["record", words[0], words[1], file]).expect(0).out;
+        assert!(said.starts_with("nothing recorded: "), "{words:?}: {said}");
     }
 }
 
@@ -230,4 +244,28 @@ fn events_that_a_sensor_lost_are_signals() {
     assert_eq!((&answer["result"]["recorded"], &answer["result"]["passed_over"]), (&1.into(), &0.into()));
     let list = world.ran(0, &["list", "--table", "proof_artifacts", "--limit", "1000"]);
     assert!(list.to_string().contains("tetragon.rate_limit_info"), "{list}");
+}
+
+#[test]
+fn an_open_vault_hears_what_others_recorded_since() {
+    let dir = fixture::folder();
+    let place = fixture::place(dir.path());
+    let mut one = Vault::init(&place, sources(74)).unwrap().vault;
+    let (file, meta, subject, common) = (None, None, None, Common::default());
+    let (path, stored) = (Some("artifacts/note.txt".to_owned()), place.vault.join("artifacts/note.txt"));
+    std::fs::create_dir_all(stored.parent().unwrap()).unwrap();
+    std::fs::write(&stored, "as it was").unwrap();
+    let input = ArtifactInput { kind: "note".to_owned(), path, file, meta, subject, common };
+    one.record(vec![RecordInput::Artifact(input)]).unwrap();
+    let mut other = Vault::open(&place, sources_at(75, later()), Duration::from_secs(5)).unwrap();
+    let whole = look(&place, &TamperingGuardian, Enrolments::new());
+    std::fs::write(&stored, "as it is").unwrap();
+    let altered = look(&place, &TamperingGuardian, Enrolments::new());
+    let is_new = |recorded: Vec<Recorded>| recorded.iter().any(|row| !row.replayed);
+    assert!(is_new(one.record_observed(&altered).unwrap()));
+    assert!(!is_new(one.record_observed(&altered).unwrap()));
+    // The other lifts what the first said, which then has to say it again.
+    assert!(is_new(other.record_observed(&whole).unwrap()));
+    assert!(is_new(one.record_observed(&altered).unwrap()));
+    assert!(!is_new(other.record_observed(&altered).unwrap()));
 }

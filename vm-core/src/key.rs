@@ -1,12 +1,6 @@
-//! Signing identities, verifying keys, and C2SP signed notes (<https://c2sp.org/signed-note>).
-//!
-//! ```text
-//! vaultmesh/3f...9c
-//! 42
-//! mB5R...=
-//!
-//! — vaultmesh/3f...9c Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
-//! ```
+//! Signing identities and verifying keys, those of notes and of cosigners by their names, and C2SP signed notes.
+
+mod note;
 
 use core::fmt;
 use core::str::FromStr;
@@ -18,15 +12,15 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::digest::{Blinded, from_hex, to_hex};
-use crate::error::{KeyError, NoteError};
+use crate::error::KeyError;
 use crate::source::Entropy;
+
+pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 
 /// Signature type byte of Ed25519 in a C2SP key hash.
 const ALG_ED25519: u8 = 0x01;
-/// Longest note read, in bytes. A checkpoint takes about 300; the rest is room for cosignatures.
-pub const NOTE_MAX: usize = 64 * 1024;
-/// Most signature lines read from one note, as C2SP signed-note recommends.
-pub const NOTE_SIGNATURES_MAX: usize = 100;
+/// Signature type byte of a timestamped Ed25519 cosignature in a C2SP key hash (tlog-cosignature).
+const ALG_COSIGNATURE: u8 = 0x04;
 /// Longest key name in bytes: an origin with ledger id and engine takes 139.
 const KEY_NAME_MAX: usize = 256;
 
@@ -254,198 +248,123 @@ impl fmt::Debug for BlindKey {
 /// A named key that verifies notes: `<name>+<key hash, 8 hexadecimal digits>+<base64 of type byte and key>`
 /// (the "vkey" of C2SP signed-note).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NoteKey {
+pub struct NoteKey(Named);
+
+/// A named key that verifies cosignatures of checkpoints, written like a [`NoteKey`] with the type byte 0x04 (C2SP
+/// tlog-cosignature). Key hashes of the two differ, so that one key's lines of either kind are told apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CosignerKey(Named);
+
+/// A public key and its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Named {
     name: String,
     public: PublicKey,
 }
 
-impl NoteKey {
-    /// Names a key.
-    ///
-    /// # Errors
-    /// [`KeyError::Name`] where the name is empty, long, or holds white space or a plus sign.
-    pub fn new(name: impl Into<String>, public: PublicKey) -> Result<Self, KeyError> {
-        let name = name.into();
-        if name.is_empty() || name.len() > KEY_NAME_MAX || name.chars().any(|c| c.is_whitespace() || c == '+') {
-            return Err(KeyError::Name);
-        }
-        Ok(Self { name, public })
+impl Named {
+    fn new(name: String, public: PublicKey) -> Result<Self, KeyError> {
+        if is_name(&name) { Ok(Self { name, public }) } else { Err(KeyError::Name) }
     }
 
-    /// The name, by our use the origin of the log.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The key itself.
-    #[must_use]
-    pub const fn public(&self) -> PublicKey {
-        self.public
-    }
-
-    /// Key hash (C2SP signed-note): the first four bytes of SHA-256 over name, newline, type byte and key. It helps to find
-    /// the key, and proves nothing.
-    #[must_use]
-    pub fn hash(&self) -> [u8; 4] {
+    /// Key hash (C2SP signed-note): the first four bytes of SHA-256 over name, newline, type byte and key.
+    fn hash(&self, kind: u8) -> [u8; 4] {
         let mut hasher = Sha256::new();
         hasher.update(self.name.as_bytes());
-        hasher.update([b'\n', ALG_ED25519]);
+        hasher.update([b'\n', kind]);
         hasher.update(self.public.0);
         let digest: [u8; 32] = hasher.finalize().into();
         [digest[0], digest[1], digest[2], digest[3]]
     }
-}
 
-impl fmt::Display for NoteKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = vec![ALG_ED25519];
+    fn write(&self, kind: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut typed = vec![kind];
         typed.extend_from_slice(&self.public.0);
-        write!(f, "{}+{}+{}", self.name, to_hex(&self.hash()), Base64::encode_string(&typed))
+        write!(f, "{}+{}+{}", self.name, to_hex(&self.hash(kind)), Base64::encode_string(&typed))
     }
-}
 
-impl FromStr for NoteKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn parse(text: &str, kind: u8) -> Result<Self, KeyError> {
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(hash), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Malformed);
         };
         let data = Base64::decode_vec(data).map_err(|_| KeyError::Malformed)?;
-        let Some((&ALG_ED25519, key)) = data.split_first() else {
-            return Err(KeyError::Malformed);
+        let key = match data.split_first() {
+            Some((found, key)) if *found == kind => key,
+            _ => return Err(KeyError::Malformed),
         };
-        let key = Self::new(name, PublicKey::from_bytes(key.try_into().map_err(|_| KeyError::Malformed)?)?)?;
-        if to_hex(&key.hash()) == hash { Ok(key) } else { Err(KeyError::Malformed) }
+        let public = PublicKey::from_bytes(key.try_into().map_err(|_| KeyError::Malformed)?)?;
+        let key = Self::new(name.to_owned(), public)?;
+        if to_hex(&key.hash(kind)) == hash { Ok(key) } else { Err(KeyError::Malformed) }
     }
 }
 
-impl Serialize for NoteKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// Whether a key can be named so.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= KEY_NAME_MAX && !name.chars().any(|c| c.is_whitespace() || c == '+')
 }
 
-impl<'de> Deserialize<'de> for NoteKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// One signature line of a note: key name, key hash, signature bytes of whatever type.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct SignatureLine {
-    name: String,
-    /// Key hash and signature, as they stand in the base64.
-    data: Vec<u8>,
-}
-
-/// A signed note: text that ends in a newline, an empty line, then one line a signature. Parsing checks the shape
-/// only; [`Note::verify`] gives the text of a note that a given key signed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Note {
-    text: String,
-    signatures: Vec<SignatureLine>,
-}
-
-impl Note {
-    /// Signs `text` under `name`.
-    ///
-    /// # Errors
-    /// [`NoteError::Text`] unless the text ends in a newline and holds no other control character;
-    /// [`NoteError::Key`] where the name cannot stand in a note.
-    pub fn sign(text: &str, name: &str, signer: &SigningIdentity) -> Result<Self, NoteError> {
-        check_text(text)?;
-        let key = NoteKey::new(name, signer.public()).map_err(NoteError::Key)?;
-        let mut data = key.hash().to_vec();
-        data.extend_from_slice(signer.sign(text.as_bytes()).as_bytes());
-        Ok(Self { text: text.to_owned(), signatures: vec![SignatureLine { name: key.name, data }] })
-    }
-
-    /// Reads a note of at most [`NOTE_MAX`] bytes and [`NOTE_SIGNATURES_MAX`] signatures.
-    ///
-    /// # Errors
-    /// [`NoteError`] says what is malformed. No signature is checked.
-    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
-        if bytes.len() > NOTE_MAX {
-            return Err(NoteError::TooLong { limit: NOTE_MAX, found: bytes.len() });
-        }
-        let note = core::str::from_utf8(bytes).map_err(|_| NoteError::Text)?;
-        // The last empty line divides: the text itself may hold others.
-        let split = note.rfind("\n\n").ok_or(NoteError::Unsigned)?;
-        let (text, lines) = (&note[..=split], &note[split + 2..]);
-        check_text(text)?;
-        let lines = lines.strip_suffix('\n').ok_or(NoteError::SignatureLine)?;
-        let mut signatures = Vec::new();
-        for line in lines.split('\n') {
-            if signatures.len() == NOTE_SIGNATURES_MAX {
-                return Err(NoteError::TooManySignatures { limit: NOTE_SIGNATURES_MAX });
+macro_rules! named_key {
+    ($key:ident, $kind:expr, $means:literal) => {
+        impl $key {
+            /// Names a key.
+            ///
+            /// # Errors
+            /// [`KeyError::Name`] where the name is empty, long, or holds white space or a plus sign.
+            pub fn new(name: impl Into<String>, public: PublicKey) -> Result<Self, KeyError> {
+                Named::new(name.into(), public).map(Self)
             }
-            signatures.push(parse_line(line).ok_or(NoteError::SignatureLine)?);
-        }
-        Ok(Self { text: text.to_owned(), signatures })
-    }
 
-    /// The signed text, if `key` signed it. Lines of unknown keys are ignored, as the specification demands; a line
-    /// that bears this key's name and hash and does not verify spoils the note.
-    ///
-    /// # Errors
-    /// [`NoteError::NotSignedBy`] or [`NoteError::Key`] with a bad signature.
-    pub fn verify(&self, key: &NoteKey) -> Result<&str, NoteError> {
-        let mut signed = false;
-        for line in &self.signatures {
-            let Some((hash, signature)) = line.data.split_first_chunk::<4>() else {
-                continue;
-            };
-            if line.name != key.name || *hash != key.hash() {
-                continue;
+            #[doc = $means]
+            #[must_use]
+            pub fn name(&self) -> &str {
+                &self.0.name
             }
-            let signature = <[u8; 64]>::try_from(signature).map_err(|_| NoteError::SignatureLine)?;
-            key.public.verify(self.text.as_bytes(), &Signature(signature)).map_err(NoteError::Key)?;
-            signed = true;
+
+            /// The key itself.
+            #[must_use]
+            pub const fn public(&self) -> PublicKey {
+                self.0.public
+            }
+
+            /// Key hash (C2SP signed-note): the first four bytes of SHA-256 over name, newline, type byte and key. It helps
+            /// to find the key, and proves nothing.
+            #[must_use]
+            pub fn hash(&self) -> [u8; 4] {
+                self.0.hash($kind)
+            }
         }
-        if signed { Ok(&self.text) } else { Err(NoteError::NotSignedBy { name: key.name.clone() }) }
-    }
 
-    /// The text, checked for shape only. Whoever believes it must know why.
-    #[must_use]
-    pub fn unverified_text(&self) -> &str {
-        &self.text
-    }
-
-    /// Names on the signature lines, in order.
-    pub fn signers(&self) -> impl Iterator<Item = &str> {
-        self.signatures.iter().map(|line| line.name.as_str())
-    }
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.text)?;
-        for line in &self.signatures {
-            writeln!(f, "\u{2014} {} {}", line.name, Base64::encode_string(&line.data))?;
+        impl fmt::Display for $key {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write($kind, f)
+            }
         }
-        Ok(())
-    }
+
+        impl FromStr for $key {
+            type Err = KeyError;
+
+            fn from_str(text: &str) -> Result<Self, KeyError> {
+                Named::parse(text, $kind).map(Self)
+            }
+        }
+
+        impl Serialize for $key {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $key {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-fn check_text(text: &str) -> Result<(), NoteError> {
-    let clean = text.chars().all(|c| c == '\n' || !(c < ' ' || c == '\u{7f}'));
-    if clean && text.len() > 1 && text.ends_with('\n') && !text.ends_with("\n\n") {
-        Ok(())
-    } else {
-        Err(NoteError::Text)
-    }
-}
-
-fn parse_line(line: &str) -> Option<SignatureLine> {
-    let (name, data) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-    let data = Base64::decode_vec(data).ok()?;
-    let named = !name.is_empty() && name.len() <= KEY_NAME_MAX && !name.chars().any(|c| c.is_whitespace() || c == '+');
-    (named && data.len() > 4).then(|| SignatureLine { name: name.to_owned(), data })
-}
+named_key!(NoteKey, ALG_ED25519, "The name, by our use the origin of the log.");
+named_key!(CosignerKey, ALG_COSIGNATURE, "The name of the witness, by our use the origin of its own log.");
 
 #[cfg(test)]
 mod tests {
@@ -482,52 +401,21 @@ mod tests {
         assert_eq!(identity.public().verify(b"x", &signature), Err(KeyError::BadSignature));
     }
 
-    /// The key and note printed in the documentation of Go's `sumdb/note`.
-    #[test]
-    fn note_of_the_go_implementation() {
-        let key: NoteKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
-        let text = "If you think cryptography is the answer to your problem,\n\
-            then you don't know what your problem is.\n\n\
-            \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
-        let note = Note::parse(text.as_bytes()).unwrap();
-        assert!(note.verify(&key).unwrap().starts_with("If you think"));
-        assert_eq!(note.to_string(), text);
-        assert_eq!(key.to_string().parse(), Ok(key));
-    }
-
-    #[test]
-    fn every_flipped_bit_of_a_note_is_refused_or_changes_no_text() {
-        let note = Note::sign("a\n5\nb\n", "log.example", &signer()).unwrap();
-        let key = NoteKey::new("log.example", signer().public()).unwrap();
-        let bytes = note.to_string().into_bytes();
-        assert!(Note::parse(&bytes).unwrap().verify(&key).is_ok());
-        for at in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut bad = bytes.clone();
-                bad[at] ^= 1 << bit;
-                let accepted = Note::parse(&bad).is_ok_and(|note| note.verify(&key).is_ok());
-                assert!(!accepted, "byte {at} bit {bit}");
-            }
-        }
-    }
-
-    #[test]
-    fn malformed_notes() {
-        let good = Note::sign("a\n", "n", &signer()).unwrap().to_string();
-        for bad in ["", "a\n", "a\n\n", "\n\n\u{2014} n AAAAAAA=\n", "a\r\n\n\u{2014} n AAAAAAA=\n"] {
-            assert!(Note::parse(bad.as_bytes()).is_err(), "{bad:?}");
-        }
-        assert!(matches!(Note::parse(&vec![b'a'; NOTE_MAX + 1]), Err(NoteError::TooLong { .. })));
-        let many = format!("{good}{}\n", good.lines().last().unwrap());
-        assert_eq!(Note::parse(many.as_bytes()).unwrap().signers().count(), 2);
-        let flood = good.clone() + &format!("{}\n", good.lines().last().unwrap()).repeat(NOTE_SIGNATURES_MAX);
-        assert!(matches!(Note::parse(flood.as_bytes()), Err(NoteError::TooManySignatures { .. })));
-    }
-
     #[test]
     fn secrets_are_not_printed() {
         let identity = signer();
         let shown = format!("{identity:?} {:?}", BlindKey::from_bytes([7; 32]));
         assert!(!shown.contains("0707"), "{shown}");
+    }
+
+    #[test]
+    fn a_cosigner_is_told_apart_from_a_log_of_its_name() {
+        let log = NoteKey::new("a/b", signer().public()).unwrap();
+        let cosigner = CosignerKey::new("a/b", signer().public()).unwrap();
+        assert_ne!(log.hash(), cosigner.hash());
+        assert_eq!(cosigner.to_string().parse(), Ok(cosigner.clone()));
+        assert_eq!(cosigner.to_string().parse::<NoteKey>(), Err(KeyError::Malformed));
+        assert_eq!(log.to_string().parse::<CosignerKey>(), Err(KeyError::Malformed));
+        assert_eq!(CosignerKey::new("a b", signer().public()), Err(KeyError::Name));
     }
 }

@@ -187,6 +187,12 @@ codes! {
     AnchorRevoked "anchor-revoked" Contradicted
         "A certificate that an anchor rests on was revoked for a reason that voids it."
         "Distrust the anchor; anchor again with another authority."
+    CosignatureInvalid "cosignature-invalid" Contradicted
+        "A head bears a line by a witness of the trust file that does not verify."
+        "Get the head again from where it was cosigned; without that line the others may still count."
+    WitnessBroken "witness-broken" Contradicted
+        "A row says that this vault cosigned a checkpoint that does not follow from the one it cosigned before, or that no log signed."
+        "Do not count this vault's cosignatures; compare the log with other witnesses."
     FormatUnannounced "format-unannounced" Undecided
         "A row is of a format that no row before it announced."
         "Ask who wrote it: the ledger itself announces each new format before it writes the first row of it."
@@ -223,6 +229,12 @@ codes! {
     RollbackNotExcluded "rollback-not-excluded" Undecided
         "No head from outside was given, so an older copy of the whole vault would look the same."
         "Keep a head outside the vault with `vaultmesh head` and give it with `--head`."
+    WitnessesUnmet "witnesses-unmet" Undecided
+        "Fewer witnesses cosigned the head than the trust file asks for."
+        "Ask more of them with `vaultmesh witness request`, and merge what they answer with `vaultmesh head --cosignature`."
+    ForkUnproven "fork-unproven" Undecided
+        "A file that is said to prove a fork proves none: a checkpoint is not signed by the pinned key, or the hashes do not lead there."
+        "Check the key, and get the proof again from whoever refused the fork."
     ScrollUnsignedTail "scroll-unsigned-tail" Undecided
         "A scroll holds full lines beyond its signed root."
         "If a crash left them, sign them with `vaultmesh scroll adopt`; else compare them with what their author wrote."

@@ -95,6 +95,20 @@ impl Chain {
         self.events.last().map_or_else(|| self.charter.graph().digest(), SealedEvent::digest)
     }
 
+    /// Number and digest of the last event that counts: the last of all, or the last before a fork. 0 and its digest for the charter.
+    #[must_use]
+    pub fn last_counting(&self) -> (u32, Sha256Digest) {
+        let number =
+            self.fork.as_ref().map_or(self.number(), |fork| self.number().min(fork.number().saturating_sub(1)));
+        (number, self.digest(number).unwrap_or_else(|| self.last()))
+    }
+
+    /// Digest of the event of this number, or of the charter for 0.
+    #[must_use]
+    pub fn digest(&self, number: u32) -> Option<Sha256Digest> {
+        if number == 0 { Some(self.charter.graph().digest()) } else { self.event(number).map(SealedEvent::digest) }
+    }
+
     /// Where two events have one number. Nothing counts from that number on.
     #[must_use]
     pub const fn fork(&self) -> Option<&EventFork> {

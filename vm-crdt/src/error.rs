@@ -17,5 +17,5 @@ pub use op::{BytesError, OpError, PayloadError};
 pub use pack::PackError;
 pub use seal::{CharterError, EquivocationError, EventError};
 pub use sketch::SketchError;
-pub use state::StateError;
+pub use state::{MergeError, StateError};
 pub use sync::{MessageError, SyncError};

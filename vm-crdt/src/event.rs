@@ -55,7 +55,7 @@ pub enum Change {
     },
 }
 
-/// A member's word that it holds all below a frontier, and that each of its later ops has the frontier in its past.
+/// A member's word that it holds all below a frontier, with what the ops carry.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ack {
@@ -66,8 +66,7 @@ pub struct Ack {
 }
 
 impl Ack {
-    /// Acknowledges the frontier of the event that is to have this number. A replica does so when it holds all of it, and names its
-    /// heads in every op from then on.
+    /// Acknowledges the frontier of the event that is to have this number. A replica does so when it holds all of it.
     #[must_use]
     pub fn sign(graph: &GraphId, number: u32, frontier: &[OpId], member: &SigningIdentity) -> Self {
         Self { member: member.public(), signature: member.sign(&ack_message(graph, number, frontier)) }

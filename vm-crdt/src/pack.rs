@@ -40,6 +40,12 @@ pub struct PackedOp {
 }
 
 impl PackedOp {
+    /// An op as somebody has it who compacted its payload away.
+    #[must_use]
+    pub const fn bare(signed: SignedHead) -> Self {
+        Self { signed, payload: None }
+    }
+
     /// Head and signature.
     #[must_use]
     pub const fn signed(&self) -> &SignedHead {

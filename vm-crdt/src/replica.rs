@@ -68,6 +68,11 @@ impl Replica {
         &self.graph
     }
 
+    #[cfg(feature = "hazmat")]
+    pub(crate) const fn graph_mut(&mut self) -> &mut Graph {
+        &mut self.graph
+    }
+
     /// The twin state.
     #[must_use]
     pub const fn document(&self) -> &Document {
@@ -92,8 +97,7 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
-        let (received, mut changes) = self.graph.insert(op)?;
-        changes.must_rebuild |= self.drop_filled(&received);
+        let (received, changes) = self.take(op, false)?;
         self.follow(&changes);
         Ok((received, changes))
     }
@@ -104,13 +108,12 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
-        let (received, mut changes) = self.take_packed(op)?;
-        changes.must_rebuild |= self.drop_filled(&received);
+        let (received, changes) = self.take_packed(op, false)?;
         self.follow(&changes);
         Ok((received, changes))
     }
 
-    /// Takes ops out of a pack, each as [`insert_packed`](Self::insert_packed) would, and makes the state once, of all of them: much cheaper where they are
+    /// Takes ops out of packs, each as [`insert_packed`](Self::insert_packed) would, and makes the state once, of all of them: much cheaper where they are
     /// many. `judge` is told what became of each and may break off, as an op that does not read does; what was taken until then stays.
     ///
     /// # Errors
@@ -120,27 +123,50 @@ impl Replica {
         ops: impl IntoIterator<Item = Result<PackedOp, E>>,
         mut judge: impl FnMut(&OpId, Result<Received, Refusal>) -> Result<(), E>,
     ) -> (Changes, Result<(), E>) {
-        let mut all = Changes::default();
-        let mut take = |op: PackedOp| {
-            let id = *op.signed().id();
-            let received = self.take_packed(op).map(|(received, mut changes)| {
-                changes.must_rebuild |= self.drop_filled(&received);
-                all.append(changes);
-                received
-            });
-            judge(&id, received)
-        };
-        let end = ops.into_iter().try_for_each(|op| take(op?));
-        self.follow(&all);
-        (all, end)
+        self.together(|all| {
+            ops.into_iter().try_for_each(|op| {
+                let op = op?;
+                let id = *op.signed().id();
+                judge(&id, all.insert(op, false))
+            })
+        })
     }
 
-    fn take_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
+    /// Takes an op that this replica had held before and wrote down, in the order in which it held them. It is checked like any other, but that one of
+    /// an author who is proven meanwhile is taken without asking who needs it: somebody did.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn restore(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
+        let (received, changes) = self.take_packed(op, true)?;
+        self.follow(&changes);
+        Ok((received, changes))
+    }
+
+    /// Lets ops be taken one after the other, and makes the state once, however it ends.
+    pub(crate) fn together<T>(&mut self, take: impl FnOnce(&mut Together<'_>) -> T) -> (Changes, T) {
+        let mut all = Together { replica: self, changes: Changes::default() };
+        let end = take(&mut all);
+        let changes = all.changes;
+        self.follow(&changes);
+        (changes, end)
+    }
+
+    /// Takes an op; the state does not follow yet.
+    fn take(&mut self, op: SignedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
+        let (received, changes) = self.graph.insert_as(op, is_needed)?;
+        if let Received::Filled(filled) = received {
+            self.bare.retain(|op| *op != filled);
+        }
+        Ok((received, changes))
+    }
+
+    fn take_packed(&mut self, op: PackedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
         let (signed, payload) = op.into_parts();
         if let Some(payload) = payload {
-            return self.graph.insert(SignedOp::of_checked(signed, payload));
+            return self.take(SignedOp::of_checked(signed, payload), is_needed);
         }
-        let (received, changes) = self.graph.insert_bare(signed)?;
+        let (received, changes) = self.graph.insert_bare_as(signed, is_needed)?;
         if let Received::Held(op) = received {
             self.bare.push(op);
         }
@@ -309,13 +335,13 @@ impl Replica {
     pub fn lacks_payloads(&self) -> impl Iterator<Item = &OpId> {
         let number = self.compaction().map_or(0, |(number, _, _)| number);
         let ops = self.bare.iter().filter(move |op| !self.graph.is_sealed_below(number, **op));
-        ops.map(|op| self.graph.id(*op))
+        ops.map(|op| (*op, self.graph.id(*op))).filter(|(op, id)| self.graph.place(id) == Some(*op)).map(|(_, id)| id)
     }
 
     /// Whether the state is that of all ops that have effect.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.bare.is_empty()
+        !self.bare.iter().any(|op| self.graph.contains(self.graph.id(*op)))
     }
 
     /// The sealed state that this replica holds, and the number of its compaction.
@@ -323,12 +349,25 @@ impl Replica {
     pub fn base(&self) -> Option<(u32, &[u8])> {
         self.base.as_ref().map(|base| (base.number, base.bytes.as_slice()))
     }
+}
 
-    /// Whether an op got its payload only now.
-    fn drop_filled(&mut self, received: &Received) -> bool {
-        let Received::Filled(op) = received else { return false };
-        self.bare.retain(|bare| bare != op);
-        true
+/// Ops that are taken one after the other before the state follows. The graph does not look at the state, so nothing is judged otherwise than alone.
+pub(crate) struct Together<'a> {
+    replica: &'a mut Replica,
+    changes: Changes,
+}
+
+impl Together<'_> {
+    /// The ops so far.
+    pub(crate) const fn graph(&self) -> &Graph {
+        &self.replica.graph
+    }
+
+    /// Takes an op; where it is known to be needed by one that comes later, also of an author who is proven.
+    pub(crate) fn insert(&mut self, op: PackedOp, is_needed: bool) -> Result<Received, Refusal> {
+        let (received, changes) = self.replica.take_packed(op, is_needed)?;
+        self.changes.append(changes);
+        Ok(received)
     }
 }
 

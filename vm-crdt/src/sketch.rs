@@ -22,3 +22,58 @@ pub use estimate::symbols_for;
 pub use key::{ShortId, SketchKey};
 pub use set::Sketch;
 pub use symbol::{Run, SYMBOL_LEN, SYMBOLS_MAX};
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::places::Places;
+    use super::symbol::Symbol;
+    use super::{Decoder, Progress, Sketch, SketchKey};
+    use crate::OpId;
+
+    /// The sample of the format page.
+    fn sample() -> String {
+        let key = SketchKey::from_bytes(core::array::from_fn(|at| u8::try_from(at).unwrap()));
+        let mut out = String::new();
+        let (mut ours, mut theirs) = (Sketch::new(key, 8), Sketch::new(key, 8));
+        for byte in [1, 2, 3] {
+            let id = OpId::from_bytes([byte; 32]);
+            let short = key.short(&id);
+            let marks = key.marks(short);
+            let mut places = Places::new(marks.seed);
+            let list = core::iter::from_fn(|| places.below(8).inspect(|_| places.advance()));
+            let list: Vec<String> = list.map(|place| place.to_string()).collect();
+            writeln!(
+                out,
+                "op {byte}: short {short}  seed {:016x}  check {:08x}  places {}",
+                marks.seed,
+                marks.check,
+                list.join(" ")
+            )
+            .unwrap();
+            theirs.insert(&id);
+            if byte == 1 {
+                ours.insert(&id);
+            }
+        }
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let run = theirs.symbols(0..4);
+        let (header, symbols) = run.split_at(14);
+        writeln!(out, "run 0..4: {}", hex(header)).unwrap();
+        symbols.chunks(13).for_each(|symbol| writeln!(out, "          {}", hex(symbol)).unwrap());
+        let mut decoder = Decoder::new(&ours);
+        while decoder.add(&theirs.symbols(decoder.received()..decoder.received() + 1)) != Ok(Progress::Complete) {}
+        let found: Vec<String> = decoder.difference().theirs.iter().map(ToString::to_string).collect();
+        writeln!(out, "against op 1 alone, after {} symbols: theirs {}", decoder.received(), found.join(" ")).unwrap();
+        assert!(theirs.sums().iter().any(|sum| *sum != Symbol::default()));
+        out
+    }
+
+    #[test]
+    fn the_page_shows_what_the_code_makes() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/crdt-sketch.md")).unwrap();
+        assert!(page.contains(&sample()), "{}", sample());
+    }
+}

@@ -1,4 +1,5 @@
 //! Two replicas, one session: what each ends with, and what a liar costs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
 use proptest::prelude::*;
 use vm_core::digest::LeafHash;
@@ -8,8 +9,10 @@ use vm_crdt::document::{Path, Transaction};
 use vm_crdt::error::{Refusal, SyncError};
 use vm_crdt::event::{Ack, Change, EventBody};
 use vm_crdt::graph::Limits;
-use vm_crdt::sync::{Message, Outcome, Role};
-use vm_crdt::{Charter, OpHead, Payload, Replica, SealedEvent, Session, SignedOp};
+use vm_crdt::sync::{Facts, Message, Outcome, QUEUE_MAX, Role, Then};
+use vm_crdt::{
+    Charter, EquivocationProof, Merge, MergeReceipt, OpHead, Payload, Replica, SealedEvent, Session, SignedOp,
+};
 
 fn key(n: u8) -> SigningIdentity {
     SigningIdentity::from_seed(&[n; 32])
@@ -205,21 +208,26 @@ fn seal(replica: &mut Replica, change: Change) -> SealedEvent {
     event
 }
 
+/// Seals a compaction of all that a replica holds, and follows it.
+fn compact(replica: &mut Replica) {
+    let frontier = heads(replica);
+    let (graph, number) = (replica.graph().name(), replica.graph().chain().number() + 1);
+    let mut acks: Vec<Ack> = (1..=4).map(|n| Ack::sign(&graph, number, &frontier, &key(n))).collect();
+    acks.sort_by_key(|ack| ack.member);
+    let state = vm_core::digest::Sha256Digest::of(&replica.state_below(&frontier));
+    seal(replica, Change::Compact { state, acks });
+    let before = replica.encode();
+    assert_eq!(replica.compact().expect("sealed"), replica.graph().len());
+    assert_eq!(replica.encode(), before, "the state stays");
+}
+
 #[test]
 fn what_was_compacted_away_is_replaced_by_the_state_that_was_sealed() {
     let (mut here, mut there) = (replica(), replica());
     write_many(&mut here, 1, 20, "old");
     write_many(&mut here, 2, 20, "old");
     sync(&mut there, &mut here, 1).expect("session");
-    let frontier = heads(&here);
-    let (graph, number) = (here.graph().name(), here.graph().chain().number() + 1);
-    let mut acks: Vec<Ack> = (1..=4).map(|n| Ack::sign(&graph, number, &frontier, &key(n))).collect();
-    acks.sort_by_key(|ack| ack.member);
-    let state = vm_core::digest::Sha256Digest::of(&here.state_below(&frontier));
-    seal(&mut here, Change::Compact { state, acks });
-    let before = here.encode();
-    assert_eq!(here.compact().expect("sealed"), 40);
-    assert_eq!(here.encode(), before, "the state stays");
+    compact(&mut here);
     write_many(&mut here, 1, 5, "new");
     // One who has it all goes on as before, and one who comes new gets the state.
     for mut peer in [there, replica()] {
@@ -257,7 +265,7 @@ fn what_was_not_asked_for_ends_a_session() {
         Message::More(0, 10),
         Message::Give(true, Vec::new()),
         Message::Tips(false, Vec::new()),
-        Message::Done(vm_core::digest::Sha256Digest::of(&[])),
+        Message::Done(vm_core::digest::Sha256Digest::of(&[]), None),
         Message::State { number: 1, offset: 0, whole: 5, bytes: vec![1; 5] },
     ];
     for message in out_of_turn {
@@ -266,16 +274,125 @@ fn what_was_not_asked_for_ends_a_session() {
         assert!(matches!(answer, Err(SyncError::OutOfTurn | SyncError::Pack(_))), "{message:?}: {answer:?}");
     }
     let mut session = Session::new(Role::Responder, [0; 16]);
-    let mut greedy = Ok(());
+    let mut insistent = Ok(());
     let everything = Message::Want(Vec::new(), heads(&here)).to_bytes();
     for _ in 0..100_000 {
-        greedy = session.receive(&mut here, &everything);
-        if greedy.is_err() {
+        insistent = session.receive(&mut here, &everything);
+        if insistent.is_err() {
             break;
         }
         while session.poll(&here).is_some() {}
     }
-    assert!(matches!(greedy, Err(SyncError::Greedy { .. })));
+    assert!(matches!(insistent, Err(SyncError::Insistent { .. })));
+}
+
+#[test]
+fn both_sides_of_a_merge_sign_the_same_of_it_but_who_is_who() {
+    let (mut here, mut there) = (replica(), replica());
+    write_many(&mut here, 1, 3, "left");
+    write_many(&mut there, 2, 4, "right");
+    let before = (heads(&here), heads(&there));
+    let (mut one, mut other) = (Session::new(Role::Initiator, [1; 16]), Session::new(Role::Responder, [0; 16]));
+    carry([&mut one, &mut other], [&mut here, &mut there]).expect("session");
+    let policy = vm_core::digest::Sha256Digest::of(b"policy");
+    let mine = Merge::of(one.exchange(), &here, policy);
+    let theirs = Merge::of(other.exchange(), &there, policy);
+    assert_eq!((mine.ours.heads.clone(), mine.theirs.heads.clone()), (Some(before.0), Some(before.1)));
+    assert_eq!((&mine.ours.heads, &mine.theirs.heads), (&theirs.theirs.heads, &theirs.ours.heads));
+    assert_eq!((mine.received, mine.sent), (theirs.sent, theirs.received));
+    assert_eq!((mine.received, mine.sent), (4, 3));
+    assert_eq!(mine.after, theirs.after);
+    let receipt = mine.clone().sign(&key(50));
+    let bytes = receipt.to_bytes();
+    assert_eq!(MergeReceipt::parse(&bytes), Ok(receipt));
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            assert!(MergeReceipt::parse(&changed).is_err(), "bit {bit} of byte {at}");
+        }
+        assert!(MergeReceipt::parse(&bytes[..at]).is_err());
+    }
+}
+
+#[test]
+fn what_was_answered_once_is_not_answered_again() {
+    let mut here = replica();
+    write_many(&mut here, 1, 3, "x");
+    let (known, last) = here.graph().chain().last_counting();
+    let (events, proofs, forks) = (Vec::new(), Vec::new(), Vec::new());
+    let facts = Facts { then: Then::Answer, known, last, events, proofs, forks };
+    for (message, answers) in [(Message::More(128, 256), 1), (Message::Facts(facts), 1), (Message::More(256, 300), 0)] {
+        let mut session = Session::new(Role::Initiator, [1; 16]);
+        assert!(session.poll(&here).is_some());
+        let bytes = message.to_bytes();
+        let taken = (0..3).take_while(|_| session.receive(&mut here, &bytes).is_ok()).count();
+        assert_eq!(taken, answers, "{message:?}");
+    }
+    // Whatever number of events the other side claims to know, it is answered.
+    let facts = Facts { then: Then::Answer, known: u32::MAX, last, events: vec![], proofs: vec![], forks: vec![] };
+    let mut session = Session::new(Role::Initiator, [1; 16]);
+    assert!(session.poll(&here).is_some());
+    session.receive(&mut here, &Message::Facts(facts).to_bytes()).expect("a claim");
+    // Whoever fetches nothing is told so before memory is.
+    let mut session = Session::new(Role::Responder, [0; 16]);
+    let ask = Message::Ask(1, 0).to_bytes();
+    let refused = (0..10_000).find_map(|_| session.receive(&mut here, &ask).err());
+    assert!(matches!(refused, Some(SyncError::Backlog { .. })), "{refused:?}");
+    assert_eq!(session.queued(), QUEUE_MAX);
+    while session.poll(&here).is_some() {}
+    session.receive(&mut here, &ask).expect("there is room again");
+}
+
+/// A fork of 4 whose one branch `there` has built on, and whose proof `here` knows without holding either.
+fn fork_behind(there: &mut Replica, here: &mut Replica, length: usize) {
+    let (left, right) = (lie(4, None, &[], put("x", "left")), lie(4, None, &[], put("x", "right")));
+    let mut branch = left.clone();
+    let _ = there.insert(left.clone()).expect("op");
+    for at in 1..length {
+        branch = lie(4, Some(&branch), &[], put("x", &at.to_string()));
+        let _ = there.insert(branch.clone()).expect("op");
+    }
+    let _ = there.write(put("y", "built on it"), &key(1)).expect("op");
+    let proof = EquivocationProof::check(left.signed().clone(), right.signed().clone()).expect("fork");
+    let _ = here.learn(proof).expect("a member");
+}
+
+#[test]
+fn ops_of_a_proven_author_come_with_the_ops_that_need_them_however_many_follow() {
+    // More honest ops above the one that is needed than may wait for it, and a branch longer than asks are allowed.
+    for (length, above) in [(1, 0), (1, 400), (200, 0), (600, 400)] {
+        let (mut here, mut there) = (replica(), replica());
+        fork_behind(&mut there, &mut here, length);
+        write_many(&mut there, 1, above, "above");
+        let ran = sync(&mut here, &mut there, 1).expect("session");
+        assert_eq!(ran.outcome, Some(Outcome::Same), "{length} and {above}: {} rounds", ran.rounds);
+        assert_eq!(here.graph().len(), length + 1 + above);
+        assert_eq!(here.encode(), there.encode());
+    }
+}
+
+#[test]
+fn ops_of_a_proven_author_that_were_compacted_away_come_without_payloads() {
+    let (mut here, mut there) = (replica(), replica());
+    fork_behind(&mut there, &mut here, 3);
+    compact(&mut there);
+    write_many(&mut there, 1, 3, "above");
+    let ran = sync(&mut here, &mut there, 1).expect("session");
+    assert_eq!(ran.outcome, Some(Outcome::Same), "{} rounds", ran.rounds);
+    assert_eq!(here.encode(), there.encode());
+}
+
+#[test]
+fn an_op_of_somebody_whose_enrolment_is_still_to_come_ends_no_session() {
+    let (mut here, mut there) = (replica(), replica());
+    write_many(&mut there, 1, 2, "before");
+    seal(&mut there, Change::Epoch(vm_core::epoch::Epoch::Albedo));
+    seal(&mut there, Change::Enrol(key(9).public()));
+    write_many(&mut there, 9, 2, "new");
+    let ran = sync(&mut here, &mut there, 1).expect("nobody lies");
+    assert_eq!(ran.outcome, Some(Outcome::Same), "{} rounds", ran.rounds);
+    assert_eq!(here.encode(), there.encode());
 }
 
 proptest! {

@@ -28,7 +28,8 @@ fn found(observed: &Observed) -> Vec<&str> {
 }
 
 /// Codes that leave something undecided and that the verification of a vault never finds.
-const OTHERS: [Code; 9] = [
+const OTHERS: [Code; 10] = [
+    Code::ForkUnproven,
     Code::RestraintUnproven,
     Code::NothingChecked,
     Code::CompletenessUnproven,

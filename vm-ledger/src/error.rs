@@ -16,12 +16,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
-use vm_core::error::{CanonicalError, CapabilityError, NoteError, RecordError};
+use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError};
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
 use vm_core::record::SchemaVersion;
 use vm_core::view::ViewError;
-use vm_seal::error::{CheckpointError, IndexError, SealError};
+use vm_seal::error::{CheckpointError, IndexError, Refusal, SealError, WitnessRowError};
 
 use crate::lock::LockHolder;
 
@@ -172,6 +172,15 @@ pub enum LedgerError {
         /// The seal.
         seal: SealId,
     },
+    /// A row about a cosigned checkpoint is malformed, or not signed as it must be.
+    #[error("cosigned checkpoint")]
+    Witness(#[source] WitnessRowError),
+    /// A checkpoint that must not be cosigned.
+    #[error("checkpoint is not cosigned")]
+    WitnessRefused(#[source] Refusal),
+    /// A key that cannot be named.
+    #[error("key of a witness")]
+    Key(#[source] KeyError),
     /// A trust policy that is longer than a trust file may be.
     #[error("expected at most {limit} bytes of policy, found {found}")]
     PolicyTooLong {
@@ -294,6 +303,9 @@ impl LedgerError {
             Self::SealAbsent { .. } => "seal-absent",
             Self::SealRecorded { .. } => "seal-recorded",
             Self::PolicyTooLong { .. } => "policy-too-long",
+            Self::Witness(error) => error.code(),
+            Self::WitnessRefused(refusal) => refusal.code(),
+            Self::Key(_) => "witness-key",
             Self::Imprint { .. } => "anchor-imprint",
             Self::BundleAltered { .. } => "seal-bundle-altered",
             Self::Leaf { .. } => "import-leaf",

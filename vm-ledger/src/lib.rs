@@ -29,6 +29,7 @@ mod still;
 mod system;
 mod tiles;
 mod unlogged;
+mod witness;
 
 pub use anchor::{ANCHOR_FORMAT, ATTEMPT_FORMAT, AnchorEvidence, POLICY_BYTES_MAX, POLICY_FORMAT};
 pub use backup::{BackedUp, Plan, backup};
@@ -40,7 +41,7 @@ pub use ledger::{Access, Ledger};
 pub use lock::{LOCK_FILE, LockHolder, Patience};
 pub use openings::OpeningsKey;
 pub use restore::{Restored, restore};
-pub use scroll::{ScrollEvent, ScrollState, ScrollWriter, TornTail};
+pub use scroll::{KnownScroll, ScrollEvent, ScrollState, ScrollWriter, TornTail};
 pub use snapshot::Snapshot;
 pub use still::StillFiles;
 pub use system::RECOVERY_FORMAT;

@@ -9,6 +9,8 @@
 //! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
 //! the last newline are set aside, full lines beyond the root wait for [`ScrollWriter::adopt`].
 
+mod known;
+
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 
 use serde_json::{Value, json};
@@ -30,6 +32,9 @@ use vm_seal::scroll::{LINE_MAX, ScrollLines, events_path, line_leaf, root_path};
 use crate::error::{FileError, ScrollError};
 use crate::files::VaultDir;
 use crate::lock::{Lock, Patience};
+
+use known::FileState;
+pub use known::KnownScroll;
 
 /// Format string of a line.
 pub const EVENT_FORMAT: &str = "vm-scroll-event-v0";
@@ -80,8 +85,7 @@ pub struct ScrollWriter<'a> {
     events: VaultPath,
     root: VaultPath,
     key: NoteKey,
-    /// The scroll as this writer last left it, good as long as file and root still have these lengths and this note.
-    known: Option<(u64, String, Frontier)>,
+    known: Option<KnownScroll>,
 }
 
 impl<'a> ScrollWriter<'a> {
@@ -112,6 +116,18 @@ impl<'a> ScrollWriter<'a> {
             engine,
             known: None,
         })
+    }
+
+    /// The same writer with what [`ScrollWriter::into_known`] gave of this scroll, if anything.
+    #[must_use]
+    pub fn knowing(self, known: Option<KnownScroll>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// What this writer knows of the scroll, for the next writer of it; `None` where it has neither read nor written it, or failed.
+    #[must_use]
+    pub fn into_known(self) -> Option<KnownScroll> {
+        self.known
     }
 
     /// Writes `events` in order and signs the scroll with them. Durable when this returns. `epoch` is the present one.
@@ -272,23 +288,35 @@ impl<'a> ScrollWriter<'a> {
         let note = checkpoint.and_then(|checkpoint| checkpoint.sign(self.signer));
         let note = note.map_err(fault)?.to_string();
         self.dir.replace(&self.root, note.as_bytes())?;
-        let length = self.length()?;
-        self.known = Some((length, note, frontier.clone()));
+        let file = FileState::of(self.dir, &self.events)?;
+        self.known = Some(KnownScroll { file, note: Some(note), frontier: frontier.clone() });
         Ok(())
     }
 
-    /// The scroll as it stands, checked against its root. Cost: nothing where this writer was the last, else one pass over the file.
+    /// The scroll as it stands, checked against its root. Cost: nothing where it is as it is known, else one pass over the file.
     fn take_up(&mut self, unsigned: Unsigned, torn: Torn) -> Result<Found, ScrollError> {
-        let note = self.read_note()?;
-        let length = self.length()?;
-        if let Some((known_length, known_note, frontier)) = &self.known
-            && *known_length == length
-            && note.as_deref() == Some(known_note.as_str())
+        let (note, file) = (self.read_note()?, FileState::of(self.dir, &self.events)?);
+        // What was known is known no more, should this fail or leave lines unsigned.
+        if let Some(known) = self.known.take()
+            && known.file == file
+            && known.note == note
         {
-            return Ok(Found { signed: frontier.size().as_u64(), frontier: frontier.clone(), torn: None });
+            let frontier = known.frontier.clone();
+            self.known = Some(known);
+            return Ok(Found { signed: frontier.size().as_u64(), frontier, torn: None });
         }
-        self.known = None;
-        let signed = match &note {
+        let found = self.read(note.as_deref(), unsigned, torn)?;
+        let is_signed = found.signed == found.frontier.size().as_u64() && found.torn.is_none();
+        // A file that changed while it was read is read again.
+        if is_signed && FileState::of(self.dir, &self.events)? == file {
+            self.known = Some(KnownScroll { file, note, frontier: found.frontier.clone() });
+        }
+        Ok(found)
+    }
+
+    /// Reads the scroll from its beginning and checks it against its root.
+    fn read(&self, note: Option<&str>, unsigned: Unsigned, torn: Torn) -> Result<Found, ScrollError> {
+        let signed = match note {
             None => None,
             Some(text) => {
                 let fault = |error| root_fault(&self.engine, error);
@@ -337,17 +365,6 @@ impl<'a> ScrollWriter<'a> {
         match self.dir.read_whole(&self.root, limit) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(FileError::Missing { .. }) => Ok(None),
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    fn length(&self) -> Result<u64, ScrollError> {
-        match self.dir.open_file(&self.events) {
-            Ok(file) => {
-                let stat = file.metadata().map_err(|source| FileError::io(self.events.as_str(), source))?;
-                Ok(stat.len())
-            }
-            Err(FileError::Missing { .. }) => Ok(0),
             Err(other) => Err(other.into()),
         }
     }
@@ -401,7 +418,7 @@ impl<'a> ScrollWriter<'a> {
     /// Whether the file is absent, empty, or ends with a newline.
     fn ends_whole(&self) -> Result<bool, ScrollError> {
         let mut last = [b'\n'];
-        if self.length()? > 0 {
+        if FileState::of(self.dir, &self.events)?.is_some_and(|state| state.length > 0) {
             let mut file = self.dir.open_file(&self.events)?;
             let read = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
             read.map_err(|source| FileError::io(self.events.as_str(), source))?;

@@ -30,7 +30,7 @@ use crate::snapshot::Snapshot;
 /// Format string of a recovery row's JSON.
 pub const RECOVERY_FORMAT: &str = "vm-scroll-recovery-v0";
 /// What a permit must cover to record a seal.
-const SEALS: &str = "/seals";
+pub(crate) const SEALS: &str = "/seals";
 /// Longest capability chain taken over, in bytes: eight tokens of the longest kind.
 const CHAIN_BYTES_MAX: usize = 1024 * 1024;
 

@@ -14,7 +14,7 @@ use vm_core::epoch::Epoch;
 use vm_core::id::{EngineName, LedgerId, RowId, TraceId};
 use vm_core::redact::Redacted;
 use vm_core::verdict::{Code, Verdict};
-use vm_ledger::{Patience, ScrollError, ScrollEvent, ScrollState, ScrollWriter, VaultDir};
+use vm_ledger::{KnownScroll, Patience, ScrollError, ScrollEvent, ScrollState, ScrollWriter, VaultDir};
 use vm_seal::scroll::verify_scroll;
 
 const TRACE: TraceId = TraceId::from_bytes([6; 16]);
@@ -135,6 +135,56 @@ fn one_writer_goes_on_from_where_it_was_and_sees_what_another_wrote() {
     assert_eq!(scroll.verdict(), (Verdict::Verified, vec![]));
     let state = one.append(&permit, &[], TRACE, Epoch::Nigredo, now()).unwrap();
     assert_eq!(state.size, 20);
+}
+
+/// A line through a writer that knows what the one before knew, and what it knows then.
+fn append_knowing(scroll: &Scroll, known: Option<KnownScroll>) -> Result<Option<KnownScroll>, ScrollError> {
+    let signer = log_key();
+    let writer = ScrollWriter::new(&scroll.vault, ledger(), engine(), &signer, Patience::default()).unwrap();
+    let mut writer = writer.knowing(known);
+    writer.append(&permit(ledger()), &[event(&json!({"x": 1}))], TRACE, Epoch::Nigredo, now())?;
+    Ok(writer.into_known())
+}
+
+#[test]
+fn a_writer_that_knows_the_scroll_sees_whatever_became_of_it() {
+    let changed = |change: fn(&Scroll)| {
+        let scroll = Scroll::with(2);
+        let known = append_knowing(&scroll, None).unwrap();
+        let known = append_knowing(&scroll, known).unwrap();
+        assert!(known.is_some());
+        // No file system's clock takes longer for a step.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        change(&scroll);
+        append_knowing(&scroll, known).map(|_| scroll.verdict()).map_err(|error| error.code())
+    };
+    assert_eq!(changed(|_| {}), Ok((Verdict::Verified, vec![])));
+    // As long as it was, and with the time of its last change set back.
+    let altered = |scroll: &Scroll| {
+        let was = fs::metadata(scroll.events()).unwrap().modified().unwrap();
+        let text = fs::read_to_string(scroll.events()).unwrap().replacen("\"n\":0", "\"n\":7", 1);
+        fs::write(scroll.events(), text).unwrap();
+        fs::File::options().append(true).open(scroll.events()).unwrap().set_modified(was).unwrap();
+    };
+    assert_eq!(changed(altered), Err("scroll-altered"));
+    // Another file in its place.
+    let replaced = |scroll: &Scroll| {
+        let text = fs::read_to_string(scroll.events()).unwrap().replacen("\"n\":0", "\"n\":7", 1);
+        let other = scroll.dir.path().join("other");
+        fs::write(&other, text).unwrap();
+        fs::rename(other, scroll.events()).unwrap();
+    };
+    assert_eq!(changed(replaced), Err("scroll-altered"));
+    assert_eq!(changed(|scroll| fs::remove_file(scroll.events()).unwrap()), Err("scroll-tail-cut"));
+    let longer = |scroll: &Scroll| {
+        let text = fs::read_to_string(scroll.events()).unwrap();
+        fs::write(scroll.events(), format!("{text}{{}}\n")).unwrap();
+    };
+    assert_eq!(changed(longer), Err("scroll-unsigned-tail"));
+    assert_eq!(changed(|scroll| fs::remove_file(scroll.root()).unwrap()), Err("scroll-unsigned-tail"));
+    assert_eq!(changed(|scroll| fs::write(scroll.root(), "not a note").unwrap()), Err("checkpoint-note"));
+    // What is as it should be, by another writer.
+    assert_eq!(changed(|scroll| drop(scroll.append(vec![json!({"n": 9})]).unwrap())), Ok((Verdict::Verified, vec![])));
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl VerifiedCheckpoint {
 }
 
 /// Reads a decimal number written the one shortest way.
-fn parse_size(text: &str) -> Option<TreeSize> {
+pub(crate) fn parse_size(text: &str) -> Option<TreeSize> {
     let size: u64 = text.parse().ok()?;
     (size.to_string() == text).then(|| TreeSize::new(size))
 }

@@ -27,12 +27,16 @@ mod index;
 mod merkle;
 mod receipt;
 mod tlog;
+mod witness;
 
 pub use attest::AttestError;
 pub use index::{CardError, CompletenessError, CoverageError, IndexError, ProveCompleteError, QueryError, RangeAt};
 pub use merkle::{FrontierError, ProofError, ProofFileError, ProveError, TileError};
 pub use receipt::ReceiptError;
 pub use tlog::{EntryBundleError, TlogError, TlogProofError};
+pub use witness::{
+    AddCheckpointError, CosignatureError, ForkError, Refusal, WitnessError, WitnessPolicyError, WitnessRowError,
+};
 
 /// A checkpoint that could not be read or believed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]

@@ -3,7 +3,8 @@
 //! # In scope
 //!
 //! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), foreign logs and
-//! `.tlog-proof` files ([`tlog`]), COSE receipts ([`receipt`]), attestations of seals for foreign clients ([`attest`]), signed checkpoints ([`checkpoint`]), selections ([`selection`]), seal
+//! `.tlog-proof` files ([`tlog`]), COSE receipts ([`receipt`]), attestations of seals for foreign clients ([`attest`]), signed checkpoints ([`checkpoint`]), witnesses that cosign them
+//! ([`witness`]) and proofs that a log was forked ([`mod@fork`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
 //! ([`scroll`]), indexes ([`mod@index`]) and proofs that an answer is complete ([`complete`]), statements of what an export
 //! covers ([`mod@coverage`]), the audit of a whole ledger
@@ -23,6 +24,7 @@ pub mod complete;
 pub mod coverage;
 pub mod digest;
 pub mod error;
+pub mod fork;
 pub mod index;
 pub mod memory;
 pub mod merkle;
@@ -35,3 +37,4 @@ pub mod selection;
 mod shape;
 pub mod tlog;
 pub mod verify;
+pub mod witness;

@@ -3,6 +3,9 @@
 
 mod fixture;
 
+use std::sync::Mutex;
+use std::thread;
+
 use fixture::World;
 use serde_json::{Value, json};
 use vm_core::canonical;
@@ -216,10 +219,10 @@ fn spoil(world: &World, proof: &CompletenessProof, bare: &CompletenessProof, row
     }
 }
 
-#[test]
-fn every_question_to_every_small_ledger() {
-    let mut tally = Tally::default();
-    // Rising, equal, falling and mixed times; both traces in every pattern for the shortest, some for the longer ones.
+/// Times and traces of every small ledger: rising, equal, falling and mixed times; both traces in every pattern for the shortest,
+/// some for the longer ones.
+fn small_ledgers() -> Vec<(Vec<i64>, u32)> {
+    let mut all = Vec::new();
     for size in 0..=12_u32 {
         let count = i64::from(size);
         let mixed = (0..count).map(|at| at * 5 % 7).collect::<Vec<_>>();
@@ -229,15 +232,32 @@ fn every_question_to_every_small_ledger() {
                 0..=3 => (0..1 << size).collect(),
                 _ => vec![0, 0b1010_1010_1010, 0b1110_0011_0111, (1 << size) - 1],
             };
-            for traces in patterns {
-                let mut world = ledger(&times, traces);
-                index(&mut world);
-                check_all(&world, &times, size <= 4 || (size == 12 && traces == (1 << size) - 1), &mut tally);
-            }
+            all.extend(patterns.into_iter().map(|traces| (times.clone(), traces)));
         }
     }
+    all
+}
+
+#[test]
+fn every_question_to_every_small_ledger() {
+    let left = Mutex::new(small_ledgers());
+    let work = || {
+        let mut tally = Tally::default();
+        while let Some((times, traces)) = { left.lock().unwrap().pop() } {
+            let size = times.len();
+            let mut world = ledger(&times, traces);
+            index(&mut world);
+            check_all(&world, &times, size <= 4 || (size == 12 && traces == (1 << size) - 1), &mut tally);
+        }
+        tally
+    };
+    let tally = thread::scope(|scope| {
+        let lanes = [scope.spawn(work), scope.spawn(work)];
+        lanes.map(|lane| lane.join().unwrap())
+    });
     println!("{tally:?}");
-    assert!(tally.answers > 3_000 && tally.refused > 20_000, "{tally:?}");
+    let sum = |count: fn(&Tally) -> u64| tally.iter().map(count).sum::<u64>();
+    assert!(sum(|tally| tally.answers) > 3_000 && sum(|tally| tally.refused) > 20_000, "{tally:?}");
 }
 
 #[test]
@@ -309,6 +329,44 @@ fn a_seal_is_complete_or_says_what_is_missing() {
     world.event(trace, None);
     let later = world.seal(bundle.digest().selection().clone());
     assert_eq!(complete.check_seal(&later).unwrap_err().code(), "completeness-differs");
+}
+
+#[test]
+fn a_proof_says_whether_it_holds_its_rows_and_is_read_back_without_them() {
+    let mut world = World::full();
+    index(&mut world);
+    let query = Query::Selection(Selection::everything());
+    for with_entries in [true, false] {
+        let proof = prove(&world, &query, with_entries);
+        assert_eq!(proof.has_entries(), with_entries);
+        assert_eq!(CompletenessProof::parse(&proof.to_bytes().unwrap()), Ok(proof));
+    }
+}
+
+#[test]
+fn rows_are_those_that_match_or_the_first_other_one_is_named() {
+    let mut world = World::full();
+    index(&mut world);
+    let query = Query::Selection(Selection::everything());
+    let rows = matching(&world, &query);
+    let complete = verify(&world, &prove(&world, &query, true), Vec::new()).unwrap();
+    assert_eq!(complete.check_rows(&rows), Ok(()));
+    let name = |card: &Card| format!("{}/{}", card.table, card.id);
+    for at in 0..rows.len() {
+        let mut fewer = rows.clone();
+        fewer.remove(at);
+        let mut other = rows.clone();
+        other[at].leaf = vm_core::digest::LeafHash::of(b"another row");
+        for shown in [fewer, other] {
+            let Err(CompletenessError::Differs { what: "rows", expected, found }) = complete.check_rows(&shown) else {
+                panic!("a row of another content, or one too few, passes at {at}");
+            };
+            assert_eq!(expected, name(&rows[at]));
+            assert_eq!(found, shown.get(at).map_or_else(|| "no row".to_owned(), name));
+        }
+    }
+    let more: Vec<Card> = rows.iter().chain(rows.last()).copied().collect();
+    assert_eq!(complete.check_rows(&more).unwrap_err().code(), "completeness-differs");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use vm_core::canonical;
 use vm_core::capability::act;
 use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
+use vm_core::key::{Note, NoteKey};
 use vm_core::record::{ProofArtifact, RowDraft, RowHeader, Table};
 use vm_core::redact::Redacted;
 use vm_core::verdict::Code;
@@ -17,6 +18,7 @@ use vm_core::view::{EvidenceView as _, Journal as _, RowState, StoredEntry, Visi
 use vm_seal::complete::{Complete, CompletenessProof, Indexed, prove_complete};
 use vm_seal::error::CompletenessError;
 use vm_seal::index::{Card, Query};
+use vm_seal::memory::MemoryLedger;
 use vm_seal::selection::Selection;
 
 /// Rows of the ledger, the system's aside.
@@ -118,38 +120,56 @@ fn incomplete(spoilt: Result<Complete, CompletenessError>) {
 fn answers_over_many_rows_are_whole_and_no_other_is() {
     let mut draw = Draw(SEED);
     let world = ledger(&mut draw);
-    let (key, all) = (world.key(), all_cards(&world));
+    let all = all_cards(&world);
     let indexed = Indexed::read(&world.ledger, world.ledger.tree_size()).unwrap().unwrap();
+    let (ledger, key, head) = (&world.ledger, world.key(), world.head());
+    let ask = |seed| ask_many(ledger, &key, &head, &indexed, &all, &mut Draw(seed));
+    let seeds = [draw.next(), draw.next()];
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| ask(seeds[0]));
+        (ask(seeds[1]), one.join().unwrap())
+    });
+    let (answered, refused) = (one.0 + other.0, one.1 + other.1);
+    assert!(answered > 1_000 && refused > 300, "{answered} rows answered, {refused} refused");
+}
+
+/// Half of the questions; how many rows were answered and how many spoilt answers refused.
+fn ask_many(
+    ledger: &MemoryLedger,
+    key: &NoteKey,
+    head: &Note,
+    indexed: &Indexed,
+    all: &[Card],
+    draw: &mut Draw,
+) -> (usize, usize) {
     let (mut answered, mut refused) = (0, 0);
-    for _ in 0..QUESTIONS {
-        let query = question(&mut draw);
-        let prove = |with_entries| {
-            prove_complete(&indexed, query.clone(), &world.head(), world.ledger.tree(), with_entries).unwrap()
-        };
+    for _ in 0..QUESTIONS / 2 {
+        let query = question(draw);
+        let prove = |with_entries| prove_complete(indexed, query.clone(), head, ledger.tree(), with_entries).unwrap();
         let (shown, bare) = (prove(true), prove(false));
         let mut rows: Vec<Card> =
             all.iter().copied().filter(|card| query.selects(card) && asks(&query, card)).collect();
         rows.sort_unstable_by_key(|card| (card.table, card.id));
-        assert_eq!(shown.verify(&key, None).unwrap().cards(), rows);
-        assert_eq!(bare.verify(&key, Some(&rows)).unwrap().cards(), rows);
+        assert_eq!(shown.verify(key, None).unwrap().cards(), rows);
+        assert_eq!(bare.verify(key, Some(&rows)).unwrap().cards(), rows);
         answered += rows.len();
         for _ in 0..SPOILT {
             if !rows.is_empty() {
                 let mut fewer = rows.clone();
                 fewer.remove(draw.below(rows.len()));
-                incomplete(bare.verify(&key, Some(&fewer)));
+                incomplete(bare.verify(key, Some(&fewer)));
                 refused += 1;
             }
             let foreign = all[draw.below(all.len() - 1)];
             if !rows.contains(&foreign) {
                 let more: Vec<Card> = rows.iter().copied().chain([foreign]).collect();
-                incomplete(bare.verify(&key, Some(&more)));
+                incomplete(bare.verify(key, Some(&more)));
                 refused += 1;
             }
-            refused += spoil(&shown, &key, &mut draw);
+            refused += spoil(&shown, key, draw);
         }
     }
-    assert!(answered > 1_000 && refused > 300, "{answered} rows answered, {refused} refused");
+    (answered, refused)
 }
 
 /// Whether a card, by what it shows alone, is asked for.
@@ -165,7 +185,7 @@ fn asks(query: &Query, card: &Card) -> bool {
 }
 
 /// An entry left out, or a boundary moved, in a range that is drawn; gives how many were refused.
-fn spoil(shown: &CompletenessProof, key: &vm_core::key::NoteKey, draw: &mut Draw) -> usize {
+fn spoil(shown: &CompletenessProof, key: &NoteKey, draw: &mut Draw) -> usize {
     let value = canonical::parse(&shown.to_bytes().unwrap(), usize::MAX).unwrap();
     let ranges = value["ranges"].as_array().unwrap();
     let at = draw.below(ranges.len());

@@ -9,12 +9,13 @@ use vm_core::capability::act;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::TraceId;
 use vm_core::path::VaultPath;
-use vm_core::record::{ArtifactFile, ArtifactKind, FormatChange, ProofArtifact, SystemKind};
+use vm_core::record::{ArtifactFile, ArtifactKind, Cell, FormatChange, ProofArtifact, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::verdict::{Code, Report, Verdict};
 use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 use vm_seal::audit::{Trust, audit};
 use vm_seal::complete::{read_deck, state_index};
+use vm_seal::error::SealError;
 use vm_seal::index::Deck;
 use vm_seal::memory::hazmat;
 
@@ -181,4 +182,36 @@ fn a_deck_that_was_cut_goes_on_at_the_cut() {
         let statement = |deck: &Deck| deck.sort(deck.run()).unwrap().statement();
         assert_eq!(statement(&deck), statement(&whole), "cut at {cut}");
     }
+}
+
+/// Cards that whoever logged the rows kept are used where they are of the last rows, and else the rows are read again.
+#[test]
+fn kept_cards_are_used_only_where_they_end_with_the_log() {
+    let world = World::full();
+    let (size, end) = (world.size(), world.size().as_u64());
+    let plain = state_index(&world.ledger, None, size, None).unwrap();
+    for begin in 0..end {
+        for cut in begin..=end {
+            let mut deck = read_deck(&world.ledger, begin, end).unwrap();
+            deck.truncate(cut);
+            let kept = state_index(&world.ledger, None, size, Some(&deck)).unwrap();
+            assert_eq!(kept, plain, "cards {begin} to {cut} of {end}");
+        }
+    }
+}
+
+/// A statement over a row that is not the one that was logged would be wrong for ever.
+#[test]
+fn no_index_is_stated_over_a_row_that_was_changed() {
+    let mut world = World::full();
+    let trace = world.trace();
+    let changed = world.event(trace, None).row_id;
+    let size = world.size();
+    let plain = state_index(&world.ledger, None, size, None).unwrap();
+    let kept = read_deck(&world.ledger, size.as_u64() - 1, size.as_u64()).unwrap();
+    hazmat::change_cell(&mut world.ledger, changed, "ts", &Cell::Text("2020-01-01T00:00:00.000000Z".into()));
+    let found = state_index(&world.ledger, None, size, None);
+    assert!(matches!(found, Err(SealError::RowAltered { row, .. }) if row == changed), "{found:?}");
+    // Cards that were kept before the change hold what was logged.
+    assert_eq!(state_index(&world.ledger, None, size, Some(&kept)).unwrap(), plain);
 }

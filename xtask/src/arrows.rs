@@ -16,6 +16,7 @@ const fn arrow(to: &'static str, from: &'static [&'static str]) -> Arrow {
 const BENCHES: &str = "vaultmesh-benches";
 const EXAMPLES: &str = "vaultmesh-examples";
 const ORACLES: &str = "vaultmesh-oracles";
+const SIMULATE: &str = "vaultmesh-simulate";
 
 /// Members of the workspace, also those still to come.
 pub(crate) const MEMBERS: &[Arrow] = &[
@@ -39,7 +40,7 @@ pub(crate) const MEMBERS: &[Arrow] = &[
     arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-ledger", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-anchor", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
-    arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES]),
+    arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES, ORACLES, SIMULATE]),
     arrow("vm-shadow", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-autogene", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-guardian", &["vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
@@ -48,6 +49,7 @@ pub(crate) const MEMBERS: &[Arrow] = &[
     arrow(BENCHES, &[]),
     arrow(EXAMPLES, &[]),
     arrow(ORACLES, &[]),
+    arrow(SIMULATE, &[]),
     arrow("xtask", &[]),
 ];
 

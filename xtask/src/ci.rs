@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
-use crate::{crash, deny, features, model, msrv, package, semver, tidy};
+use crate::{crash, deny, features, model, msrv, package, semver, simulate, tidy};
 
 /// Installed where no cargo-deny is. Bump it by hand, with a look at its changelog.
 const CARGO_DENY: &str = "0.20.2";
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("a crate outside the workspace", outside),
     ("model, short form", models),
     ("crashes, short form", crashes),
+    ("simulator, short form", simulate::short),
 ];
 
 /// How many steps there are.
@@ -68,6 +69,8 @@ fn clippy(tree: &Tree) -> Result<(), Failure> {
 
 fn docs(tree: &Tree) -> Result<(), Failure> {
     let mut command = cargo(tree.root(), &["doc", "--workspace", "--no-deps", "--all-features", "--quiet"]);
+    // With examples, crates of others have the features that they have with tests, and are not checked again.
+    command.args(["--lib", "--bins", "--examples"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     run::run(command)
 }
@@ -93,9 +96,8 @@ fn interfaces(tree: &Tree) -> Result<(), Failure> {
 /// Checks the targets without linking libFuzzer, which would need a C++ compiler. What they check is tested with the
 /// workspace: the oracles belong to it.
 fn fuzz(tree: &Tree) -> Result<(), Failure> {
-    let mut command = cargo(&tree.root().join("fuzz"), &["check", "--quiet", "--no-default-features", "--bins"]);
-    command.env("CARGO_TARGET_DIR", tree.root().join("target"));
-    run::run(command)
+    let words = ["check", "--quiet", "--no-default-features", "--bins"];
+    run::run(run::beside(tree, &tree.root().join("fuzz"), &words)?)
 }
 
 fn outside(tree: &Tree) -> Result<(), Failure> {
@@ -104,7 +106,8 @@ fn outside(tree: &Tree) -> Result<(), Failure> {
             "examples/outside is not there, so nothing shows that vm-seal stands alone".into(),
         ));
     }
-    run::run(cargo(&tree.root().join("examples/outside"), &["check", "--quiet", "--all-targets"]))
+    let words = ["check", "--quiet", "--all-targets"];
+    run::run(run::beside(tree, &tree.root().join("examples/outside"), &words)?)
 }
 
 fn models(tree: &Tree) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ mod mutants;
 mod package;
 mod run;
 mod semver;
+mod simulate;
 mod tidy;
 mod tree;
 
@@ -44,8 +45,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                                   kill the real binary, take its power, its disk and its I/O: nothing acknowledged is lost
   interop [--python PROGRAM] [--dry]
                                   have foreign clients check what the binary makes, and check what they make
-  model [--walks N]               check the gate: its specification by TLC, logs of the code held to it, stateright, random walks
+  model [--walks N]               check the gate and equivocation: specifications by TLC, logs of the code held to them, stateright, random walks
                                   (200 unless told; 100,000 is the long form)
+  simulate [--seeds N] [--seed S] [--trace] [--must-fail]
+                                  replicas, liars and a bad network, the same for the same seed (100 seeds unless told; 10,000 is
+                                  the long form)
   bench [peers] [ARGUMENT...]     the table of ratios, or that of replication beside automerge, yrs and loro; arguments go to the program
                                   (--json, --quick, ROW...)
 ";
@@ -90,6 +94,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ("features", []) => features::check(&tree),
         ("msrv", []) => msrv::check(&tree),
         ("semver", rest) => semver::run(&tree, rest),
+        ("simulate", rest) => simulate::run(&tree, rest),
         ("bench", rest) => bench::run(&tree, rest),
         ("ci" | "tidy" | "docs" | "deny" | "package" | "features" | "msrv", [surplus, ..]) => {
             Err(Failure::Usage(format!("`{command}` takes no argument, found `{surplus}`")))

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::error::Failure;
+use crate::tree::{self, Tree};
 
 /// A `cargo` command in `directory`, with the toolchain this program was started by and without standard input.
 pub(crate) fn cargo(directory: &Path, arguments: &[&str]) -> Command {
@@ -17,6 +18,23 @@ pub(crate) fn cargo(directory: &Path, arguments: &[&str]) -> Command {
         }
     }
     command
+}
+
+/// A `cargo` command in another workspace in `directory`, with the target folder and the profiles of this one, so that what was built
+/// here of other crates serves there too.
+pub(crate) fn beside(tree: &Tree, directory: &Path, arguments: &[&str]) -> Result<Command, Failure> {
+    let mut manifest = tree::read_toml(&tree.root().join("Cargo.toml"))?;
+    manifest.retain(|name, _| name == "profile");
+    let folder = tree.root().join("target/xtask");
+    let profiles = folder.join("profiles.toml");
+    std::fs::create_dir_all(&folder).map_err(Failure::io(&folder))?;
+    std::fs::write(&profiles, manifest.to_string()).map_err(Failure::io(&profiles))?;
+    // Cargo reads it from where it runs.
+    let profiles = profiles.canonicalize().map_err(Failure::io(&profiles))?;
+    let target = tree.root().join("target").canonicalize().map_err(Failure::io(&folder))?;
+    let mut command = cargo(directory, arguments);
+    command.arg("--config").arg(profiles).env("CARGO_TARGET_DIR", target);
+    Ok(command)
 }
 
 /// The command as a person would type it, with the variables that were set for it.
@@ -63,5 +81,7 @@ pub(crate) fn ensure_installed(directory: &Path, subcommand: &str, version: &str
         return Ok(());
     }
     let package = format!("cargo-{subcommand}");
-    run(cargo(directory, &["install", "--debug", "--locked", "--version", version, &package]))
+    let mut install = cargo(directory, &["install", "--debug", "--locked", "--version", version, &package]);
+    install.env("CARGO_PROFILE_DEV_DEBUG", "none");
+    run(install)
 }

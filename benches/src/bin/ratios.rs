@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use vaultmesh_benches::error::BenchError;
 use vaultmesh_benches::harness::{Effort, Row, TABLE_HEAD};
-use vaultmesh_benches::{ROWS, circle, index, scale, token};
+use vaultmesh_benches::{ROWS, circle, index, reconcile, scale, token};
 
 const USAGE: &str = "usage: ratios [--json] [--quick] [ROW...]";
 
@@ -42,6 +42,9 @@ fn main() -> ExitCode {
     if chosen(circle::NAME) {
         failed |= !print(circle::NAME, options.json, circle::rows(&options.effort));
     }
+    if chosen(reconcile::NAME) {
+        failed |= !print(reconcile::NAME, options.json, reconcile::rows(&options.effort));
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -74,7 +77,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
 fn names() -> String {
     ROWS.iter()
         .map(|(name, _)| *name)
-        .chain([scale::NAME, index::NAME, token::NAME, circle::NAME])
+        .chain([scale::NAME, index::NAME, token::NAME, circle::NAME, reconcile::NAME])
         .collect::<Vec<_>>()
         .join(", ")
 }

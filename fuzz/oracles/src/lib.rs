@@ -16,6 +16,7 @@ pub mod canonical;
 pub mod capability;
 pub mod chains;
 pub mod complete;
+pub mod crdt;
 pub mod ethereum;
 pub mod export;
 pub mod files;
@@ -33,14 +34,17 @@ pub mod redact;
 pub mod scroll;
 pub mod seal;
 pub mod shadow;
+pub mod sketch;
 pub mod text;
 pub mod token;
+pub mod witness;
 
 /// A target: its name, that of its seeds, and its oracle.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
+    ("add_checkpoint", witness::add_checkpoint),
     ("anchor_record", anchor::anchor_record),
     ("autogene_artifact", autogene::autogene_artifact),
     ("bitcoin_evidence", chains::bitcoin_evidence),
@@ -49,10 +53,17 @@ pub const TARGETS: &[Target] = &[
     ("canonical_twin", canonical::canonical_twin),
     ("capability_chain", capability::capability_chain),
     ("checkpoint", note::checkpoint),
+    ("checkpoint_fork", witness::checkpoint_fork),
     ("completeness_proof", complete::completeness_proof),
     ("config_toml", files::config_toml),
     ("cose_receipt", proof::cose_receipt),
+    ("cosignature", witness::cosignature),
     ("coverage", seal::coverage),
+    ("crdt_message", crdt::crdt_message),
+    ("crdt_op", crdt::crdt_op),
+    ("crdt_pack", crdt::crdt_pack),
+    ("crdt_proof", crdt::crdt_proof),
+    ("crdt_session", crdt::crdt_session),
     ("entry_bundle", proof::entry_bundle),
     ("ethereum_block", ethereum::ethereum_block),
     ("ethereum_evidence", ethereum::ethereum_evidence),
@@ -87,6 +98,8 @@ pub const TARGETS: &[Target] = &[
     ("sha256_lanes", hash::sha256_lanes),
     ("shadow_receipt", shadow::shadow_receipt),
     ("signed_note", note::signed_note),
+    ("sketch_decoder", sketch::sketch_decoder),
+    ("sketch_run", sketch::sketch_run),
     ("small_texts", text::small_texts),
     ("stored_proof", proof::stored_proof),
     ("tetragon_events", guardian::tetragon_events),

@@ -1,5 +1,7 @@
 //! `horizon open|close|list`: decisions, opened before they are made and closed with their one outcome.
 
+use std::io::{self, Write as _};
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +15,7 @@ use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::source::Clock as _;
 use vm_shadow::Outcome;
+use vm_shadow::restraint::can_be_shown;
 
 use super::context::Context;
 use super::error::CliError;
@@ -29,6 +32,11 @@ Examples:
 
 A horizon is opened before its decision is made, and closed by exactly one outcome. Only commitments to its options are stored;
 what they were stays in the vault's openings. Once closed, its name may be opened again.";
+
+/// Said of a decision that `prove restraint` will refuse.
+const UNWATCHED: &str = "\
+note: no proof of restraint can be made of this decision: acts under its power leave no rows that a proof looks at
+  Open it with --action record on /tool_invocations or /mcp_calls, or with --action execute --proposal ROW on /gate.";
 
 /// How long a decision stays open unless told, in microseconds: a day.
 const OPEN_FOR: i64 = 86_400 * 1_000_000;
@@ -175,7 +183,12 @@ impl Open {
             deadline: self.deadline.unwrap_or_else(|| SystemClock.now().saturating_add_micros(OPEN_FOR)),
             common: Common { trace_id: self.trace, ..Common::default() },
         };
-        done(context.open()?.open_horizon(&input)?)
+        let opened = context.open()?.open_horizon(&input)?;
+        if !can_be_shown(input.action, &input.resource, input.proposal) {
+            // Whoever cannot be told has opened it all the same.
+            let _ = writeln!(io::stderr(), "{UNWATCHED}");
+        }
+        done(opened)
     }
 }
 

@@ -16,6 +16,7 @@ mod export;
 mod fields;
 #[cfg(feature = "forecast")]
 mod forecast;
+mod fork;
 mod gate;
 mod guard;
 mod head;
@@ -45,9 +46,11 @@ mod trust;
 mod usage;
 mod verify;
 mod verify_bundle;
+mod verify_fork;
 mod verify_proof;
 mod verify_tiles;
 mod withhold;
+mod witness;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -112,6 +115,7 @@ enum Command {
     Guard(guard::Guard),
     Trust(trust::Trust),
     Head(head::Head),
+    Witness(witness::Witness),
     Horizon(horizon::Horizon),
     Prove(prove::Prove),
     Export(export::Export),
@@ -122,6 +126,7 @@ enum Command {
     Backup(backup::Backup),
     VerifyBundle(verify_bundle::VerifyBundle),
     VerifyProof(verify_proof::VerifyProof),
+    VerifyFork(verify_fork::VerifyFork),
     VerifyTiles(verify_tiles::VerifyTiles),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -161,6 +166,7 @@ impl Command {
             Self::Guard(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Head(command) => command.run(context),
+            Self::Witness(command) => command.run(context),
             Self::Horizon(command) => command.run(context),
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
@@ -171,6 +177,7 @@ impl Command {
             Self::Backup(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),
             Self::VerifyProof(command) => command.run(context),
+            Self::VerifyFork(command) => command.run(context),
             Self::VerifyTiles(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Demo(command) => command.run(context),
@@ -243,7 +250,7 @@ fn tell(failure: &Failure) {
 #[cfg(test)]
 mod tests {
     use vm_core::id::RowId;
-    use vm_core::key::{NoteKey, SigningIdentity};
+    use vm_core::key::{CosignerKey, NoteKey, SigningIdentity};
 
     use super::*;
 
@@ -292,6 +299,7 @@ mod tests {
         let key = NoteKey::new("vaultmesh", SigningIdentity::from_seed(&[7; 32]).public()).unwrap();
         match word {
             "KEY" | "example.com/log+33d7b496+AeHT..." => key.to_string(),
+            "WITNESS" => CosignerKey::new("vaultmesh", key.public()).unwrap().to_string(),
             "HEX" => "0".repeat(64),
             "SEAL" | "PROPOSAL" | "REPORT" | "ROW" => RowId::from_bytes([1; 16]).to_string(),
             _ => word.to_owned(),

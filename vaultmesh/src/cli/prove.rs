@@ -1,4 +1,4 @@
-//! `prove`: an inclusion proof of one row, that an answer is complete, or that somebody held back.
+//! `prove`: an inclusion proof of one row, that an answer is complete, that somebody held back, or that the log forked.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use vm_core::id::RowId;
 use super::complete::Complete;
 use super::context::Context;
 use super::error::CliError;
+use super::fork::Fork;
 use super::output::{shown, write_new};
 use super::restraint::Restraint;
 use crate::render::{Human, Output, Page};
@@ -25,6 +26,7 @@ Examples:
   vaultmesh verify-proof row.tlog-proof --key KEY
   vaultmesh prove complete --trace 01900000-0000-7000-8000-0000000000ff -o trace.json
   vaultmesh prove restraint deploy/api -o restraint.json
+  vaultmesh prove fork head.txt -o fork.json
 
 The proof is RFC 6962: hash leaf_data with prefix 0x00, then up the path with 0x01, and compare with the
 root in the signed checkpoint. A .tlog-proof is the same in the form of C2SP, which foreign clients read; the row is its
@@ -36,7 +38,7 @@ const TLOG_PROOF: &str = "tlog-proof";
 /// Ending of the names of COSE receipts, which are no text and so are always written to a file.
 const COSE: &str = "cose";
 
-/// Prove that a row stands in the log that the latest checkpoint signs, that an answer is complete, or restraint
+/// Prove that a row stands in the log that the latest checkpoint signs, that an answer is complete, restraint, or a fork
 #[derive(Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Prove {
@@ -63,6 +65,7 @@ pub(super) struct Prove {
 enum What {
     Complete(Complete),
     Restraint(Restraint),
+    Fork(Fork),
 }
 
 #[derive(Serialize)]
@@ -88,6 +91,7 @@ impl Prove {
         let row = match (self.what, self.row) {
             (Some(What::Complete(command)), _) => return command.run(context),
             (Some(What::Restraint(command)), _) => return command.run(context),
+            (Some(What::Fork(command)), _) => return command.run(context),
             (None, Some(row)) => row,
             (None, None) => return Err(CliError::Usage { what: "name a row".to_owned() }),
         };

@@ -13,7 +13,7 @@ use vaultmesh::{
 use vm_anchor::ethereum::EthereumTrust;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::RowId;
-use vm_core::key::NoteKey;
+use vm_core::key::{CosignerKey, NoteKey};
 use vm_ledger::POLICY_BYTES_MAX;
 use vm_seal::attest::{allowed_signer, public_key_pem};
 
@@ -138,6 +138,8 @@ enum KeyForm {
     Vkey,
     /// SubjectPublicKeyInfo in PEM (RFC 8410)
     Pem,
+    /// C2SP tlog-cosignature: by it others know what this vault cosigned
+    Witness,
     /// Line of an allowed-signers file of ssh-keygen, good for seals
     AllowedSigners,
 }
@@ -212,6 +214,10 @@ impl KeyForm {
     fn text(self, key: &NoteKey) -> String {
         match self {
             Self::Vkey => format!("{key}\n"),
+            // What names one key names the other.
+            Self::Witness => {
+                CosignerKey::new(key.name(), key.public()).map_or_else(|_| String::new(), |key| format!("{key}\n"))
+            }
             Self::Pem => public_key_pem(key.public()),
             Self::AllowedSigners => allowed_signer(key),
         }

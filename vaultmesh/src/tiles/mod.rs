@@ -21,6 +21,7 @@ use vm_seal::tlog::{ENTRY_MAX, EntryBundle, Tlog};
 use crate::error::VaultError;
 use crate::read::Reader;
 use crate::verify::Outside;
+use crate::witness::judge_head;
 use folder::Folder;
 
 pub use error::TilesError;
@@ -96,7 +97,8 @@ pub fn verify_tiles(dir: &Path, outside: &Outside) -> Result<(TilesRead, vm_core
     let files = VaultDir::open(dir).map_err(VaultError::VaultFile)?;
     let trust = Trust { key: outside.pinned(), head: outside.head.as_ref() };
     let (_, claimed, _) = Tlog::open(&files).map_err(VaultError::Tlog)?;
-    let (report, verified) = Tlog::verify(&files, &trust).map_err(VaultError::Tlog)?;
+    let (mut report, verified) = Tlog::verify(&files, &trust).map_err(VaultError::Tlog)?;
+    judge_head(outside, &mut report);
     let read = TilesRead {
         origin: claimed.origin().to_owned(),
         size: claimed.size().as_u64(),

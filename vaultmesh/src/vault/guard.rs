@@ -2,10 +2,11 @@
 
 use vm_core::digest::Blinded;
 use vm_core::id::RowId;
+use vm_core::key::Note;
 use vm_core::record::{RowDraft, RowHeader};
 use vm_core::redact::KnownSecrets;
 use vm_core::verdict::Verdict;
-use vm_core::view::{RowState, Visit};
+use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_guardian::artifact::REPORT_KIND;
 use vm_guardian::{GuardError, Observed, Signal, Standing};
 use vm_ledger::Snapshot;
@@ -25,9 +26,16 @@ const INPUT_LABEL: &str = "guardian-input";
 /// Blocks that stand by what guardians recorded, and the last row of theirs that cannot be read, if any. Cost: one row read for
 /// each report and incident.
 pub(super) fn standing(snapshot: &Snapshot) -> Result<(Standing, Option<RowId>), VaultError> {
-    let (mut standing, mut unreadable) = (Standing::default(), None);
+    let mut standing = Standing::default();
+    let unreadable = take_in(&mut standing, snapshot, 0)?;
+    Ok((standing, unreadable))
+}
+
+/// Takes in the rows from place `from` on; the last that cannot be read, if any.
+fn take_in(standing: &mut Standing, snapshot: &Snapshot, from: u64) -> Result<Option<RowId>, VaultError> {
+    let mut unreadable = None;
     snapshot
-        .visit_words(&Standing::KINDS, 0, &mut |entry, state| {
+        .visit_words(&Standing::KINDS, from, &mut |entry, state| {
             match state {
                 RowState::Present(row) => standing.take(&row),
                 _ => unreadable = Some(entry.row_id),
@@ -35,7 +43,33 @@ pub(super) fn standing(snapshot: &Snapshot) -> Result<(Standing, Option<RowId>),
             Ok(Visit::Continue)
         })
         .map_err(VaultError::View)?;
-    Ok((standing, unreadable))
+    Ok(unreadable)
+}
+
+/// What an open vault has taken in of what guardians recorded, so that it goes on from there.
+#[derive(Debug)]
+pub(super) struct Heard {
+    standing: Standing,
+    /// Size of the log that was read.
+    size: u64,
+    /// The checkpoint that the log has of that size.
+    head: Note,
+}
+
+/// As [`standing`]. Cost: as that, for the rows since `heard`; all are read anew where the log is no longer the one that was read,
+/// or a row could not be.
+fn go_on(heard: &mut Option<Heard>, snapshot: &Snapshot) -> Result<Standing, VaultError> {
+    let size = snapshot.size().map_err(VaultError::View)?;
+    let at = |size| snapshot.checkpoint_at(size).map_err(VaultError::from);
+    let (mut standing, from) = match heard.take() {
+        Some(heard) if at(heard.size)?.as_ref() == Some(&heard.head) => (heard.standing, heard.size),
+        _ => (Standing::default(), 0),
+    };
+    let unreadable = take_in(&mut standing, snapshot, from)?;
+    if let (None, Some(head)) = (unreadable, at(size)?) {
+        *heard = Some(Heard { standing: standing.clone(), size, head });
+    }
+    Ok(standing)
 }
 
 impl Vault {
@@ -48,7 +82,7 @@ impl Vault {
     pub fn record_observed(&mut self, observed: &Observed) -> Result<Vec<Recorded>, VaultError> {
         let seen = observed.observations();
         // What cannot be read is what a guardian may be about to say.
-        let (standing, _) = standing(&self.ledger.snapshot()?)?;
+        let standing = go_on(&mut self.heard, &self.ledger.snapshot()?)?;
         let changes_blocks = standing.is_changed_by(observed);
         let quiet = observed.verdict() == Verdict::Verified && seen.report.findings().is_empty();
         if quiet && !changes_blocks && seen.signals.is_empty() && seen.withheld.is_empty() && seen.events.is_empty() {

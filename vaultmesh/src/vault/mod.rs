@@ -15,20 +15,22 @@ mod record;
 mod scroll;
 mod seal;
 mod token;
+mod witness;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vm_core::capability::{Act, Authority, Holder, Permit};
 use vm_core::epoch::Epoch;
-use vm_core::id::{LedgerId, TraceId};
+use vm_core::id::{EngineName, LedgerId, TraceId};
 use vm_core::instant::Instant;
 use vm_core::key::{BlindKey, NoteKey};
 use vm_core::record::RowDraft;
 use vm_core::redact::Policy;
 use vm_core::source::{Clock, Entropy};
 use vm_core::view::EvidenceView as _;
-use vm_ledger::{Access, Ledger, Patience};
+use vm_ledger::{Access, KnownScroll, Ledger, Patience};
 
 use crate::error::{TokenError, VaultError};
 use crate::keys::{HolderName, KeyStore, Role};
@@ -52,6 +54,7 @@ pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use record::{Recorded, RunePut};
 pub use seal::{SealOptions, Sealed};
 pub use token::{GrantRequest, Granted, LASTS_MICROS};
+pub use witness::{CosignAnswer, Cosigned};
 
 /// How long a writer waits for another before it gives up and names it.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -136,6 +139,9 @@ pub struct Vault {
     policy: Policy,
     sources: Own,
     folds: gate::Folds,
+    /// Scrolls as they were last left, so that what stands in them is not read at each write.
+    scrolls: BTreeMap<EngineName, KnownScroll>,
+    heard: Option<guard::Heard>,
 }
 
 impl Vault {
@@ -182,6 +188,8 @@ impl Vault {
             policy: Policy::builtin(),
             sources,
             folds: gate::Folds::default(),
+            scrolls: BTreeMap::new(),
+            heard: None,
         })
     }
 

@@ -64,11 +64,19 @@ impl Vault {
         write: impl FnOnce(&mut ScrollWriter<'_>) -> Result<ScrollState, ScrollError>,
     ) -> Result<ScrollState, VaultError> {
         let signer = self.keys.identity(Role::Log)?;
-        let torn = self.scroll_writer(engine, &signer)?.keep_torn(permit, to_adopt, self.ledger.epoch(), now);
+        let known = self.scrolls.remove(engine);
+        let mut writer = self.scroll_writer(engine, &signer)?.knowing(known);
+        let torn = writer.keep_torn(permit, to_adopt, self.ledger.epoch(), now);
+        let known = writer.into_known();
         if let Some(torn) = torn.map_err(VaultError::Scroll)? {
             self.record_torn(permit, &torn, trace, now)?;
         }
-        let state = write(&mut self.scroll_writer(engine, &signer)?).map_err(VaultError::Scroll)?;
+        let mut writer = self.scroll_writer(engine, &signer)?.knowing(known);
+        let state = write(&mut writer);
+        if let Some(known) = writer.into_known() {
+            self.scrolls.insert(engine.clone(), known);
+        }
+        let state = state.map_err(VaultError::Scroll)?;
         if let Some(torn) = &state.torn {
             // Another writer may have died since.
             self.record_torn(permit, torn, trace, now)?;

@@ -368,7 +368,7 @@ const fn wanted(kind: Option<SystemKind>, table: Table) -> Option<(Action, &'sta
     };
     match kind {
         Some(SystemKind::FormatChange | SystemKind::PermitUse | SystemKind::Genesis) => None,
-        Some(SystemKind::Seal | SystemKind::Index) => Some((Action::Seal, "/seals")),
+        Some(SystemKind::Seal | SystemKind::Index | SystemKind::WitnessCheckpoint) => Some((Action::Seal, "/seals")),
         Some(SystemKind::Anchor) => Some((Action::Anchor, "/anchors")),
         Some(SystemKind::Intent) => Some((Action::Execute, "/gate")),
         Some(SystemKind::EpochChange) => Some((Action::ChangeEpoch, "/gate")),

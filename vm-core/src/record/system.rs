@@ -55,6 +55,8 @@ system_kinds! {
     AnchorAttempt "vm-anchor-attempt"
     /// A trust policy that came into force.
     TrustPolicy "vm-trust-policy"
+    /// A checkpoint of another log that was cosigned.
+    WitnessCheckpoint "vm-witness-checkpoint"
     /// A capability token that no longer holds, and with it all that descend from it.
     Revocation "vm-revocation"
     /// A numbered use of a capability token that was spent.

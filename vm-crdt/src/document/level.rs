@@ -4,7 +4,6 @@
 //! run of entries in the order of keys, of ops within a key. A younger level says of an entry of an older one that it is dead; where the two
 //! levels meet in a merge, both go. So nothing is rewritten when a key is written again, and nothing stays of what was removed.
 
-use core::cmp::Ordering;
 use std::sync::Arc;
 
 use super::edit::{Edit, Key, LeafKind};
@@ -51,6 +50,22 @@ pub(super) struct Origin {
     pub(super) held: u32,
 }
 
+impl Origin {
+    /// Counts entries less; without any, the bytes are let go.
+    pub(super) fn release(&mut self, entries: u32) {
+        self.held = self.held.saturating_sub(entries);
+        if self.held == 0 {
+            self.bytes = Arc::default();
+        }
+    }
+}
+
+/// An entry with [`WIDTH`] bytes of its path, where sorted ones differ or all of the path is equal.
+pub(super) type Keyed = (u128, Entry);
+
+/// Bytes of paths that are compared at a time: what an integer holds.
+const WIDTH: usize = 16;
+
 /// All ops that entries point to, in the order in which they came.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins(pub(super) Vec<Origin>);
@@ -78,63 +93,121 @@ impl Origins {
         }
     }
 
-    fn release(&mut self, entry: Entry) {
-        if let Some(origin) = self.0.get_mut(index(entry.origin)) {
-            origin.held = origin.held.saturating_sub(1);
-            if origin.held == 0 {
-                origin.bytes = Arc::default();
-            }
-        }
-    }
-
-    /// Joins two levels that lie one upon the other. Cost: linear; where one ends before the other begins, that of copying.
-    pub(super) fn merge(&mut self, older: Vec<Entry>, younger: Vec<Entry>) -> Vec<Entry> {
-        let mut out = older;
-        let apart = match (out.last(), younger.first()) {
-            (Some(last), Some(first)) => self.key(*last) < self.key(*first),
+    /// Joins levels that lie one upon the other, the oldest first. Cost: one sort that makes use of their order; where each ends before
+    /// the next begins, that of copying.
+    pub(super) fn merge(&mut self, levels: &[Vec<Entry>]) -> Vec<Entry> {
+        let ends = |a: &Vec<Entry>, b: &Vec<Entry>| match (a.last(), b.first()) {
+            (Some(a), Some(b)) => self.key(*a) < self.key(*b),
             _ => true,
         };
-        if apart {
-            out.extend_from_slice(&younger);
-            return out;
+        let all = levels.concat();
+        if levels.is_sorted_by(ends) {
+            return all;
         }
-        let older = core::mem::take(&mut out);
-        out.reserve_exact(older.len() + younger.len());
-        for entry in self.merge_into(&older, &younger, &mut out) {
-            self.release(entry);
-            self.release(entry);
+        let mut out = Vec::with_capacity(all.len());
+        let mut group = Vec::new();
+        let mut gone = Vec::new();
+        let sorted = self.in_order(&all);
+        let mut rest = &sorted[..];
+        while let Some((one, after)) = self.next_key(rest) {
+            rest = after;
+            if let [(_, entry)] = one {
+                out.push(*entry);
+                continue;
+            }
+            group.clear();
+            group.extend(one.iter().map(|(_, entry)| *entry));
+            gone.append(&mut cancel(&mut group));
+            out.extend_from_slice(&group);
+        }
+        for entry in gone {
+            if let Some(origin) = self.0.get_mut(index(entry.origin)) {
+                // The entry and the word that it is dead.
+                origin.release(2);
+            }
         }
         out
     }
 
-    /// Gives the entries that met their end.
-    fn merge_into(&self, older: &[Entry], younger: &[Entry], out: &mut Vec<Entry>) -> Vec<Entry> {
-        let mut ended = Vec::new();
-        let (mut left, mut right) = (older.iter(), younger.iter());
-        let keyed = |entry: Option<&Entry>| entry.map(|entry| (self.key(*entry), *entry));
-        let (mut a, mut b) = (keyed(left.next()), keyed(right.next()));
-        while let (Some((a_key, a_entry)), Some((b_key, b_entry))) = (a, b) {
-            match a_key.cmp(&b_key).then_with(|| a_entry.origin.cmp(&b_entry.origin)) {
-                Ordering::Less => {
-                    out.push(a_entry);
-                    a = keyed(left.next());
-                }
-                Ordering::Greater => {
-                    out.push(b_entry);
-                    b = keyed(right.next());
-                }
-                Ordering::Equal => {
-                    ended.push(a_entry);
-                    a = keyed(left.next());
-                    b = keyed(right.next());
+    /// Splits off the entries of the first key.
+    #[inline]
+    pub(super) fn next_key<'a>(&self, entries: &'a [Keyed]) -> Option<(&'a [Keyed], &'a [Keyed])> {
+        let ((behind, first), tail) = entries.split_first()?;
+        let mut more = 0;
+        if tail.first().is_some_and(|(other, _)| other == behind) {
+            let key = self.key(*first);
+            more = tail.iter().take_while(|(other, entry)| other == behind && self.key(*entry) == key).count();
+        }
+        entries.split_at_checked(1 + more)
+    }
+
+    /// Entries by key; those of one key stay in the order in which they are given. [`WIDTH`] bytes of the path at a time: the
+    /// sort compares integers, and makes use of runs that are in order.
+    pub(super) fn in_order(&self, entries: &[Entry]) -> Vec<Keyed> {
+        let mut keyed: Vec<Keyed> = entries.iter().map(|entry| (0, *entry)).collect();
+        let mut open = vec![(0..keyed.len(), 0)];
+        while let Some((range, from)) = open.pop() {
+            let start = range.start;
+            let Some(group) = keyed.get_mut(range) else { continue };
+            let from = self.fill(group, from);
+            group.sort_by_key(|(behind, _)| *behind);
+            let mut at = start;
+            for same in group.chunk_by_mut(|(a, _), (b, _)| a == b) {
+                let range = at..at + same.len();
+                at = range.end;
+                match same {
+                    [] | [_] => {}
+                    // The path ends within these bytes, so that all have one path.
+                    [(behind, _), ..] if *behind & 0xff == 0 => {
+                        same.sort_by(|(_, a), (_, b)| self.key(*a).cmp(&self.key(*b)));
+                    }
+                    _ => open.push((range, from + WIDTH)),
                 }
             }
         }
-        out.extend(a.map(|(_, entry)| entry));
-        out.extend_from_slice(left.as_slice());
-        out.extend(b.map(|(_, entry)| entry));
-        out.extend_from_slice(right.as_slice());
-        ended
+        keyed
+    }
+
+    /// Notes [`WIDTH`] bytes of each path: those from `from` on, or from where not all paths are alike. Gives the place.
+    fn fill(&self, group: &mut [Keyed], from: usize) -> usize {
+        let behind = |entry: Entry, from: usize| {
+            let rest = self.key(entry).path.get(from..).unwrap_or_default();
+            match rest.first_chunk() {
+                Some(bytes) => u128::from_be_bytes(*bytes),
+                // The end of a path is below every byte of another.
+                None => {
+                    let mut bytes = [0; WIDTH];
+                    bytes.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+                    u128::from_be_bytes(bytes)
+                }
+            }
+        };
+        let mut alike = u128::MAX;
+        let first = group.first().map_or(0, |(_, entry)| behind(*entry, from));
+        for (noted, entry) in group.iter_mut() {
+            *noted = behind(*entry, from);
+            alike &= !(*noted ^ first);
+        }
+        if alike != u128::MAX || first & 0xff == 0 {
+            return from;
+        }
+        let from = self.common(group);
+        for (noted, entry) in group.iter_mut() {
+            *noted = behind(*entry, from);
+        }
+        from
+    }
+
+    /// How many bytes all paths begin with.
+    fn common(&self, group: &[Keyed]) -> usize {
+        let first = group.first().map_or(&[][..], |(_, entry)| self.key(*entry).path);
+        group.iter().fold(first.len(), |common, (_, entry)| {
+            let path = self.key(*entry).path;
+            match (path.get(..common), first.get(..common)) {
+                (Some(a), Some(b)) if a == b => common,
+                _ => path.iter().zip(first).take_while(|(a, b)| a == b).count(),
+            }
+        })
     }
 
     /// Place of the first entry of `level`, from `from` on, that is not below `key`. Cost: logarithmic in how far that is.
@@ -152,25 +225,26 @@ impl Origins {
     }
 }
 
-/// Takes out the entries that a younger level calls dead, with its word. `entries` are those of one key, of all levels.
-pub(super) fn cancel(entries: &mut Vec<Entry>) {
+/// Takes out entries together with the word that they are dead, and gives them; what is left of one key is in the order of ops.
+pub(super) fn cancel(entries: &mut Vec<Entry>) -> Vec<Entry> {
+    let mut gone = Vec::new();
     if !entries.iter().any(|entry| entry.is_dead()) {
-        return;
+        return gone;
     }
     entries.sort_unstable_by_key(|entry| (entry.place(), entry.is_dead()));
-    let mut alive: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut left: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries.iter() {
-        if entry.is_dead() {
-            alive.pop();
-        } else {
-            alive.push(*entry);
+        match left.pop_if(|last| last.dead() == *entry) {
+            Some(ended) => gone.push(ended),
+            None => left.push(*entry),
         }
     }
-    *entries = alive;
+    *entries = left;
+    gone
 }
 
 /// A place in memory. Lossless: no platform that this runs on has addresses of 16 bits.
 #[inline]
-pub(in crate::document) fn index(place: u32) -> usize {
+pub(super) fn index(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }

@@ -51,9 +51,10 @@
 //!
 //! Eight bytes an entry beside the bytes of the payload, which are shared with the op that holds them, and 64 an op. An entry
 //! is a write that nothing took away; at any time about as many again may wait for a merge that takes them away. A counter has an
-//! entry an increment until [`Document::compact`]. A payload is held while one of its entries is. Entries lie in sorted runs, each at least
-//! twice as long as the next: applying n edits costs n logarithmic merges, applying many ops at once ([`Document::apply_all`]) one sort
-//! by runs and one merge, reading a leaf one binary search a run.
+//! entry an increment until [`Document::compact`], and to remove it looks at each. A payload, or a snapshot, is held while one of its entries
+//! is. Entries lie in sorted runs, four of about one
+//! length being joined to one: applying n edits one by one moves each a logarithmic number of times, applying many ops at once
+//! ([`Document::apply_all`]) costs one sort that makes use of their order, reading a leaf one binary search a run.
 
 mod edit;
 mod level;
@@ -63,12 +64,10 @@ mod snapshot;
 mod transaction;
 mod value;
 
-use std::sync::Arc;
-
 use edit::Edit;
 pub(crate) use edit::check;
 pub use edit::{EDITS_MAX, LeafKind};
-use level::{Entry, Origin, Origins, cancel, index};
+use level::{Entry, Keyed, Origin, Origins, cancel};
 pub use path::{COMPONENT_MAX, DEPTH_MAX, PATH_MAX, Path};
 pub use read::{Leaf, LeafState, Write};
 pub use snapshot::{ARENA_MAX, FORMAT};
@@ -79,8 +78,9 @@ use crate::id::{OpIndex, Past};
 use crate::laws::Replicated;
 use crate::payload::{Payload, PayloadKind};
 
-/// How many times as long as the next a run is at least. Two keeps reads to the fewest runs for one more merge of each entry.
-const RATIO: usize = 2;
+/// How many runs of about one length are joined to one. With four, a document of 2^20 edits has at most 30 runs, and an entry is moved
+/// ten times; with two, half as many runs and twice as many moves.
+const FAN: usize = 4;
 
 /// State of nested maps of registers, counters and sets. See the [module](self).
 #[derive(Clone, Debug, Default)]
@@ -125,145 +125,93 @@ impl Document {
     /// edits say nothing here. Cost: linear in the edits where they are many, beside one sort that makes use of their order.
     pub fn apply_all<'a, P: Past + ?Sized>(&mut self, past: &P, ops: impl IntoIterator<Item = (OpIndex, &'a Payload)>) {
         let first = self.origins.0.len();
-        let mut fresh = Vec::new();
-        let mut plain = Vec::new();
+        let mut entries = Vec::new();
         for (op, payload) in ops {
             if payload.kind() == PayloadKind::Edits {
-                let origin = Origin { id: *past.id(op), index: Some(op), bytes: payload.shared(), held: 0 };
-                plain.push(self.take_up(origin, &mut fresh));
+                self.take_up(
+                    Origin { id: *past.id(op), index: Some(op), bytes: payload.shared(), held: 0 },
+                    &mut entries,
+                );
             }
         }
-        self.put_in_order(&mut fresh);
-        let is_plain =
-            |entry: Entry| index(entry.origin).checked_sub(first).and_then(|at| plain.get(at)) == Some(&true);
-        let level = self.resolve(past, &fresh, is_plain);
+        let level = self.resolve(past, &self.origins.in_order(&entries));
         for entry in &level {
             self.origins.hold(*entry);
         }
         for origin in self.origins.0.iter_mut().skip(first).filter(|origin| origin.held == 0) {
-            origin.bytes = Arc::default();
+            origin.release(0);
         }
         self.push(level);
     }
 
-    /// Makes an entry of every edit of an op. Whether all of them only put something there.
-    fn take_up(&mut self, origin: Origin, fresh: &mut Vec<(u64, Entry)>) -> bool {
-        let Ok(number) = u32::try_from(self.origins.0.len()) else { return true };
+    /// Makes an entry of every edit of an op; one that only takes away is born dead, and goes once it did.
+    fn take_up(&mut self, origin: Origin, entries: &mut Vec<Entry>) {
+        let Ok(number) = u32::try_from(self.origins.0.len()) else { return };
         let whole = origin.bytes.len();
-        let mut is_plain = true;
         // The first byte is the payload's kind.
         let mut at = 1;
         while let Some(edit) = Edit::at(&origin.bytes, at).filter(|_| at < whole) {
-            is_plain &= !edit.is_removal();
-            fresh.push((0, Entry::new(number, u32::try_from(at).unwrap_or(u32::MAX))));
+            let entry = Entry::new(number, u32::try_from(at).unwrap_or(u32::MAX));
+            entries.push(if edit.is_removal() { entry.dead() } else { entry });
             at = edit.end(whole).unwrap_or(whole);
         }
         self.origins.0.push(origin);
-        is_plain
     }
 
-    /// Sorts entries by key; those of one key stay as they came. The bytes behind what all paths have in common go along, as most keys
-    /// differ there.
-    fn put_in_order(&self, fresh: &mut [(u64, Entry)]) {
-        let common = self.common(fresh);
-        for (behind, entry) in fresh.iter_mut() {
-            *behind = self.behind(*entry, common);
-        }
-        // Ops bring their edits in order, so that this joins runs.
-        fresh.sort_by_key(|(behind, _)| *behind);
-        for alike in fresh.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
-            alike.sort_by(|(_, a), (_, b)| self.origins.key(*a).cmp(&self.origins.key(*b)));
-        }
-    }
-
-    /// How many bytes all paths of these entries begin with. Those of one op are in order, so that its first and last say it.
-    fn common(&self, fresh: &[(u64, Entry)]) -> usize {
-        let Some(first) = fresh.first().map(|(_, entry)| self.origins.key(*entry).path) else { return 0 };
-        let ops = fresh.chunk_by(|(_, a), (_, b)| a.origin == b.origin);
-        let ends = ops.flat_map(|op| [op.first(), op.last()]).flatten();
-        ends.fold(first.len(), |common, (_, entry)| {
-            let path = self.origins.key(*entry).path;
-            path.iter().zip(first).take(common).take_while(|(a, b)| a == b).count()
-        })
-    }
-
-    /// Eight bytes of the path from `from` on, in the order of paths: the end of one is below every byte of another.
-    fn behind(&self, entry: Entry, from: usize) -> u64 {
-        let rest = self.origins.key(entry).path.get(from..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(bytes) => u64::from_be_bytes(*bytes),
-            None => rest.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)) << (64 - 8 * rest.len()).min(63),
-        }
-    }
-
-    /// The run that new entries come to: what is alive of them, and what they end. `is_plain` says of an entry that its op takes nothing away by itself.
-    fn resolve<P: Past + ?Sized>(
-        &self,
-        past: &P,
-        fresh: &[(u64, Entry)],
-        is_plain: impl Fn(Entry) -> bool,
-    ) -> Vec<Entry> {
+    /// The run that new entries come to: what is alive of them, and what they end.
+    fn resolve<P: Past + ?Sized>(&self, past: &P, fresh: &[Keyed]) -> Vec<Entry> {
         let mut out = Vec::with_capacity(fresh.len());
         let mut cursors = vec![0; self.levels.len()];
         let mut old = Vec::new();
         let mut rest = fresh;
-        while let Some(((behind, first), tail)) = rest.split_first() {
-            let is_alone = tail.first().is_none_or(|(other, _)| other != behind);
-            if is_alone && self.levels.is_empty() && is_plain(*first) {
-                out.push(*first);
-                rest = tail;
-                continue;
-            }
-            let key = self.origins.key(*first);
-            let more =
-                tail.iter().take_while(|(other, entry)| other == behind && self.origins.key(*entry) == key).count();
-            let (group, after) = rest.split_at(1 + more);
+        while let Some((group, after)) = self.origins.next_key(rest) {
             rest = after;
             old.clear();
             // Increments end nothing, so what they are added to need not be looked at.
-            if group.iter().any(|(_, entry)| !self.is_increment(*entry)) {
-                for (level, cursor) in self.levels.iter().zip(&mut cursors) {
-                    *cursor = self.origins.seek(level, *cursor, &key);
-                    let at = level.get(*cursor..).unwrap_or_default();
-                    old.extend(at.iter().take_while(|entry| self.origins.key(**entry) == key));
-                }
-                cancel(&mut old);
+            if !self.levels.is_empty() && group.iter().any(|(_, entry)| !self.is_increment(*entry)) {
+                self.collect(group, &mut cursors, &mut old);
             }
-            if old.is_empty() && group.len() == 1 && is_plain(*first) {
-                out.push(*first);
-            } else {
-                self.resolve_key(past, group, &mut old, &mut out);
+            match group {
+                [(_, one)] if old.is_empty() => {
+                    if !one.is_dead() {
+                        out.push(*one);
+                    }
+                }
+                _ => self.resolve_key(past, group, &mut old, &mut out),
             }
         }
         out
     }
 
+    /// What is alive of the key of `group`. Keys are asked for in order, and found from where the one before was.
+    fn collect(&self, group: &[Keyed], cursors: &mut [usize], old: &mut Vec<Entry>) {
+        let Some((_, first)) = group.first() else { return };
+        let key = self.origins.key(*first);
+        for (level, cursor) in self.levels.iter().zip(cursors) {
+            *cursor = self.origins.seek(level, *cursor, &key);
+            let at = level.get(*cursor..).unwrap_or_default();
+            old.extend(at.iter().take_while(|entry| self.origins.key(**entry) == key));
+        }
+        cancel(old);
+    }
+
     /// One key: each write ends what it has in its past.
-    fn resolve_key<P: Past + ?Sized>(
-        &self,
-        past: &P,
-        group: &[(u64, Entry)],
-        old: &mut Vec<Entry>,
-        out: &mut Vec<Entry>,
-    ) {
+    fn resolve_key<P: Past + ?Sized>(&self, past: &P, group: &[Keyed], old: &mut Vec<Entry>, out: &mut Vec<Entry>) {
         let mut ended: Vec<Entry> = Vec::new();
-        let start = out.len();
         let mut new: Vec<Entry> = Vec::new();
         for (_, entry) in group {
             if !self.is_increment(*entry) {
                 ended.extend(old.extract_if(.., |earlier| self.precedes(past, *earlier, *entry)));
                 new.retain(|earlier| !self.precedes(past, *earlier, *entry));
             }
-            if !self.origins.edit(*entry).is_some_and(|edit| edit.is_removal()) {
+            if !entry.is_dead() {
                 new.push(*entry);
             }
         }
+        // Within a key a run is in the order of ops, and new ops come after all that were there.
+        ended.sort_unstable_by_key(|entry| entry.origin);
         out.extend(ended.into_iter().map(Entry::dead));
         out.extend(new);
-        // Within a key a run is in the order of ops.
-        if let Some(run) = out.get_mut(start..) {
-            run.sort_unstable_by_key(|entry| entry.origin);
-        }
     }
 
     fn is_increment(&self, entry: Entry) -> bool {
@@ -278,17 +226,24 @@ impl Document {
         }
     }
 
-    /// Lays a run upon the others, and joins those that have become too short.
+    /// Lays a run upon the others, and joins the youngest where [`FAN`] of them are not much longer than the last.
     fn push(&mut self, level: Vec<Entry>) {
         if level.is_empty() {
             return;
         }
-        let mut last = level;
-        while let Some(older) = self.levels.pop_if(|older| older.len() < RATIO * last.len()) {
-            last = self.origins.merge(older, last);
-        }
-        if !last.is_empty() {
-            self.levels.push(last);
+        self.levels.push(level);
+        while let Some(last) = self.levels.last() {
+            let limit = FAN * last.len();
+            let short = self.levels.iter().rev().take_while(|level| level.len() < limit).count();
+            if short < FAN {
+                return;
+            }
+            let short = self.levels.split_off(self.levels.len() - short);
+            let merged = self.origins.merge(&short);
+            // Nothing is left where each entry met the word that it is dead.
+            if !merged.is_empty() {
+                self.levels.push(merged);
+            }
         }
     }
 }

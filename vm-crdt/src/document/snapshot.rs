@@ -35,7 +35,8 @@ impl Document {
             out.extend_from_slice(origin.id.as_bytes());
         }
         let mut last: &[u8] = &[];
-        for (entry, rank) in self.by_rank(&alive, &ranks) {
+        for entry in alive {
+            let rank = ranks.get(index(entry.origin)).copied().unwrap_or(u32::MAX);
             let Some(edit) = self.origins.edit(entry) else { continue };
             let common = common(last, edit.path);
             let rest = edit.path.get(common..).unwrap_or_default();
@@ -150,10 +151,12 @@ impl Document {
         (out, held)
     }
 
+    /// All that is alive, by key, and of one key by name of the op.
     fn all_alive(&self) -> Vec<Entry> {
         let mut out = Vec::new();
         let mut groups = self.groups(&Path::root());
         while groups.next().is_some() {
+            groups.alive.sort_unstable_by_key(|entry| self.origins.get(*entry).map(|origin| origin.id));
             out.extend_from_slice(&groups.alive);
         }
         out
@@ -177,16 +180,6 @@ impl Document {
             }
         }
         (order.into_iter().map(|(_, origin)| origin).collect(), ranks)
-    }
-
-    /// Entries by key, and of one key by the number of the op.
-    fn by_rank(&self, alive: &[Entry], ranks: &[u32]) -> Vec<(Entry, u32)> {
-        let rank = |entry: &Entry| ranks.get(index(entry.origin)).copied().unwrap_or(u32::MAX);
-        let mut out: Vec<(Entry, u32)> = alive.iter().map(|entry| (*entry, rank(entry))).collect();
-        for group in out.chunk_by_mut(|(a, _), (b, _)| self.origins.key(*a) == self.origins.key(*b)) {
-            group.sort_unstable_by_key(|(_, rank)| *rank);
-        }
-        out
     }
 }
 

@@ -17,6 +17,12 @@ pub enum Refusal {
         /// The epoch that the op names.
         epoch: u64,
     },
+    /// Nobody who is enrolled so far, in an epoch whose event is not here: it may be enrolled by then.
+    #[error("author is not enrolled and epoch {epoch} is still to come")]
+    NotYet {
+        /// The epoch that the op names.
+        epoch: u64,
+    },
     /// The parent is another author's op, or has not the number before.
     #[error("parent is not the author's op before")]
     Parent,
@@ -31,8 +37,8 @@ pub enum Refusal {
     /// In its past is an op of its author that is no ancestor: it has merged its own fork.
     #[error("an op of its author lies in its past and is no ancestor")]
     OwnFork,
-    /// It names an op of somebody whose fork its author had seen.
-    #[error("predecessor {predecessor} is by an author whose fork lies in the parent's past")]
+    /// It names an op of somebody whose fork lies in its own past, and which no sealed frontier names.
+    #[error("predecessor {predecessor} is by an author whose fork lies in the op's past")]
     Whitewash {
         /// The op that it names.
         predecessor: OpId,
@@ -62,7 +68,7 @@ impl Refusal {
     /// Whether the op is invalid, for ever and everywhere. Otherwise it may be taken later, or elsewhere.
     #[must_use]
     pub const fn is_invalid(&self) -> bool {
-        !matches!(self, Self::Proven | Self::Halted { .. } | Self::Full { .. })
+        !matches!(self, Self::NotYet { .. } | Self::Proven | Self::Halted { .. } | Self::Full { .. })
     }
 
     /// Stable, machine-readable name of this error.
@@ -71,6 +77,7 @@ impl Refusal {
         match self {
             Self::Graph => "crdt-op-foreign",
             Self::Stranger { .. } => "crdt-op-stranger",
+            Self::NotYet { .. } => "crdt-op-not-yet",
             Self::Parent => "crdt-op-parent",
             Self::EpochBack { .. } => "crdt-op-epoch-back",
             Self::OwnFork => "crdt-op-own-fork",

@@ -1,7 +1,8 @@
-//! States that are not taken up.
+//! States that are not taken up, and receipts that do not hold.
 
 use thiserror::Error;
 use vm_core::digest::Sha256Digest;
+use vm_core::error::{CanonicalError, KeyError};
 
 use super::{BytesError, DocumentError, EvidenceError};
 
@@ -54,6 +55,46 @@ impl StateError {
             Self::Evidence(error) => error.code(),
             Self::NotSealed => "crdt-state-not-sealed",
             Self::Other { .. } => "crdt-state-other",
+        }
+    }
+}
+
+/// No receipt of a merge.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// Longer than the limit.
+    #[error("receipt of {found} bytes is longer than {limit}")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// Not canonical JSON.
+    #[error("receipt is no canonical JSON")]
+    Canonical(#[source] CanonicalError),
+    /// Fields that are missing, unknown, of another type or out of order.
+    #[error("receipt has not the members of its format, in order")]
+    Malformed,
+    /// Another format.
+    #[error("receipt is of an unknown format")]
+    Format,
+    /// The signature is not the operator's, or not over this merge.
+    #[error("signature does not hold")]
+    Signature(#[source] KeyError),
+}
+
+impl MergeError {
+    /// Stable, machine-readable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "crdt-merge-long",
+            Self::Canonical(_) => "crdt-merge-canonical",
+            Self::Malformed => "crdt-merge-malformed",
+            Self::Format => "crdt-merge-format",
+            Self::Signature(_) => "crdt-merge-signature",
         }
     }
 }

@@ -99,6 +99,20 @@ pub enum SyncError {
         /// Bytes sent.
         found: usize,
     },
+    /// Asked more often than anybody needs to.
+    #[error("peer asked {found} times and {limit} are allowed")]
+    Insistent {
+        /// Times allowed.
+        limit: u32,
+        /// Times asked.
+        found: u32,
+    },
+    /// More messages wait to be sent than a session keeps: whoever drives it gives it messages and fetches none.
+    #[error("{limit} messages wait to be sent")]
+    Backlog {
+        /// Messages that may wait.
+        limit: usize,
+    },
     /// More asked for than there is.
     #[error("peer asked for {found} ops and {limit} are allowed")]
     Greedy {
@@ -123,6 +137,8 @@ impl SyncError {
             Self::Proof(error) => error.code(),
             Self::State(error) => error.code(),
             Self::Wasteful { .. } => "crdt-sync-wasteful",
+            Self::Insistent { .. } => "crdt-sync-insistent",
+            Self::Backlog { .. } => "crdt-sync-backlog",
             Self::Greedy { .. } => "crdt-sync-greedy",
         }
     }

@@ -36,7 +36,7 @@ impl Graph {
         let parent = last.map(|node| *node.id());
         let seq = last.map_or(0, |node| node.content.signed.head().seq + 1);
         let others: Vec<OpId> =
-            self.heads.iter().filter(|id| Some(**id) != parent && self.may_name(id)).copied().collect();
+            self.heads.iter().filter(|id| Some(**id) != parent && self.may_name(id, epoch)).copied().collect();
         let head = OpHead {
             graph: self.id,
             epoch,
@@ -52,9 +52,9 @@ impl Graph {
         Ok((op, changes))
     }
 
-    /// Whether an honest author names a head: none of a proven author.
-    fn may_name(&self, id: &OpId) -> bool {
+    /// Whether an honest author names a head: of a proven author none but what is sealed, which counts for ever.
+    fn may_name(&self, id: &OpId, epoch: u64) -> bool {
         let node = self.index.get(id).and_then(|index| self.node(*index));
-        node.is_some_and(|node| !self.is_proven(&node.content.signed.head().author))
+        node.is_some_and(|node| !self.is_proven(&node.content.signed.head().author) || self.is_sealed_head(id, epoch))
     }
 }

@@ -17,7 +17,7 @@ impl Graph {
         if self.is_proven(&lane.author) {
             return 0;
         }
-        self.effective_of(at, lane)
+        self.effective_of(at, lane).min(self.whole(lane))
     }
 
     /// How many of a lane's first ops have effect if they count: those before a fork of the chain of events, and before the frontier of their author's

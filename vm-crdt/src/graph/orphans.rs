@@ -1,6 +1,6 @@
 //! Ops that came before their past: a bounded store, with a share for each author, so that a flood costs only who floods.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use vm_core::key::PublicKey;
 
@@ -10,14 +10,14 @@ use crate::op::SignedOp;
 
 use super::Limits;
 
-/// Where an op waits.
+/// Where an op waits. What is gone through is in order, so that nothing depends on chance.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
     ops: HashMap<OpId, SignedOp>,
     /// Who waits for an op that is missing.
-    waiting: HashMap<OpId, HashSet<OpId>>,
+    waiting: BTreeMap<OpId, BTreeSet<OpId>>,
     /// Who waits for a sealed event, by its number.
-    before_event: BTreeMap<u64, HashSet<OpId>>,
+    before_event: BTreeMap<u64, BTreeSet<OpId>>,
     shares: HashMap<PublicKey, Share>,
 }
 
@@ -123,6 +123,14 @@ impl Orphans {
     pub(super) fn released_by_event(&mut self, number: u64) -> Vec<SignedOp> {
         let ready: Vec<OpId> = self.before_event.range(..=number).flat_map(|(_, ids)| ids).copied().collect();
         ready.iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Takes out all that name one of these: they were held, and are not any more. In order, so that nothing depends on chance.
+    pub(super) fn displaced(&mut self, gone: &HashSet<OpId>) -> BTreeSet<OpId> {
+        let names = |op: &SignedOp| op.head().predecessors().any(|id| gone.contains(id));
+        let displaced: BTreeSet<OpId> = self.ops.iter().filter(|(_, op)| names(op)).map(|(id, _)| *id).collect();
+        displaced.iter().for_each(|id| drop(self.remove(id)));
+        displaced
     }
 
     /// Takes out all that can never be delivered because this op is invalid, however far above it.

@@ -14,10 +14,11 @@ impl Graph {
     ///
     /// # Errors
     /// [`EventError::Gap`] where events before it are missing: it is to be given again later. [`EventError::FrontierMissing`] where heads of its frontier
-    /// are: it is kept, takes effect when they are here, and [`Graph::wanted`] names them. Otherwise as [`Chain::check_next`](crate::chain::Chain::check_next).
+    /// are, its own or those of an event before it: it is kept, takes effect when they are here, and [`Graph::wanted`] names them. Otherwise as
+    /// [`Chain::check_next`](crate::chain::Chain::check_next).
     pub fn seal(&mut self, event: SealedEvent) -> Result<Changes, EventError> {
         let mut changes = Changes::default();
-        let waits = self.pending.as_ref().filter(|pending| pending.body().number == event.body().number);
+        let waits = self.pending.iter().find(|pending| pending.body().number == event.body().number);
         if let Some(known) = self.chain.event(event.body().number).or(waits) {
             if known.digest() != event.digest() {
                 let fork = EventFork::check(known.clone(), event)?;
@@ -25,12 +26,19 @@ impl Graph {
             }
             return Ok(changes);
         }
+        if let Some(last) = self.pending.back()
+            && event.body().number == last.body().number + 1
+            && event.body().previous == last.digest()
+        {
+            self.pending.push_back(event);
+            return Err(EventError::FrontierMissing { missing: self.wanted().count() });
+        }
         self.chain.check_next(&event)?;
         match self.frontier_of(&event) {
             Ok(frontier) => self.push_event(event, frontier, &mut changes)?,
             Err(error) => {
                 if matches!(error, EventError::FrontierMissing { .. }) {
-                    self.pending = Some(event);
+                    self.pending.push_back(event);
                 }
                 return Err(error);
             }
@@ -38,21 +46,27 @@ impl Graph {
         Ok(changes)
     }
 
-    /// Takes the event that waits, once its frontier is here.
+    /// Takes the events that wait, as far as their frontiers are here.
     pub(super) fn seal_pending(&mut self, changes: &mut Changes) {
-        let ready = self.pending.as_ref().and_then(|event| self.frontier_of(event).ok());
-        if let Some(frontier) = ready
-            && let Some(event) = self.pending.take()
-        {
-            // It was the next when it came; since then the chain can only have been forked, and then goes no further.
-            let _ = self.push_event(event, frontier, changes);
+        while let Some(event) = self.pending.front() {
+            let frontier = match self.frontier_of(event) {
+                Ok(frontier) => frontier,
+                Err(EventError::FrontierMissing { .. }) => return,
+                Err(_) => break,
+            };
+            let Some(event) = self.pending.pop_front() else { return };
+            if self.push_event(event, frontier, changes).is_err() {
+                break;
+            }
         }
+        // One that does not follow takes those along that follow it.
+        self.pending.clear();
     }
 
     /// Whether something here waits for an op.
-    pub(super) fn is_wanted(&self, id: &OpId) -> bool {
+    pub(crate) fn is_wanted(&self, id: &OpId) -> bool {
         let is_frontier = |event: &SealedEvent| event.body().frontier.binary_search(id).is_ok();
-        self.orphans.is_wanted(id) || self.pending.as_ref().is_some_and(is_frontier)
+        self.orphans.is_wanted(id) || self.pending.iter().any(is_frontier)
     }
 
     fn push_event(&mut self, event: SealedEvent, frontier: Clock, changes: &mut Changes) -> Result<(), EventError> {
@@ -61,14 +75,14 @@ impl Graph {
         let revoked = if let Change::Revoke(key) = &event.body().change { Some(*key) } else { None };
         let before = revoked.map(|key| self.effective_by(&key));
         self.chain.push(event)?;
-        self.pending = None;
         self.frontiers.push(frontier);
+        self.forget_sealed_bare();
         self.recount(changes);
         // Ops of whoever was revoked may have lost their effect although somebody built on them.
         changes.must_rebuild |= revoked.map(|key| self.effective_by(&key)) < before;
         for op in self.orphans.released_by_event(number) {
             let id = *op.id();
-            match self.take(op, changes) {
+            match self.take(op, false, changes) {
                 Ok(super::Received::Held(_)) => self.release(id, changes),
                 Ok(_) => {}
                 Err(refusal) => changes.refused.push((id, refusal)),
@@ -92,7 +106,7 @@ impl Graph {
 
     fn keep_event_fork(&mut self, fork: EventFork, changes: &mut Changes) {
         if self.chain.learn_fork(fork) {
-            self.pending = None;
+            self.pending.clear();
             self.recount(changes);
             changes.must_rebuild = true;
             changes.counted.clear();

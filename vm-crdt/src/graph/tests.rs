@@ -1,7 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
-use proptest::sample::Index;
 use vm_core::digest::LeafHash;
 use vm_core::id::LedgerId;
 use vm_core::key::SigningIdentity;
@@ -12,11 +8,11 @@ use crate::error::{AuthorError, EventError};
 use crate::event::{Change, EventBody};
 use crate::op::OpHead;
 
-fn key(n: u8) -> SigningIdentity {
+pub(super) fn key(n: u8) -> SigningIdentity {
     SigningIdentity::from_seed(&[n; 32])
 }
 
-fn charter(members: u8) -> Charter {
+pub(super) fn charter(members: u8) -> Charter {
     let members = (1..=members).map(|n| key(n).public()).collect();
     Charter::new(LedgerId::from_genesis(LeafHash::of(b"ledger")), members, vec![key(100).public()], 1).expect("charter")
 }
@@ -30,7 +26,7 @@ fn op(author: u8, epoch: u64, parent: Option<&SignedOp>, others: &[&SignedOp], g
     op_with(author, epoch, parent, others, graph, 0)
 }
 
-fn op_with(
+pub(super) fn op_with(
     author: u8,
     epoch: u64,
     parent: Option<&SignedOp>,
@@ -63,7 +59,7 @@ fn event(graph: &Graph, frontier: &[OpId], change: Change) -> SealedEvent {
     SealedEvent::check(body, vec![seal], graph.chain().charter()).expect("event")
 }
 
-fn heads(graph: &Graph) -> Vec<OpId> {
+pub(super) fn heads(graph: &Graph) -> Vec<OpId> {
     graph.heads().copied().collect()
 }
 
@@ -123,18 +119,21 @@ fn a_branch_that_was_hidden_until_the_proof_counts_nowhere() {
 
 #[test]
 fn who_merged_its_own_fork_is_finished_and_who_knew_does_not_build_on_it() {
-    let charter = charter(2);
+    let charter = charter(3);
     let root = op(1, 0, None, &[], &charter);
     let (left, right) = (op_with(1, 0, Some(&root), &[], &charter, 1), op_with(1, 0, Some(&root), &[], &charter, 2));
     let more = op_with(1, 0, Some(&left), &[], &charter, 3);
     let merged = op(1, 0, Some(&left), &[&right], &charter);
-    let saw = op(2, 0, None, &[&left, &right], &charter);
+    let (one, other) = (op(2, 0, None, &[&left], &charter), op(3, 0, None, &[&right], &charter));
+    let saw = op(2, 0, Some(&one), &[&other], &charter);
     let whitewash = op(2, 0, Some(&saw), &[&more], &charter);
-    let mut graph = graph(2);
-    for op in [&root, &left, &right, &saw] {
+    let mut graph = graph(3);
+    for op in [&root, &left, &one, &right, &other, &saw] {
         let _ = graph.insert(op.clone());
     }
-    assert!(graph.contains(saw.id()), "an op may be the first to see both branches");
+    assert!(graph.contains(saw.id()), "both branches come together through those who saw one each");
+    let both = op(2, 0, Some(&one), &[&right], &charter);
+    assert_eq!(graph.insert(both).map(|_| ()), Err(Refusal::Whitewash { predecessor: *right.id() }));
     // Both are asked for by nobody yet; an op that needs them has them taken, and then falls by its own rule.
     assert_eq!(graph.insert(merged.clone()).map(|_| ()), Err(Refusal::Proven));
     assert_eq!(graph.insert(more.clone()).map(|_| ()), Err(Refusal::Proven));
@@ -220,6 +219,31 @@ fn an_event_waits_for_its_frontier_even_where_that_is_a_proven_authors() {
 }
 
 #[test]
+fn what_is_sealed_of_a_proven_author_may_be_named_and_is_no_reason_to_fall() {
+    let charter = charter(3);
+    let (left, right) = (op_with(1, 0, None, &[], &charter, 1), op_with(1, 0, None, &[], &charter, 2));
+    let mut graph = graph(3);
+    assert!(holds(&mut graph, &left));
+    let (first, _) = graph.write(Payload::vouch(), &key(2)).expect("honest op");
+    let saw = op(3, 0, None, &[&right], &charter);
+    assert!(holds(&mut graph, &right) && holds(&mut graph, &saw));
+    assert!(graph.is_proven(&key(1).public()));
+    let more = op_with(1, 0, Some(&left), &[], &charter, 3);
+    let early = op(2, 0, Some(&first), &[&more], &charter);
+    let sealed = event(&graph, &[*more.id()], Change::Enrol(key(7).public()));
+    assert_eq!(graph.seal(sealed), Err(EventError::FrontierMissing { missing: 1 }));
+    assert!(holds(&mut graph, &more));
+    assert!(heads(&graph).contains(more.id()), "what is sealed counts, and nobody has named it yet");
+    let (op, _) = graph.write(Payload::vouch(), &key(2)).expect("honest op");
+    assert!(op.head().others.contains(more.id()));
+    assert_eq!(heads(&graph), [*op.id()]);
+    // In the epoch before, nothing was sealed.
+    assert!(holds(&mut graph, &early), "its own past shows one branch alone");
+    let knew = SignedOp::sign(OpHead { epoch: 0, ..op.head().clone() }, Payload::mark(9), &key(2)).expect("op");
+    assert_eq!(graph.insert(knew).map(|_| ()), Err(Refusal::Proven), "and this is a fork of its own author");
+}
+
+#[test]
 fn a_flood_of_orphans_pushes_out_its_own() {
     let charter = charter(2);
     let limits = Limits { orphans: 4, ..Limits::default() };
@@ -259,15 +283,56 @@ fn strangers_other_graphs_and_limits_are_refused_by_name() {
     let foreign = super::tests::charter(3);
     assert_eq!(graph.insert(op(1, 0, None, &[], &foreign)).map(|_| ()), Err(Refusal::Graph));
     assert_eq!(graph.insert(op(9, 0, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 0 }));
-    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::Stranger { epoch: 5 }));
+    assert_eq!(graph.insert(op(9, 5, None, &[], &charter)).map(|_| ()), Err(Refusal::NotYet { epoch: 5 }));
     let first = op(1, 0, None, &[], &charter);
     assert!(holds(&mut graph, &first));
-    let full = graph.insert(op(2, 0, None, &[], &charter)).map(|_| ());
+    let full = graph.insert(op_with(1, 0, None, &[], &charter, 1)).map(|_| ());
     assert_eq!(full, Err(Refusal::Full { what: "lanes", limit: 1, found: 2 }));
-    let second = op(1, 0, Some(&first), &[], &charter);
-    assert!(holds(&mut graph, &second));
-    let full = graph.insert(op(1, 0, Some(&second), &[], &charter)).map(|_| ());
+    assert!(holds(&mut graph, &op(2, 0, None, &[], &charter)), "whoever has no lane gets one");
+    let full = graph.insert(op(1, 0, Some(&first), &[], &charter)).map(|_| ());
     assert_eq!(full, Err(Refusal::Full { what: "ops", limit: 2, found: 3 }));
+}
+
+/// Root, first branch and second branch of an author that forks at once.
+fn fork(author: u8, charter: &Charter) -> [SignedOp; 3] {
+    let root = op(author, 0, None, &[], charter);
+    let branch = |mark| op_with(author, 0, Some(&root), &[], charter, mark);
+    let (one, other) = (branch(1), branch(2));
+    [root, one, other]
+}
+
+#[test]
+fn what_needs_more_lanes_than_there_are_is_refused_and_does_not_wait_for_ever() {
+    let charter = charter(3);
+    let mut graph = Graph::new(charter.clone(), Limits { lanes: 4, ..Limits::default() });
+    let mine = op(1, 0, None, &[], &charter);
+    let ([root, one, hidden], [other_root, other_one, other_hidden]) = (fork(2, &charter), fork(3, &charter));
+    for op in [&mine, &root, &one, &hidden, &other_root, &other_one, &other_hidden] {
+        assert!(holds(&mut graph, op), "the second hidden branch takes the lane of the first");
+    }
+    let names_both = op(1, 0, Some(&mine), &[&hidden, &other_hidden], &charter);
+    assert!(matches!(graph.insert(names_both.clone()), Ok((Received::Waiting, _))));
+    let (_, changes) = graph.insert(hidden).expect("somebody waits for it");
+    assert_eq!(changes.refused, [(*names_both.id(), Refusal::Full { what: "lanes", limit: 4, found: 5 })]);
+    assert_eq!((graph.waiting(), graph.wanted().count()), (0, 0));
+}
+
+#[test]
+fn an_op_that_a_limit_refuses_leaves_its_lane_free() {
+    let charter = charter(2);
+    let mut graph = Graph::new(charter.clone(), Limits { lanes: 3, ..Limits::default() });
+    let mine = op(1, 0, None, &[], &charter);
+    let [root, one, hidden] = fork(2, &charter);
+    for op in [&mine, &root, &one, &hidden] {
+        assert!(holds(&mut graph, op));
+    }
+    let third = op_with(2, 0, Some(&root), &[&mine], &charter, 3);
+    graph.limits.clock_cells = graph.clocks.len();
+    let refused = graph.insert_as(third.clone(), true).map(|_| ());
+    assert!(matches!(refused, Err(Refusal::Full { what: "cells of clocks", .. })), "{refused:?}");
+    assert!(graph.place(hidden.id()).is_some(), "nothing changed");
+    graph.limits.clock_cells = Limits::default().clock_cells;
+    assert!(matches!(graph.insert_as(third, true), Ok((Received::Held(_), _))));
 }
 
 #[test]
@@ -282,133 +347,4 @@ fn a_parent_is_the_authors_op_before() {
     assert_eq!(graph.insert(skipped).map(|_| ()), Err(Refusal::Parent));
     let selfless = op(1, 0, None, &[&mine], &charter);
     assert_eq!(graph.insert(selfless).map(|_| ()), Err(Refusal::OwnFork));
-}
-
-/// One made-up op: author, what it names, and whether it forks.
-type Step = (u8, Index, Index, bool, u8);
-
-/// A history of ops in which honest authors (1, 2) keep to the rules as they see it and others (3, 4) need not.
-fn history(steps: &[Step], charter: &Charter) -> Vec<SignedOp> {
-    let mut ops: Vec<SignedOp> = Vec::new();
-    let mut views: BTreeMap<u8, Graph> =
-        (1..=2).map(|author| (author, Graph::new(charter.clone(), Limits::default()))).collect();
-    for (author, one, two, forks, mark) in steps {
-        let author = author % 4 + 1;
-        if let Some(view) = views.get_mut(&author) {
-            // An honest author hears some of what there is, then writes.
-            for _ in 0..*mark % 4 {
-                if !ops.is_empty() {
-                    let _ = view.insert(one.get(&ops).clone());
-                    let _ = view.insert(two.get(&ops).clone());
-                }
-            }
-            if let Ok((op, _)) = view.write(Payload::mark(*mark), &key(author)) {
-                ops.push(op);
-            }
-            continue;
-        }
-        let own: Vec<&SignedOp> = ops.iter().filter(|op| op.head().author == key(author).public()).collect();
-        let parent = if own.is_empty() {
-            None
-        } else if *forks {
-            Some(*one.get(&own))
-        } else {
-            own.last().copied()
-        };
-        let others: Vec<&SignedOp> = if ops.is_empty() { Vec::new() } else { vec![one.get(&ops), two.get(&ops)] };
-        let others: Vec<&SignedOp> =
-            others.into_iter().filter(|other| parent.is_none_or(|it| it.id() != other.id())).collect();
-        ops.push(op_with(author, 0, parent, &others, charter, *mark));
-    }
-    ops
-}
-
-/// What counts, by the definition: over the ops that a graph holds.
-fn counted_by_definition(graph: &Graph) -> BTreeSet<OpId> {
-    let heads: BTreeMap<OpId, &SignedHead> =
-        graph.nodes.iter().map(|node| (*node.id(), &node.content.signed)).collect();
-    let mut counted: BTreeSet<OpId> = BTreeSet::new();
-    let sound = heads.values().filter(|head| !graph.is_proven(&head.head().author));
-    let mut queue: Vec<OpId> = sound.map(|head| *head.id()).collect();
-    while let Some(id) = queue.pop() {
-        if counted.insert(id) {
-            queue.extend(heads[&id].head().predecessors());
-        }
-    }
-    counted
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
-    #[test]
-    fn replicas_that_heard_the_same_in_any_order_agree(
-        steps in proptest::collection::vec(any::<Step>(), 1..40),
-        orders in proptest::collection::vec(any::<u64>(), 2..4),
-    ) {
-        let charter = charter(4);
-        let ops = history(&steps, &charter);
-        let mut replicas = Vec::new();
-        for order in &orders {
-            let mut shuffled: Vec<&SignedOp> = ops.iter().collect();
-            shuffled.sort_by_key(|op| {
-                let mut mixed = op.id().as_bytes().to_vec();
-                mixed.extend_from_slice(&order.to_be_bytes());
-                *vm_core::digest::Sha256Digest::of(&mixed).as_bytes()
-            });
-            let mut graph = Graph::new(charter.clone(), Limits::default());
-            for op in shuffled {
-                let _ = graph.insert(op.clone());
-            }
-            replicas.push(graph);
-        }
-        // Proofs and ops that others need are gossiped until nothing changes.
-        for _ in 0..6 {
-            let proofs: Vec<EquivocationProof> = replicas.iter().flat_map(Graph::proofs).cloned().collect();
-            for graph in &mut replicas {
-                for proof in &proofs {
-                    let _ = graph.learn(proof.clone()).expect("a proof of this graph");
-                }
-                for op in &ops {
-                    let _ = graph.insert(op.clone());
-                }
-            }
-        }
-        for graph in &replicas {
-            let by_clock: BTreeSet<OpId> = graph.counting().map(|op| *graph.id(op)).collect();
-            prop_assert_eq!(&by_clock, &counted_by_definition(graph));
-            prop_assert_eq!(heads(graph), heads(&replicas[0]));
-            prop_assert_eq!(graph.proofs().collect::<Vec<_>>(), replicas[0].proofs().collect::<Vec<_>>());
-            for author in [1, 2] {
-                prop_assert!(!graph.is_proven(&key(author).public()), "an honest author is never proven");
-            }
-            let honest = ops.iter().filter(|op| [1, 2].map(|author| key(author).public()).contains(&op.head().author));
-            for op in honest {
-                prop_assert!(graph.contains(op.id()), "an honest op always counts");
-            }
-        }
-    }
-
-    #[test]
-    fn clocks_say_what_lies_in_the_past(steps in proptest::collection::vec(any::<Step>(), 1..40)) {
-        let charter = charter(4);
-        let mut graph = Graph::new(charter.clone(), Limits::default());
-        for op in history(&steps, &charter) {
-            let _ = graph.insert(op);
-        }
-        let mut pasts: Vec<BTreeSet<OpId>> = Vec::new();
-        for node in &graph.nodes {
-            let mut past = BTreeSet::from([*node.id()]);
-            for id in node.content.signed.head().predecessors() {
-                past.extend(&pasts[to_usize(graph.index[id])]);
-            }
-            pasts.push(past);
-        }
-        for (later, past) in (0..).zip(&pasts) {
-            for (earlier, node) in (0..).zip(&graph.nodes) {
-                let by_clock = graph.is_or_precedes(OpIndex::from_u32(earlier), OpIndex::from_u32(later));
-                prop_assert_eq!(by_clock, past.contains(node.id()));
-            }
-        }
-    }
 }

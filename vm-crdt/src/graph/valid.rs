@@ -1,12 +1,13 @@
 //! Whether an op is valid: a function of the op, its past, and the events up to its epoch.
 
 use crate::error::Refusal;
+use crate::event::SealedEvent;
 use crate::id::OpId;
 use crate::op::{OpHead, SignedHead};
 
 use super::clock::{Clock, covered, join, raise};
 use super::node::Node;
-use super::{ClockPlace, Graph, to_usize};
+use super::{ClockPlace, Graph, Rule, to_usize};
 
 /// Where an op goes, and what lies in its past.
 pub(super) struct PastOf {
@@ -25,7 +26,7 @@ pub(super) enum ClockOf {
 
 impl Graph {
     /// What can be said of an op before its past is known.
-    pub(super) fn check_standing(&self, op: &SignedHead) -> Result<(), Refusal> {
+    pub(super) fn check_standing(&self, op: &SignedHead, is_needed: bool) -> Result<(), Refusal> {
         let head = op.head();
         if head.graph != self.id {
             return Err(Refusal::Graph);
@@ -37,12 +38,12 @@ impl Graph {
         }
         // Of strangers nothing is kept that waits: whoever is not enrolled yet sends again.
         if !is_known && self.chain.membership(&head.author).is_none() {
-            return Err(Refusal::Stranger { epoch });
+            return Err(Refusal::NotYet { epoch });
         }
         if is_known && !u32::try_from(epoch).is_ok_and(|number| self.chain.counts(number)) {
             return Err(Refusal::Halted { epoch });
         }
-        if self.is_proven(&head.author) && !self.is_wanted(op.id()) {
+        if self.is_proven(&head.author) && !is_needed && !self.is_wanted(op.id()) {
             return Err(Refusal::Proven);
         }
         Ok(())
@@ -53,7 +54,8 @@ impl Graph {
         let parent = head.parent.as_ref().map(|id| self.held(id).ok_or(Refusal::Parent)).transpose()?;
         if let Some(parent) = parent {
             let named = parent.content.signed.head();
-            if named.author != head.author || named.seq.checked_add(1) != Some(head.seq) {
+            let follows = named.seq.checked_add(1) == Some(head.seq) || self.skips(Rule::Parent);
+            if named.author != head.author || !follows {
                 return Err(Refusal::Parent);
             }
         }
@@ -65,15 +67,23 @@ impl Graph {
         }
         let own = parent.map(|parent| self.clock_of(parent)).unwrap_or_default();
         let mut clock = own.clone();
+        let mut others = Vec::with_capacity(head.others.len());
         for id in &head.others {
             let other = self.held(id).ok_or(Refusal::Parent)?;
-            self.check_other(id, other, &own)?;
             join(&mut clock, self.clocks.at(&other.clock));
             raise(&mut clock, to_usize(other.lane), other.at + 1);
+            others.push((id, other));
         }
         let lanes = self.lanes_of.get(&head.author).map(Vec::as_slice).unwrap_or_default();
-        if lanes.iter().any(|lane| covered(&clock, *lane) > covered(&own, *lane)) {
+        let merges = lanes.iter().any(|lane| covered(&clock, *lane) > covered(&own, *lane));
+        if merges && !self.skips(Rule::Parent) {
             return Err(Refusal::OwnFork);
+        }
+        // Nobody names an op of somebody whose fork it has seen, unless a sealed frontier names it too.
+        for (id, other) in others {
+            if self.shows_fork(&clock, other) && !self.is_sealed_head(id, head.epoch) && !self.skips(Rule::Whitewash) {
+                return Err(Refusal::Whitewash { predecessor: *id });
+            }
         }
         // A parent that is the last of its lane is followed there; one that has a child already begins a new lane.
         let lane = parent.filter(|parent| self.lane(parent.lane).is_some_and(|lane| lane.len() == parent.at + 1));
@@ -84,9 +94,11 @@ impl Graph {
         })
     }
 
-    /// Nobody names an op of somebody whose fork it had seen.
-    fn check_other(&self, id: &OpId, other: &Node, own: &Clock) -> Result<(), Refusal> {
-        if self.shows_fork(own, other) { Err(Refusal::Whitewash { predecessor: *id }) } else { Ok(()) }
+    /// Whether the frontier of an event up to this number names an op: then it counts for ever, and is a head until somebody names it.
+    pub(super) fn is_sealed_head(&self, id: &OpId, epoch: u64) -> bool {
+        let events = self.chain.events().iter().map(SealedEvent::body);
+        let mut events = events.take_while(|body| u64::from(body.number) <= epoch);
+        events.any(|body| body.frontier.binary_search(id).is_ok())
     }
 
     /// Whether two branches of a fork by the author of an op lie below a clock.

@@ -38,15 +38,20 @@ impl Places {
             return;
         }
         let draw = self.draw();
-        let end = wide(SYMBOLS_MAX);
-        let mut next = guess(self.at, draw).clamp(self.at + 1, end);
+        self.at = self.exact(guess(self.at, draw), draw);
+    }
+
+    /// The next place, found from one near it; at most [`SYMBOLS_MAX`].
+    fn exact(&self, near: u64, draw: u64) -> u64 {
+        let (least, end) = (self.at + 1, wide(SYMBOLS_MAX));
+        let mut next = near.clamp(least, end);
         while next < end && !self.reaches(next, draw) {
             next += 1;
         }
-        while next > self.at + 1 && self.reaches(next - 1, draw) {
+        while next > least && self.reaches(next - 1, draw) {
             next -= 1;
         }
-        self.at = next;
+        next
     }
 
     /// Whether a draw leads from here to place `next` at most.
@@ -96,9 +101,14 @@ mod tests {
             for seed in 0..400 {
                 let mut places = Places { state: seed, at };
                 let draw = places.draw();
-                let mut places = Places { state: seed, at };
+                let here = Places { state: seed, at };
+                let rule = next_by_rule(at, draw);
+                for near in guess(at, draw).saturating_sub(3)..=guess(at, draw) + 3 {
+                    assert_eq!(here.exact(near, draw), rule, "{at} {seed}");
+                }
+                places = here;
                 places.advance();
-                assert_eq!(places.at, next_by_rule(at, draw), "{at} {seed}");
+                assert_eq!(places.at, rule, "{at} {seed}");
             }
         }
     }

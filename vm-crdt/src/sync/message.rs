@@ -1,17 +1,18 @@
 //! Messages, as bytes.
 //!
 //! ```text
-//! offer   = 01 | "vm-sync-v0" | graph (32) | key (16) | events known (4) | proofs (32) | heads: 0 where too many, or 1 + count, and 32 each | run of symbols
+//! offer   = 01 | "vm-sync-v0" | graph (32) | key (16) | events known (4) | last (32) | proofs (32) | heads: 0 where too many, or 1 + count, and 32 each | run of symbols
 //! more    = 02 | first | end                         symbols = 03 | run of symbols
 //! give    = 04 | 1 if it is the last, else 0 | pack   want    = 05 | short ids: count, 8 each | names: count, 32 each
-//! facts   = 06 | 0 if more follow, 1 if an answer is asked for, 2 if it is the last | events known (4) | events: count, each with its length | proofs: the same | forks: the same
+//! facts   = 06 | 0 if more follow, 1 if an answer is asked for, 2 if it is the last | events known (4) | last (32) | events: count, each with its length | proofs: the same | forks: the same
 //! tips    = 07 | 1 if an answer is asked for, else 0 | count, each author (32), seq, name (32)
-//! done    = 08 | standing (32)
+//! done    = 08 | standing (32) | heads when it began: 0 where too many, or 1 + count, and 32 each
 //! ask     = 09 | number of the event (4) | offset     state   = 0a | number of the event (4) | offset | length of the whole | bytes
 //! ```
 //!
-//! Counts, lengths, offsets and `seq` are LEB128 integers. `proofs` is SHA-256 over the names of the ops that prove something, and of two events of one number; `standing` is SHA-256
-//! over the digest of the last sealed event, `proofs`, and the names of all heads, ascending.
+//! Counts, lengths, offsets and `seq` are LEB128 integers. `last` is the digest of the last event that is known, or of the charter; of a
+//! chain that is forked, of the last before the fork. `proofs` is SHA-256 over the names of the ops that prove something, and of two events of one number; `standing` is SHA-256
+//! over `last`, `proofs`, and the names of all heads, ascending.
 
 use vm_core::digest::Sha256Digest;
 use vm_core::key::PublicKey;
@@ -35,8 +36,10 @@ pub struct Offer {
     pub graph: GraphId,
     /// Key of the sketch.
     pub key: SketchKey,
-    /// Number of the last sealed event.
+    /// Number of the last sealed event, or of the last before a fork.
     pub events: u32,
+    /// Digest of that event, or of the charter.
+    pub last: Sha256Digest,
     /// Over the proofs that are known.
     pub proofs: Sha256Digest,
     /// Heads, unless they are too many.
@@ -58,12 +61,14 @@ pub enum Then {
 }
 
 /// Events and proofs, as bytes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// Whether more follow, or the other side is to say what it knows beyond.
     pub then: Then,
-    /// Number of the last sealed event that is known.
+    /// Number of the last sealed event that is known, or of the last before a fork.
     pub known: u32,
+    /// Digest of that event, or of the charter.
+    pub last: Sha256Digest,
     /// Sealed events, each canonical.
     pub events: Vec<Vec<u8>>,
     /// Proofs of equivocation, each canonical.
@@ -101,8 +106,8 @@ pub enum Message {
     Facts(Facts),
     /// Last ops of all authors, and whether the other side is to name its own.
     Tips(bool, Vec<Tip>),
-    /// The side that answers has sent and got all; a digest of where it stands.
-    Done(Sha256Digest),
+    /// The side that answers has sent and got all: a digest of where it stands, and its heads when the session began.
+    Done(Sha256Digest, Option<Vec<OpId>>),
     /// Asks for a sealed state, from this byte on.
     Ask(u32, u64),
     /// Part of a sealed state.
@@ -147,7 +152,10 @@ impl Message {
                     out.extend_from_slice(tip.id.as_bytes());
                 }
             }
-            Self::Done(heads) => out.extend_from_slice(heads.as_bytes()),
+            Self::Done(standing, began) => {
+                out.extend_from_slice(standing.as_bytes());
+                put_heads(&mut out, began.as_deref());
+            }
             Self::Ask(number, offset) => {
                 out.extend_from_slice(&number.to_be_bytes());
                 put_varint(&mut out, *offset);
@@ -171,7 +179,7 @@ impl Message {
             Self::Want(..) => 5,
             Self::Facts(_) => 6,
             Self::Tips(..) => 7,
-            Self::Done(_) => 8,
+            Self::Done(..) => 8,
             Self::Ask(..) => 9,
             Self::State { .. } => 10,
         }
@@ -197,7 +205,7 @@ impl Message {
             ),
             6 => Self::Facts(facts(&mut rest)?),
             7 => Self::Tips(flag(&mut rest)?, list(&mut rest, 65, MESSAGE_MAX, tip)?),
-            8 => Self::Done(Sha256Digest::from_bytes(rest.array()?)),
+            8 => Self::Done(Sha256Digest::from_bytes(rest.array()?), heads(&mut rest)?),
             9 => Self::Ask(rest.u32()?, rest.varint()?),
             10 => Self::State {
                 number: rest.u32()?,
@@ -217,14 +225,9 @@ fn put_offer(out: &mut Vec<u8>, offer: &Offer) {
     out.extend_from_slice(offer.graph.as_bytes());
     out.extend_from_slice(offer.key.as_bytes());
     out.extend_from_slice(&offer.events.to_be_bytes());
+    out.extend_from_slice(offer.last.as_bytes());
     out.extend_from_slice(offer.proofs.as_bytes());
-    match &offer.heads {
-        None => put_varint(out, 0),
-        Some(heads) => {
-            put_varint(out, 1 + wide(heads.len()));
-            heads.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
-        }
-    }
+    put_heads(out, offer.heads.as_deref());
     out.extend_from_slice(&offer.run);
 }
 
@@ -235,17 +238,23 @@ fn offer(rest: &mut Bytes<'_>) -> Result<Offer, MessageError> {
     let graph = GraphId::from_digest(Sha256Digest::from_bytes(rest.array()?));
     let key = SketchKey::from_bytes(rest.array()?);
     let events = rest.u32()?;
+    let last = Sha256Digest::from_bytes(rest.array()?);
     let proofs = Sha256Digest::from_bytes(rest.array()?);
-    let heads = match rest.varint()?.checked_sub(1) {
-        None => None,
-        Some(count) if count > wide(HEADS_MAX) => {
-            return Err(MessageError::TooMany { limit: HEADS_MAX, found: count });
-        }
-        Some(count) => {
-            Some((0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, MessageError>>()?)
-        }
-    };
-    Ok(Offer { graph, key, events, proofs, heads, run: rest.take(rest.left())?.to_vec() })
+    let heads = heads(rest)?;
+    Ok(Offer { graph, key, events, last, proofs, heads, run: rest.take(rest.left())?.to_vec() })
+}
+
+fn put_heads(out: &mut Vec<u8>, heads: Option<&[OpId]>) {
+    put_varint(out, heads.map_or(0, |heads| 1 + wide(heads.len())));
+    heads.unwrap_or_default().iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+}
+
+fn heads(rest: &mut Bytes<'_>) -> Result<Option<Vec<OpId>>, MessageError> {
+    match rest.varint()?.checked_sub(1) {
+        None => Ok(None),
+        Some(found) if found > wide(HEADS_MAX) => Err(MessageError::TooMany { limit: HEADS_MAX, found }),
+        Some(count) => (0..count).map(|_| Ok(OpId::from_bytes(rest.array()?))).collect::<Result<_, _>>().map(Some),
+    }
 }
 
 fn put_facts(out: &mut Vec<u8>, facts: &Facts) {
@@ -255,6 +264,7 @@ fn put_facts(out: &mut Vec<u8>, facts: &Facts) {
         Then::Nothing => 2,
     });
     out.extend_from_slice(&facts.known.to_be_bytes());
+    out.extend_from_slice(facts.last.as_bytes());
     for list in [&facts.events, &facts.proofs, &facts.forks] {
         put_varint(out, wide(list.len()));
         for bytes in list {
@@ -272,6 +282,7 @@ fn facts(rest: &mut Bytes<'_>) -> Result<Facts, MessageError> {
         found => return Err(MessageError::Unknown { found }),
     };
     let known = rest.u32()?;
+    let last = Sha256Digest::from_bytes(rest.array()?);
     let mut lists = [Vec::new(), Vec::new(), Vec::new()];
     for each in &mut lists {
         *each = list(rest, 1, MESSAGE_MAX, |rest| {
@@ -280,7 +291,7 @@ fn facts(rest: &mut Bytes<'_>) -> Result<Facts, MessageError> {
         })?;
     }
     let [events, proofs, forks] = lists;
-    Ok(Facts { then, known, events, proofs, forks })
+    Ok(Facts { then, known, last, events, proofs, forks })
 }
 
 fn tip(rest: &mut Bytes<'_>) -> Result<Tip, MessageError> {

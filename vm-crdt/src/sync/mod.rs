@@ -19,8 +19,8 @@ mod message;
 mod offer;
 mod session;
 
-pub use message::{FORMAT, MESSAGE_MAX, Message};
-pub use session::{Outcome, Role, Session};
+pub use message::{FORMAT, Facts, MESSAGE_MAX, Message, Offer, Then, Tip};
+pub use session::{Exchange, Outcome, Role, Session};
 
 use crate::id::OpId;
 
@@ -38,9 +38,17 @@ const ROUNDS_LEAST: u32 = 3;
 pub const WANT_MAX: usize = 16_384;
 /// Times that ops are asked for which turned out to be missing, in one session.
 pub const ASKS_MAX: u32 = 64;
-/// Bytes of ops that were known already, before whoever sends them is told apart as wasteful: as much as a message holds, eight times. Peers of
+/// Times that a peer may ask for ops: once a round for what a sketch gave, which fits one message, and [`ASKS_MAX`] times for what turned out to be
+/// missing. Each looks through all ops.
+pub const WANTS_MAX: u32 = ROUNDS_MAX + ASKS_MAX;
+/// Times that a peer may ask for symbols or parts of a state: a state of [`STATE_MAX`](crate::replica::STATE_MAX) bytes has 256 parts, and 32 for symbols a round.
+pub const REQUESTS_MAX: u32 = 256 + 32 * ROUNDS_MAX;
+/// Bytes of ops, events and proofs that were known already or wait for others, before whoever sends them is told apart as wasteful: as much as a message holds, eight times. Peers of
 /// several at once are sent some ops twice.
 pub const WASTE_MAX: usize = 8 * MESSAGE_MAX;
+
+/// Messages that wait to be polled, before a session takes no more. All events that a graph can ever have fill some 64 messages of 1 MiB at 1 kB each.
+pub const QUEUE_MAX: usize = 128;
 
 /// The first of some names, where there are not too many.
 fn short_list<'a>(heads: impl Iterator<Item = &'a OpId>) -> Option<Vec<OpId>> {

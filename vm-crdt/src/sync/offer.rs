@@ -12,7 +12,7 @@ use crate::sketch::{Decoder, Progress};
 
 use super::message::{Facts, MESSAGE_MAX, Message, Offer, Then, Tip};
 use super::session::{Kept, Session, by_short, names_digest};
-use super::{ROUNDS_MAX, SYMBOLS_MAX, SYMBOLS_OFFERED, WANT_MAX, short_list};
+use super::{REQUESTS_MAX, ROUNDS_MAX, SYMBOLS_MAX, SYMBOLS_OFFERED, WANT_MAX, short_list};
 
 /// Bytes that the lists of facts may take of a message, so that their lengths and one more item of the longest kind never go beyond it.
 const FACTS_MAX: usize = MESSAGE_MAX / 2 - 1_024;
@@ -20,11 +20,13 @@ const FACTS_MAX: usize = MESSAGE_MAX / 2 - 1_024;
 impl Session {
     pub(super) fn offer(&mut self, replica: &Replica) -> Offer {
         let graph = replica.graph();
+        let (events, last) = graph.chain().last_counting();
         let run = self.follow(replica).sketch.symbols(0..SYMBOLS_OFFERED);
         Offer {
             graph: graph.name(),
             key: self.key,
-            events: graph.chain().number(),
+            events,
+            last,
             proofs: proofs_digest(replica),
             heads: short_list(graph.heads()),
             run,
@@ -47,15 +49,20 @@ impl Session {
         if self.is_answering || self.round >= ROUNDS_MAX {
             return Err(SyncError::OutOfTurn);
         }
+        self.note_start(replica);
+        if self.round == 0 {
+            self.exchange.theirs.clone_from(&offer.heads);
+        }
         self.round += 1;
         self.key = offer.key;
         self.is_answering = true;
         self.decoder = None;
         self.awaits_tips = false;
         let graph = replica.graph();
-        if offer.events != graph.chain().number() || offer.proofs != proofs_digest(replica) {
+        let theirs = (offer.events, offer.last);
+        if theirs != graph.chain().last_counting() || offer.proofs != proofs_digest(replica) {
             self.awaits_facts = true;
-            self.send_facts(replica, offer.events, Then::Answer);
+            self.send_facts(replica, theirs, Then::Answer);
         }
         let held = offer.heads.as_ref().filter(|heads| heads.iter().all(|id| graph.contains(id)));
         if let Some(heads) = held {
@@ -100,12 +107,15 @@ impl Session {
 
     pub(super) fn send_symbols(&mut self, first: u64, end: u64) -> Result<(), SyncError> {
         let place = |at: u64| usize::try_from(at).ok().filter(|at| *at <= SYMBOLS_MAX);
+        Self::note_request(&mut self.requests, REQUESTS_MAX)?;
         let (Some(first), Some(end), Some(kept)) = (place(first), place(end), &self.sketch) else {
             return Err(SyncError::OutOfTurn);
         };
-        if first >= end || self.outcome.is_some() {
+        // The side that answers asks for what follows, and never again for what it had.
+        if first != self.symbols_sent || first >= end || self.outcome.is_some() {
             return Err(SyncError::OutOfTurn);
         }
+        self.symbols_sent = end;
         self.out.push_back(Message::Symbols(kept.sketch.symbols(first..end)));
         Ok(())
     }
@@ -126,21 +136,26 @@ impl Session {
         self.give(replica, beyond)
     }
 
-    /// Sends events beyond a number and all proofs, in as many messages as they take.
-    fn send_facts(&mut self, replica: &Replica, beyond: u32, then: Then) {
+    /// Sends events beyond the last one of the peer's and all proofs, in as many messages as they take. Where that is another than ours of this number,
+    /// the chains part somewhere before: then all are sent, and whoever gets them finds the two that prove it.
+    fn send_facts(&mut self, replica: &Replica, (number, digest): (u32, Sha256Digest), then: Then) {
         let chain = replica.graph().chain();
-        let known = chain.number();
-        let events = chain.events().iter().filter(|event| event.body().number > beyond);
+        let (known, last) = chain.last_counting();
+        let is_same = number > known || chain.digest(number) == Some(digest);
+        let from = if is_same { number } else { 0 };
+        // What the peer claims to know may be any number.
+        let events = chain.events().iter().filter(|event| event.body().number > from && event.body().number <= known);
         let items = events.map(|event| (Kind::Event, event.to_bytes()));
         let proofs = replica.graph().proofs().map(|proof| (Kind::Proof, proof.to_bytes()));
         let fork = chain.fork().into_iter().flat_map(EventFork::events);
         let forks = fork.map(|event| (Kind::Fork, event.to_bytes()));
-        let mut facts = Facts { known, ..Facts::default() };
+        let empty = || Facts { then: Then::More, known, last, events: vec![], proofs: vec![], forks: vec![] };
+        let mut facts = empty();
         let mut size = 0;
         for (kind, bytes) in items.chain(proofs).chain(forks) {
             if size > 0 && size + bytes.len() > FACTS_MAX && kind != Kind::Fork {
                 self.out.push_back(Message::Facts(facts));
-                facts = Facts { known, ..Facts::default() };
+                facts = empty();
                 size = 0;
             }
             size += bytes.len() + 10;
@@ -159,6 +174,8 @@ impl Session {
         if self.is_answering != self.awaits_facts || (facts.then == Then::Answer && self.is_answering) {
             return Err(SyncError::OutOfTurn);
         }
+        let before = (replica.graph().chain().last_counting(), proofs_digest(replica));
+        let mut waits = false;
         for bytes in &facts.proofs {
             let proof = EquivocationProof::parse(bytes)?;
             // One of somebody who is enrolled by an event that is still to come is sent again.
@@ -167,11 +184,10 @@ impl Session {
         for bytes in &facts.events {
             let event = SealedEvent::parse(bytes, replica.graph().chain().charter())?;
             match replica.seal(event) {
-                Ok(changes) => self.gained |= !changes.counted.is_empty(),
+                Ok(_) => {}
                 // Heads of its frontier come with the ops, and events after it in the next round.
-                Err(EventError::FrontierMissing { .. } | EventError::Gap { .. } | EventError::Halted) => {
-                    self.gained = true
-                }
+                Err(EventError::FrontierMissing { .. }) => waits = true,
+                Err(EventError::Gap { .. } | EventError::Halted) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -180,9 +196,18 @@ impl Session {
             let fork = EventFork::check(SealedEvent::parse(one, &charter)?, SealedEvent::parse(other, &charter)?)?;
             let _ = replica.learn_fork(fork)?;
         }
+        let is_useful = waits || before != (replica.graph().chain().last_counting(), proofs_digest(replica));
+        self.gained |= is_useful;
+        if !is_useful {
+            self.note_waste([&facts.events, &facts.proofs, &facts.forks].into_iter().flatten().map(Vec::len).sum())?;
+        }
         match facts.then {
             Then::More => {}
-            Then::Answer => self.send_facts(replica, facts.known, Then::Nothing),
+            Then::Answer if self.has_told => return Err(SyncError::OutOfTurn),
+            Then::Answer => {
+                self.has_told = true;
+                self.send_facts(replica, (facts.known, facts.last), Then::Nothing);
+            }
             Then::Nothing => self.awaits_facts = false,
         }
         Ok(())

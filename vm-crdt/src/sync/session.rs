@@ -1,6 +1,6 @@
 //! One side of a session.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 use vm_core::digest::Sha256Digest;
@@ -13,7 +13,7 @@ use crate::sketch::{Decoder, ShortId, Sketch, SketchKey};
 
 use super::message::{Message, Tip};
 use super::offer::proofs_digest;
-use super::{ASKS_MAX, ROUNDS_LEAST, ROUNDS_MAX, WANT_MAX, WASTE_MAX};
+use super::{ASKS_MAX, QUEUE_MAX, ROUNDS_LEAST, ROUNDS_MAX, SYMBOLS_OFFERED, WANT_MAX, WASTE_MAX, short_list};
 
 /// Which side of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,21 @@ pub enum Outcome {
     Same,
     /// They did not when the rounds were over: ops came in meanwhile, some are refused on one side, or the peer holds back.
     Different,
+}
+
+/// What a session did, so far.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Exchange {
+    /// Ops that counted here when it began.
+    pub count: u64,
+    /// Heads here when it began, unless there were too many to name.
+    pub ours: Option<Vec<OpId>>,
+    /// Heads there when it began, unless there were too many to name, or it is not over.
+    pub theirs: Option<Vec<OpId>>,
+    /// Ops that came and were not held.
+    pub received: u64,
+    /// Ops that went.
+    pub sent: u64,
 }
 
 /// One side of a session with one peer.
@@ -54,20 +69,29 @@ pub struct Session {
     /// Whether the peer may send the last ops of its authors, or a sealed state.
     pub(super) awaits_tips: bool,
     pub(super) awaits_facts: bool,
+    /// Symbols that were sent in this round, and whether what is known beyond was: neither is asked for twice.
+    pub(super) symbols_sent: usize,
+    pub(super) has_told: bool,
     pub(super) state: Option<(u32, Vec<u8>)>,
     pub(super) is_answering: bool,
     /// Where the side that answered stands, until it can be compared.
     done: Option<Sha256Digest>,
     /// What was asked for by name, or by the number of an event.
-    asked: HashSet<OpId>,
+    pub(super) asked: BTreeSet<OpId>,
+    /// What ops without payloads lacked, which were not kept.
+    pub(super) behind: BTreeSet<OpId>,
     asked_state: Option<u32>,
     asks: u32,
     /// Keys that were drawn; a link keeps one as long as it serves.
     keys: u32,
     pub(super) waste: usize,
+    /// How often the peer asked for ops, and for anything else.
+    pub(super) wants: u32,
+    pub(super) requests: u32,
     pub(super) given: usize,
     pub(super) gained: bool,
     pub(super) outcome: Option<Outcome>,
+    pub(super) exchange: Exchange,
 }
 
 /// A sketch that goes along with a replica.
@@ -113,18 +137,30 @@ impl Session {
             awaited: 0,
             awaits_tips: false,
             awaits_facts: false,
+            symbols_sent: 0,
+            has_told: false,
             state: None,
             is_answering: false,
             done: None,
-            asked: HashSet::new(),
+            asked: BTreeSet::new(),
+            behind: BTreeSet::new(),
             asked_state: None,
             asks: 0,
             keys: 0,
             waste: 0,
+            wants: 0,
+            requests: 0,
             given: 0,
             gained: false,
             outcome: None,
+            exchange: Exchange::default(),
         }
+    }
+
+    /// What went and came.
+    #[must_use]
+    pub const fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// How the session ended, once it did. A responder's does not end by itself.
@@ -153,16 +189,25 @@ impl Session {
         let waits = self.awaited > 0 || self.awaits_tips || self.awaits_facts || self.state.is_some();
         if self.is_answering && !waits {
             self.is_answering = false;
-            return Some(Message::Done(standing(replica)).to_bytes());
+            return Some(Message::Done(standing(replica), self.exchange.ours.clone()).to_bytes());
         }
         None
     }
 
-    /// Takes a message of the peer.
+    /// How many messages wait to be polled: [`QUEUE_MAX`] and what one message brings about at most.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes a message of the peer. Poll until nothing comes before giving the next one: a session whose messages nobody fetches takes no more.
     ///
     /// # Errors
     /// [`SyncError`]: the session is over. What the peer sent before that is valid is kept.
     pub fn receive(&mut self, replica: &mut Replica, bytes: &[u8]) -> Result<(), SyncError> {
+        if self.out.len() >= QUEUE_MAX {
+            return Err(SyncError::Backlog { limit: QUEUE_MAX });
+        }
         match Message::decode(bytes)? {
             Message::Offer(offer) if self.role == Role::Responder => self.take_offer(replica, &offer),
             Message::More(first, end) if self.role == Role::Initiator => self.send_symbols(first, end),
@@ -171,14 +216,23 @@ impl Session {
             Message::Want(shorts, names) => self.take_want(replica, &shorts, &names),
             Message::Facts(facts) => self.take_facts(replica, &facts),
             Message::Tips(wants_answer, tips) => self.take_tips(replica, wants_answer, &tips),
-            Message::Done(standing) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
+            Message::Done(standing, began) if self.role == Role::Initiator && self.round > 0 && self.done.is_none() => {
                 self.done = Some(standing);
+                self.exchange.theirs = began;
                 self.finish(replica);
                 Ok(())
             }
             Message::Ask(number, offset) => self.send_state(replica, number, offset),
             Message::State { number, offset, whole, bytes } => self.take_state(replica, number, offset, whole, &bytes),
             _ => Err(SyncError::OutOfTurn),
+        }
+    }
+
+    /// Notes what is here before anything comes.
+    pub(super) fn note_start(&mut self, replica: &Replica) {
+        if self.round == 0 {
+            let (count, ours) = (wide(replica.graph().len()), short_list(replica.graph().heads()));
+            self.exchange = Exchange { count, ours, ..Exchange::default() };
         }
     }
 
@@ -191,7 +245,9 @@ impl Session {
         (self.awaited, self.awaits_tips, self.awaits_facts, self.is_answering) = (0, false, false, false);
         (self.state, self.done, self.decoder) = (None, None, None);
         self.asked.clear();
+        self.behind.clear();
         (self.asked_state, self.asks, self.waste, self.given) = (None, 0, 0, 0);
+        (self.wants, self.requests) = (0, 0);
     }
 
     /// Offers what this side has. Where a round before did not end it, the key is another.
@@ -200,8 +256,10 @@ impl Session {
             self.key = round_key(&self.seed, self.keys);
             self.keys += 1;
         }
+        self.note_start(replica);
         self.round += 1;
         self.gained = false;
+        (self.symbols_sent, self.has_told) = (SYMBOLS_OFFERED, false);
         let offer = self.offer(replica);
         self.out.push_back(Message::Offer(offer));
     }
@@ -235,7 +293,9 @@ impl Session {
             self.out.push_back(Message::Ask(number, 0));
             return true;
         }
-        let missing = replica.graph().wanted().chain(replica.lacks_payloads());
+        let graph = replica.graph();
+        self.behind.retain(|id| graph.place(id).is_none());
+        let missing = graph.wanted().chain(replica.lacks_payloads()).chain(&self.behind);
         let names: Vec<OpId> = missing.filter(|id| !self.asked.contains(*id)).take(WANT_MAX).copied().collect();
         if names.is_empty() {
             return false;
@@ -260,6 +320,12 @@ impl Session {
             return Err(SyncError::Wasteful { limit: WASTE_MAX, found: self.waste });
         }
         Ok(())
+    }
+
+    /// Counts a request, each of which costs something whatever it asks for.
+    pub(super) const fn note_request(count: &mut u32, limit: u32) -> Result<(), SyncError> {
+        *count += 1;
+        if *count > limit { Err(SyncError::Insistent { limit, found: *count }) } else { Ok(()) }
     }
 
     fn take_state(
@@ -308,9 +374,9 @@ pub(super) fn by_short(replica: &Replica, key: &SketchKey, shorts: &[ShortId]) -
     graph.counting().filter(|op| wanted.contains(&key.short(graph.id(*op)))).collect()
 }
 
-/// SHA-256 over the last sealed event, all that is proven, and the heads: where it is the same, everything is.
+/// SHA-256 over the last sealed event that counts, all that is proven, and the heads: where it is the same, everything is.
 fn standing(replica: &Replica) -> Sha256Digest {
-    let last = OpId::from_bytes(*replica.graph().chain().last().as_bytes());
+    let last = OpId::from_bytes(*replica.graph().chain().last_counting().1.as_bytes());
     let proofs = OpId::from_bytes(*proofs_digest(replica).as_bytes());
     names_digest([&last, &proofs].into_iter().chain(replica.graph().heads()))
 }

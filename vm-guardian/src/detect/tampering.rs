@@ -28,6 +28,7 @@ const OPEN: &[Code] = &[
     Code::ScrollUnsignedTail,
     Code::HorizonUnclosed,
     Code::OutcomeUnknown,
+    Code::WitnessesUnmet,
 ];
 
 /// Looks for tampering and rollback.

@@ -7,6 +7,7 @@ use vm_core::verdict::{Code, Finding, Report};
 
 use crate::index::INDEX_FORMAT;
 use crate::verify::row_subject;
+use crate::witness::WITNESS_ROW_FORMAT;
 
 /// Which rows of a kind came later.
 #[derive(Clone, Copy)]
@@ -19,10 +20,11 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 18] = [
+const LATER: [(SystemKind, Which, &str); 19] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
+    (SystemKind::WitnessCheckpoint, Which::All, WITNESS_ROW_FORMAT),
     (SystemKind::Anchor, Which::File(".ots"), "opentimestamps-v1"),
     (SystemKind::Anchor, Which::File(".btc"), "vm-anchor-bitcoin-v0"),
     (SystemKind::Anchor, Which::File(".eth"), "vm-anchor-ethereum-v0"),

@@ -45,11 +45,50 @@ impl ConsistencyProof {
         if old_size == new_size || old_size == TreeSize::ZERO {
             return self.verify_trivial(old_size, old_root, new_size, new_root);
         }
+        let (old_found, new_found) = self.roots(old_size, old_root, new_size)?;
+        check_root(old_root, old_found)?;
+        check_root(new_root, new_found)
+    }
+
+    /// The root that the first `old_size` leaves of the tree of `new_size` and `new_root` have by this proof: what the newer
+    /// tree says of its own past, whatever others say of it. None where the proof does not hold it: an older tree that is one
+    /// complete subtree is named by its root alone. Cost as for [`ConsistencyProof::verify`].
+    ///
+    /// # Errors
+    /// [`ProofError`]: the newer tree is smaller, the proof has not exactly the length that the sizes demand, or it does
+    /// not lead to `new_root`.
+    pub fn prefix_root(
+        &self,
+        old_size: TreeSize,
+        new_size: TreeSize,
+        new_root: RootHash,
+    ) -> Result<Option<RootHash>, ProofError> {
+        if old_size > new_size {
+            return Err(ProofError::Shrunk { old: old_size, new: new_size });
+        }
+        if old_size == new_size || old_size == TreeSize::ZERO {
+            let old_root = if old_size == new_size { new_root } else { RootHash::empty() };
+            return self.verify_trivial(old_size, old_root, new_size, new_root).map(|()| Some(old_root));
+        }
+        if old_size.as_u64().is_power_of_two() {
+            return Ok(None);
+        }
+        let (old_found, new_found) = self.roots(old_size, RootHash::empty(), new_size)?;
+        check_root(new_root, new_found).map(|()| Some(old_found))
+    }
+
+    /// Both roots that the proof leads to, for sizes above 0 that differ. An older tree that is one complete subtree is its own
+    /// seed; else the proof begins with one.
+    fn roots(
+        &self,
+        old_size: TreeSize,
+        old_root: RootHash,
+        new_size: TreeSize,
+    ) -> Result<(RootHash, RootHash), ProofError> {
         let (old, new) = (old_size.as_u64(), new_size.as_u64());
         let shift = old.trailing_zeros();
         let (inner, border) = proof_parts(old - 1, new);
         let inner = inner - shift;
-        // An older tree that is one complete subtree is its own seed; else the proof begins with one.
         let own_seed = old.is_power_of_two();
         let expected = u32::from(!own_seed) + inner + border;
         check_length(&self.0, expected)?;
@@ -60,8 +99,7 @@ impl ConsistencyProof {
         let (below, above) = split_parts(rest, inner);
         let path = (old - 1) >> shift;
         let old_found = chain_border(chain_inner_left(seed, below, path), above);
-        check_root(old_root, old_found)?;
-        check_root(new_root, chain_border(chain_inner(seed, below, path), above))
+        Ok((old_found, chain_border(chain_inner(seed, below, path), above)))
     }
 
     fn verify_trivial(

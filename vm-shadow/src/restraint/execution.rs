@@ -31,12 +31,21 @@ pub(super) enum Watched {
 /// Where acts of the decision are looked for; none where acts under its power leave rows that nobody looks at.
 pub(super) fn watched(opening: &VerifiedOpening) -> Option<Watched> {
     let power = opening.power();
-    match power.action {
-        Action::Record => CALLS.contains(&power.resource.to_string().as_str()).then_some(Watched::Calls),
+    watched_for(power.action, &power.resource, opening.proposal())
+}
+
+/// Whether a proof of restraint can be made of a decision that needs `action` on `resource` and is about `proposal`: whether acts
+/// under that power leave rows that a proof looks at. Whoever opens a decision can ask before.
+#[must_use]
+pub fn can_be_shown(action: Action, resource: &Resource, proposal: Option<RowId>) -> bool {
+    watched_for(action, resource, proposal).is_some()
+}
+
+fn watched_for(action: Action, resource: &Resource, proposal: Option<RowId>) -> Option<Watched> {
+    match action {
+        Action::Record => CALLS.contains(&resource.to_string().as_str()).then_some(Watched::Calls),
         // The token covers what the options need, and so the gate as well.
-        Action::Execute if covers_gate(&power.resource) => {
-            opening.proposal().map(|proposal| Watched::Gate { proposal })
-        }
+        Action::Execute if covers_gate(resource) => proposal.map(|proposal| Watched::Gate { proposal }),
         _ => None,
     }
 }

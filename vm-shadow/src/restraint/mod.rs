@@ -9,6 +9,7 @@ mod power;
 mod proof;
 mod prove;
 
+pub use execution::can_be_shown;
 pub use judge::{NOT_SHOWN, Restraint, ShownOption};
 pub use proof::{OpenedOption, RESTRAINT_FORMAT, RESTRAINT_MAX, RestraintProof, ShownRow};
 pub use prove::{hazmat, prove_restraint};

@@ -109,6 +109,33 @@ pub(super) const CHECKS: &[Check] = &[
         ..driver()
     },
     Check {
+        client: "aics-witness",
+        format: "tlog-witness",
+        what: "a checkpoint, and one that grew out of it",
+        command: &["python", "xtask/interop/witness.py", "grown", "log.vkey", "old.request", "new.request"],
+        spoilt: Spoilt { file: "new.request", at: At::Line(1) },
+        refuses: "refused: 422",
+        ..driver()
+    },
+    Check {
+        client: "aics-witness",
+        format: "tlog-witness",
+        what: "a fork that the log's own key signed: refused as one",
+        command: &["python", "xtask/interop/witness.py", "fork", "log.vkey", "old.request", "fork.request"],
+        accepts: "accepted: 422 to the fork",
+        spoilt: Spoilt { file: "fork.request", at: At::Behind("\n\nvaultmesh/") },
+        refuses: "refused: 404",
+        ..driver()
+    },
+    Check {
+        client: "aics-tlog",
+        format: "cosignature/v1",
+        what: "a head that another vault cosigned",
+        command: &["python", "xtask/interop/witness.py", "cosigned", "peer.head", "log.vkey", "peer.vkey"],
+        spoilt: Spoilt { file: "peer.head", at: At::End(20) },
+        ..driver()
+    },
+    Check {
         client: "tlog-scales",
         format: "checkpoint",
         what: "the signed checkpoint, and the root that the tiles give",
@@ -327,6 +354,15 @@ pub(super) const CHECKS: &[Check] = &[
         command: &["vaultmesh", "verify-tiles", "aics", "--key", "$(cat aics.vkey)", "--head", "aics.head"],
         spoilt: Spoilt { file: "aics/tile/0/001", at: At::Byte(77) },
         refuses: "tile-altered",
+        ..ours()
+    },
+    Check {
+        client: "aics-witness",
+        format: "cosignature/v1",
+        what: "its own cosignature of the head, one of one witness",
+        command: &["vaultmesh", "verify-tiles", "log", "--trust", "witnessed.toml", "--head", "theirs.head"],
+        spoilt: Spoilt { file: "theirs.head", at: At::End(20) },
+        refuses: "cosignature-invalid",
         ..ours()
     },
     Check {

@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::run::{self, capture};
 use crate::tree::Tree;
 
-/// Oldest Python that every client runs on: aics-tlog demands it.
+/// Oldest Python that every client runs on: aics-tlog and aics-witness demand it.
 pub(super) const PYTHON_LEAST: (u32, u32) = (3, 12);
 /// Programs tried where none is named.
 const PYTHONS: [&str; 4] = ["python3", "python3.14", "python3.13", "python3.12"];

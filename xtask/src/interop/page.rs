@@ -27,7 +27,7 @@ node of Ethereum (Foundry's anvil) and with a calendar of python-opentimestamps 
 answer, or accepts the altered bit fails the run and is named; nothing is skipped. Clients that are libraries are asked
 by the drivers in `xtask/interop`, which exit with 2 where a client failed without refusing.
 
-Of the clients aics-tlog alone demands Python 3.12. The commands run in the folder of that run, `target/interop/site`,
+Of the clients aics-tlog and aics-witness alone demand Python 3.12. The commands run in the folder of that run, `target/interop/site`,
 where all files stay; `ethereum` there is the example of vm-anchor. This page is written from `xtask/interop/record.toml`, the last complete run; `cargo xtask tidy`
 fails where a check or a version is not in it.
 ";
@@ -40,7 +40,7 @@ const BOUNDS: &str = "
 - `vaultmesh` reads no DSSE envelope and no SSH signature; what they say stands in the bundle, which it reads.
 - rfc3161-client has OpenSSL check the token's signature, as its refusal says, so of the two clients of RFC 3161 only
   the checks around the signature are independent of each other.
-- proofbundle, aics-tlog, tlog-scales and scitt-cose are young and their authors few. They agree with us and with each
+- proofbundle, aics-tlog, aics-witness, tlog-scales and scitt-cose are young and their authors few. They agree with us and with each
   other; none of them is an authority.
 ";
 

@@ -48,6 +48,7 @@ impl Site {
         };
         site.make_ours()?;
         site.make_theirs()?;
+        site.make_witnessed()?;
         site.make_openssl_an_authority()?;
         site.make_ethereum()?;
         site.make_proofs()?;
@@ -56,10 +57,12 @@ impl Site {
 
     fn make_ours(&self) -> Result<(), Failure> {
         self.must(&["vaultmesh", "init"])?;
+        self.must(&["cp", "-r", "vault", "forked"])?;
         let lines: String = (0..ROWS).map(|n| format!("{{\"tool\":\"t{n}\",\"output\":{{\"n\":{n}}}}}\n")).collect();
         self.put("lines", lines.as_bytes())?;
         self.must(&["vaultmesh", "record", "tool", "--jsonl", "lines"])?;
         self.must(&["vaultmesh", "head", "-o", "old.head"])?;
+        self.must(&["vaultmesh", "witness", "request", "-o", "old.request"])?;
         self.must(&["vaultmesh", "record", "tool", "--jsonl", "lines"])?;
         let row = self.told(&["vaultmesh", "record", "tool", "grep", "--output", "{\"hits\":3}"], "/result/id")?;
         let seal = self.told(&["vaultmesh", "seal", "create"], "/result/seal_id")?;
@@ -97,6 +100,34 @@ impl Site {
             self.must(command)?;
         }
         Ok(())
+    }
+
+    /// The log and its fork as a witness is asked about them, and what their witness and ours cosigned.
+    fn make_witnessed(&self) -> Result<(), Failure> {
+        let old = self.text("old.head")?;
+        let old = old.lines().nth(1).unwrap_or_default();
+        self.must(&["vaultmesh", "witness", "request", "--old", old, "-o", "new.request"])?;
+        // The same ledger with the same key and another history, one row longer than the older head.
+        self.must(&["vaultmesh", "--vault", "forked", "record", "tool", "--jsonl", "lines"])?;
+        self.must(&["vaultmesh", "--vault", "forked", "record", "tool", "other"])?;
+        self.must(&["vaultmesh", "--vault", "forked", "witness", "request", "--old", old, "-o", "fork.request"])?;
+        let driver = ["python", "xtask/interop/witness.py", "cosign", "log.vkey"];
+        self.must(&[&driver[..], &["old.request", "new.request", "theirs.line", "theirs.vkey"]].concat())?;
+        self.must(&["vaultmesh", "--vault", "peer", "init"])?;
+        self.must(&["vaultmesh", "--vault", "peer", "trust", "key", "--as", "witness", "-o", "peer.vkey"])?;
+        let cosign = ["vaultmesh", "--vault", "peer", "witness", "cosign"];
+        self.must(&[&cosign[..], &["old.request", "--key", "$(cat log.vkey)"]].concat())?;
+        self.must(&[&cosign[..], &["new.request", "-o", "peer.line"]].concat())?;
+        for (line, witness, head) in
+            [("theirs.line", "$(cat theirs.vkey)", "theirs.head"), ("peer.line", "$(cat peer.vkey)", "peer.head")]
+        {
+            let merge = ["vaultmesh", "head", "--cosignature", line, "--witness", witness, "--head", "new.request"];
+            self.must(&[&merge[..], &["-o", head]].concat())?;
+        }
+        let (key, witness) = (self.text("log.vkey")?, self.text("theirs.vkey")?);
+        let witnesses = format!("[witnesses]\nquorum = 1\nkeys = [{:?}]\n", witness.trim());
+        let trust = format!("format = \"vm-trust-v0\"\nkey = {:?}\n\n{witnesses}", key.trim());
+        self.put("witnessed.toml", trust.as_bytes())
     }
 
     /// A root, a signer below it, a request over the bundle's file and openssl's response.

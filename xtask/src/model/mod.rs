@@ -1,19 +1,21 @@
-//! The model checks of the gate: TLC over `spec/`, the real code's logs held to the same specification, stateright and the
-//! random walks over the real transition.
+//! The model checks. Of the gate: TLC over `spec/`, the real code's logs held to the same specification, stateright and the
+//! random walks over the real transition. Of equivocation: TLC.
 //!
 //! A guard that is turned off must break its invariant, and a doctored log must be refused: where one is not, the command
 //! fails, since then the check sees nothing.
 
+mod equivocation;
 mod tlc;
 mod trace;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
 
-use tlc::{Report, Tlc};
+use tlc::{Report, Tlc, processors};
 
 /// Walks unless told. `cargo test` makes 1,000, one in a hundred of the long form.
 const WALKS: u64 = 200;
@@ -79,9 +81,8 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     for bounds in ALSO {
         search(&tlc, &bounded(&config, bounds)?)?;
     }
-    for case in MUST_FAIL {
-        fail(&tlc, &config, case)?;
-    }
+    fail_all(&tlc, &config)?;
+    equivocation::run(tree, &tlc)?;
     traces(tree, &tlc)?;
     tested(test(tree, "model", false, &[]))?;
     let mut walk = test(tree, "walk", walks >= WALKS_RELEASE, &["random"]);
@@ -100,10 +101,11 @@ fn parse(arguments: &[String]) -> Result<u64, Failure> {
     }
 }
 
-/// A test of vm-dee, with what it prints.
+/// A test of vm-dee, with what it prints. It is asked for as `cargo test --workspace` has built it: for the package alone, crates
+/// of others have fewer features, and dozens would be built again.
 fn test(tree: &Tree, name: &str, optimised: bool, filter: &[&str]) -> std::process::Command {
-    let mut command = cargo(tree.root(), &["test", "--quiet"]);
-    command.args(optimised.then_some("--release")).args(["--package", "vm-dee", "--test", name]);
+    let mut command = cargo(tree.root(), &["test", "--quiet", "--workspace", "--test", name]);
+    command.args(optimised.then_some("--release"));
     command.args(filter).args(["--", "--nocapture"]);
     command
 }
@@ -171,13 +173,36 @@ fn narrowed(config: &str, case: &MustFail) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn fail(tlc: &Tlc, config: &str, case: &MustFail) -> Result<(), Failure> {
-    tlc.write("MustFail.cfg", &narrowed(config, case)?)?;
-    let report = tlc.check("Gate.tla", "MustFail.cfg", true)?;
-    let what = case.off.map_or_else(|| "all guards on".to_owned(), |guard| format!("{guard} off"));
-    expect(&report, report.broken.as_deref() == Some(case.breaks), &format!("{what}: {}", case.breaks))?;
-    say(&format!("{what}: breaks {}, as it must", case.breaks), &report);
+/// As many at a time as there are processors: each of these searches is short, and most of it is Java's start, which uses one.
+fn fail_all(tlc: &Tlc, config: &str) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Vec<(usize, Result<Report, Failure>)> {
+        let places = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let cases = places.map_while(|place| Some((place, MUST_FAIL.get(place)?)));
+        cases.map(|(place, case)| (place, fail(tlc, config, place, case))).collect()
+    };
+    let lanes = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..processors()).map(|_| scope.spawn(work)).collect();
+        lanes.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut reports = BTreeMap::new();
+    for lane in lanes {
+        reports.extend(lane.map_err(|_| Failure::Found("a search of TLC came to no end".to_owned()))?);
+    }
+    for (place, case) in MUST_FAIL.iter().enumerate() {
+        let missing = || Err(Failure::Found("a search of TLC was left out".to_owned()));
+        let report = reports.remove(&place).unwrap_or_else(missing)?;
+        let what = case.off.map_or_else(|| "all guards on".to_owned(), |guard| format!("{guard} off"));
+        expect(&report, report.broken.as_deref() == Some(case.breaks), &format!("{what}: {}", case.breaks))?;
+        say(&format!("{what}: breaks {}, as it must", case.breaks), &report);
+    }
     Ok(())
+}
+
+fn fail(tlc: &Tlc, config: &str, place: usize, case: &MustFail) -> Result<Report, Failure> {
+    let name = format!("MustFail{place}.cfg");
+    tlc.write(&name, &narrowed(config, case)?)?;
+    tlc.search("Gate.tla", &name, true, 1)
 }
 
 /// Logs of the real code are read to their ends, doctored ones are not.

@@ -66,16 +66,23 @@ impl Tlc {
         std::fs::write(&path, text).map_err(Failure::io(&path))
     }
 
-    /// Searches `module` under the configuration `config`. A state without a next one counts as a fault if `ends` is not set.
+    /// Searches `module` under the configuration `config` on every processor. A state without a next one counts as a fault if
+    /// `ends` is not set.
     pub(super) fn check(&self, module: &str, config: &str, ends: bool) -> Result<Report, Failure> {
+        self.search(module, config, ends, processors())
+    }
+
+    /// The same on `workers` processors. Searches may run beside each other where their configurations have other names.
+    pub(super) fn search(&self, module: &str, config: &str, ends: bool, workers: usize) -> Result<Report, Failure> {
         let mut command = Command::new("java");
         command.current_dir(&self.folder).stdin(Stdio::null());
         // Most searches end before a second compiler would pay.
         command
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", HEAP])
             .arg(format!("-Djava.io.tmpdir={}", self.folder.display()));
-        command.arg("-cp").arg(&self.jar).args(["tlc2.TLC", "-nowarning", "-metadir", "states", "-workers"]);
-        command.arg(std::thread::available_parallelism().map_or(1, usize::from).to_string());
+        command.arg("-cp").arg(&self.jar).args(["tlc2.TLC", "-nowarning", "-metadir"]);
+        // Named by the second: two that begin in the same one would write to the same files.
+        command.arg(format!("states/{config}")).args(["-workers", &workers.to_string()]);
         command.args(ends.then_some("-deadlock")).args(["-config", config, module]);
         let start = Instant::now();
         let output = run::capture(command)?;
@@ -93,6 +100,11 @@ impl Tlc {
             text,
         })
     }
+}
+
+/// Processors of this machine.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn java() -> Result<(), Failure> {

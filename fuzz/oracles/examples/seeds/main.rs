@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "it writes seeds or says why not")]
 
 mod control;
+mod crdt;
+mod replica;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,6 +25,7 @@ use vaultmesh_oracles::note::ORIGIN;
 use vaultmesh_oracles::proof::{known_receipt, known_tlog_proof};
 use vaultmesh_oracles::redact::known_opening;
 use vaultmesh_oracles::seal::covered;
+use vaultmesh_oracles::witness::{known_cosigned, known_forks, known_request};
 use vm_anchor::authority::LocalAuthority;
 use vm_anchor::rfc3161::{Request, Response};
 use vm_anchor::{AnchorRecord, TrustPolicy, verify_response};
@@ -40,10 +43,11 @@ use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::coverage::Claims;
-use vm_seal::merkle::{LeafIndex, LeafRun, Tree, TreeSize, prove_multi, prove_range};
+use vm_seal::merkle::{ConsistencyProof, LeafIndex, LeafRun, Tree, TreeSize, prove_multi, prove_range};
 use vm_seal::proof::{StoredMultiProof, StoredRangeProof};
 use vm_seal::selection::Selection;
 use vm_seal::tlog::TlogProof;
+use vm_seal::witness::AddCheckpoint;
 use vm_shadow::counterfactual::Counterfactual;
 use vm_shadow::receipt::{Observation, observe};
 
@@ -59,6 +63,8 @@ fn main() {
     captures();
     exports();
     control::all();
+    crdt::all();
+    replica::all();
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -326,10 +332,27 @@ fn stored() {
     let bare = TlogProof::new(known.index(), known.path().clone(), known.note().clone(), None).unwrap();
     seed("tlog_proof", "bare", bare.to_string());
     receipts();
+    witnesses();
     completeness();
     coverage();
     seed("entry_bundle", "three", b"\x02\0\x05hello\0\0\0\x03abc");
     seed("entry_bundle", "cut", b"\x01\0\x05hello\0\x05hell");
+}
+
+/// What a witness is asked and answers, and a fork that shows at one size and one that shows later.
+fn witnesses() {
+    let request = known_request();
+    seed("add_checkpoint", "grown", request.to_string());
+    let none = ConsistencyProof::from_hashes(Vec::new()).unwrap();
+    seed(
+        "add_checkpoint",
+        "first",
+        AddCheckpoint::new(TreeSize::ZERO, none, request.note().clone()).unwrap().to_string(),
+    );
+    seed("cosignature", "cosigned", known_cosigned().to_string());
+    let [same, later] = known_forks();
+    seed("checkpoint_fork", "same", same.to_bytes().unwrap());
+    seed("checkpoint_fork", "later", later.to_bytes().unwrap());
 }
 
 /// The receipt that was signed, and one of another log: two leaves, and nothing in its header but what must be there.

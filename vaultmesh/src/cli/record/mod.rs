@@ -76,6 +76,11 @@ struct Many {
 
 impl Human for Many {
     fn human(&self, page: &mut Page) {
+        if self.recorded == 0 {
+            page.write(Style::Strong, "nothing recorded");
+            page.line(": no line holds a record");
+            return;
+        }
         page.write(Style::Strong, "recorded");
         page.line(&format!(" {} rows, {} of them before", self.recorded, self.replayed));
         if let (Some(first), Some(last)) = (&self.first, &self.last) {

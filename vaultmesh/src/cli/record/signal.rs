@@ -55,8 +55,13 @@ struct Fault {
 
 impl Human for Signals {
     fn human(&self, page: &mut Page) {
-        page.write(Style::Strong, "recorded");
-        page.line(&format!(" {} signals, {} of them before", self.recorded, self.replayed));
+        if self.recorded == 0 {
+            page.write(Style::Strong, "nothing recorded");
+            page.line(": no line holds an event");
+        } else {
+            page.write(Style::Strong, "recorded");
+            page.line(&format!(" {} signals, {} of them before", self.recorded, self.replayed));
+        }
         page.field("duplicates", self.duplicates);
         page.field("passed over", self.passed_over);
         for fault in &self.faults {
