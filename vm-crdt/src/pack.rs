@@ -39,6 +39,14 @@ pub struct PackedOp {
     payload: Option<Payload>,
 }
 
+/// An op with its payload.
+impl From<SignedOp> for PackedOp {
+    fn from(op: SignedOp) -> Self {
+        let (signed, payload) = op.into_parts();
+        Self { signed, payload: Some(payload) }
+    }
+}
+
 impl PackedOp {
     /// An op as somebody has it who compacted its payload away.
     #[must_use]
