@@ -199,3 +199,38 @@ fn read<'a>(bytes: &mut Bytes<'a>) -> Result<Key<'a>, EditError> {
     };
     Ok(Key { path, kind, element })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Printable ASCII, or with a few other bytes.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let other = prop::collection::vec(prop_oneof![20 => 0x20..0x80_u8, 1 => Just(1), 1 => any::<u8>()], 0..40);
+        prop_oneof![prop::collection::vec(0x20..0x80_u8, 0..150), other]
+    }
+
+    proptest! {
+        /// What is said of plain edits in one go is what [`read`] says.
+        #[test]
+        fn plain_edits_are_read_alike(
+            path in bytes(), text in bytes(),
+            leaf in 0..4_u64, content in prop_oneof![0..4_u64, Just(2)], cut in 0..3_usize,
+        ) {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, wide(path.len()) << 2 | leaf);
+            bytes.extend_from_slice(&path);
+            put_varint(&mut bytes, wide(text.len()) << 2 | content);
+            bytes.extend_from_slice(&text);
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            if let Some((path, behind)) = plain(&bytes) {
+                let mut rest = Bytes::new(&bytes);
+                let key = read(&mut rest);
+                prop_assert_eq!(key, Ok(Key { path, kind: LeafKind::Register, element: &[] }));
+                prop_assert_eq!(rest.as_slice(), behind);
+            }
+        }
+    }
+}
