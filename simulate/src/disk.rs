@@ -75,7 +75,7 @@ impl Disk {
             for op in ops {
                 let op = op.map_err(|error| format!("op: {}", error.code()))?;
                 self.seal_ready(&mut replica, &events)?;
-                let id = *op.signed.id();
+                let id = *op.signed().id();
                 replica.restore(op).map(|_| ()).map_err(|refusal| format!("own op: {}", refusal.code()))?;
                 if replica.graph().place(&id).is_none() {
                     return Err("own op waits".to_owned());

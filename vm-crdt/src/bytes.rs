@@ -27,6 +27,16 @@ impl<'a> Bytes<'a> {
         self.rest.len()
     }
 
+    /// What is left.
+    pub(crate) const fn as_slice(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The same with less left: the end of it.
+    pub(crate) const fn behind(self, rest: &'a [u8]) -> Self {
+        Self { rest, ..self }
+    }
+
     /// The next `length` bytes.
     #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], BytesError> {
@@ -64,16 +74,16 @@ impl<'a> Bytes<'a> {
     /// A LEB128 integer in its shortest form: an integer has one encoding.
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, BytesError> {
-        // Most integers are lengths of one byte.
-        match self.rest.split_first() {
-            Some((byte, rest)) if *byte < 0x80 => {
+        match short_varint(self.rest) {
+            Some((value, rest)) => {
                 self.rest = rest;
-                Ok(u64::from(*byte))
+                Ok(u64::from(value))
             }
-            _ => self.long_varint(),
+            None => self.long_varint(),
         }
     }
 
+    #[cold]
     fn long_varint(&mut self) -> Result<u64, BytesError> {
         let at = self.at();
         let mut value = 0_u64;
@@ -103,6 +113,16 @@ impl<'a> Bytes<'a> {
     /// Nothing may be left.
     pub(crate) fn end(&self) -> Result<(), BytesError> {
         if self.rest.is_empty() { Ok(()) } else { Err(BytesError::Trailing { at: self.at(), left: self.rest.len() }) }
+    }
+}
+
+/// An integer of one byte or two in its shortest form, which nearly all are, and what comes after it.
+#[inline]
+pub(crate) fn short_varint(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    match bytes {
+        [byte @ 0..=0x7f, rest @ ..] => Some((u16::from(*byte), rest)),
+        [low, high @ 1..=0x7f, rest @ ..] => Some((u16::from(*low & 0x7f) | u16::from(*high) << 7, rest)),
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@
 
 use sha2::{Digest as _, Sha256};
 use vm_core::digest::Sha256Digest;
-use vm_core::key::{PublicKey, Signature, SigningIdentity};
+use vm_core::key::{PreparedKey, PublicKey, Signature, SigningIdentity};
 
 use crate::bytes::{Bytes, wide};
 use crate::error::OpError;
@@ -84,33 +84,47 @@ impl OpHead {
         self.parent.iter().chain(&self.others)
     }
 
-    fn decode(bytes: &mut Bytes<'_>) -> Result<Self, OpError> {
+    /// Whether bytes can say this: fields can be set at will.
+    fn check(&self) -> Result<(), OpError> {
+        if (self.seq > 0) != self.parent.is_some() {
+            return Err(OpError::PredecessorOrder { at: 0 });
+        }
+        if self.others.len() > OTHERS_MAX {
+            return Err(OpError::TooManyPredecessors { limit: OTHERS_MAX, found: self.others.len() });
+        }
+        let mut last: Option<&OpId> = None;
+        for (at, other) in self.others.iter().enumerate() {
+            if last.is_some_and(|last| last >= other) || self.parent.as_ref() == Some(other) {
+                return Err(OpError::PredecessorOrder { at });
+            }
+            last = Some(other);
+        }
+        if self.payload_len > wide(PAYLOAD_MAX) {
+            return Err(OpError::PayloadTooLong { limit: PAYLOAD_MAX, found: self.payload_len });
+        }
+        Ok(())
+    }
+
+    /// The head, and its author's key made ready.
+    fn decode(bytes: &mut Bytes<'_>) -> Result<(Self, PreparedKey), OpError> {
         if &bytes.array::<8>()? != FORMAT {
             return Err(OpError::Format);
         }
         let graph = GraphId::from_digest(Sha256Digest::from_bytes(bytes.array()?));
         let epoch = bytes.u64()?;
-        let author = PublicKey::from_bytes(bytes.array()?).map_err(OpError::Author)?;
+        let prepared = PreparedKey::from_bytes(bytes.array()?).map_err(OpError::Author)?;
+        let author = *prepared.key();
         let seq = bytes.u64()?;
         let parent = if seq > 0 { Some(OpId::from_bytes(bytes.array()?)) } else { None };
         let count = usize::try_from(bytes.u32()?).unwrap_or(usize::MAX);
         if count > OTHERS_MAX {
             return Err(OpError::TooManyPredecessors { limit: OTHERS_MAX, found: count });
         }
-        let mut others: Vec<OpId> = Vec::new();
-        for at in 0..count {
-            let other = OpId::from_bytes(bytes.array()?);
-            if others.last().is_some_and(|last| *last >= other) || parent == Some(other) {
-                return Err(OpError::PredecessorOrder { at });
-            }
-            others.push(other);
-        }
+        let others = (0..count).map(|_| Ok(OpId::from_bytes(bytes.array()?))).collect::<Result<_, OpError>>()?;
         let payload_len = bytes.u64()?;
-        if payload_len > wide(PAYLOAD_MAX) {
-            return Err(OpError::PayloadTooLong { limit: PAYLOAD_MAX, found: payload_len });
-        }
         let payload_hash = Sha256Digest::from_bytes(bytes.array()?);
-        Ok(Self { graph, epoch, author, seq, parent, others, payload_len, payload_hash })
+        let head = Self { graph, epoch, author, seq, parent, others, payload_len, payload_hash };
+        head.check().map(|()| (head, prepared))
     }
 }
 
@@ -129,14 +143,20 @@ impl SignedHead {
     /// [`OpError::Signature`]; [`OpError::TooManyPredecessors`], [`OpError::PredecessorOrder`], [`OpError::PayloadTooLong`] for a
     /// head that no bytes can be of.
     pub fn check(head: OpHead, signature: Signature) -> Result<Self, OpError> {
-        // Fields can be set at will; what goes on is what bytes can say.
-        let head = OpHead::decode(&mut Bytes::new(&head.to_bytes()))?;
-        Self::check_decoded(head, signature)
+        let author = head.author.prepare().map_err(OpError::Author)?;
+        Self::check_by(&author, head, signature)
     }
 
-    fn check_decoded(head: OpHead, signature: Signature) -> Result<Self, OpError> {
+    /// The same by the author's key that was made ready, which becomes the head's.
+    pub(crate) fn check_by(author: &PreparedKey, mut head: OpHead, signature: Signature) -> Result<Self, OpError> {
+        head.author = *author.key();
+        head.check()?;
+        Self::check_decoded(author, head, signature)
+    }
+
+    fn check_decoded(author: &PreparedKey, head: OpHead, signature: Signature) -> Result<Self, OpError> {
         let id = head.id();
-        head.author.verify(&signed(&id), &signature).map_err(OpError::Signature)?;
+        author.verify(&signed(&id), &signature).map_err(OpError::Signature)?;
         Ok(Self { head, id, signature })
     }
 
@@ -146,10 +166,10 @@ impl SignedHead {
     /// [`OpError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, OpError> {
         let mut rest = Bytes::new(bytes);
-        let head = OpHead::decode(&mut rest)?;
+        let (head, author) = OpHead::decode(&mut rest)?;
         let signature = Signature::from_bytes(rest.array()?);
         rest.end()?;
-        Self::check_decoded(head, signature)
+        Self::check_decoded(&author, head, signature)
     }
 
     /// Head, then signature.
@@ -199,10 +219,7 @@ impl SignedOp {
         head.others.dedup();
         head.payload_len = wide(payload.as_bytes().len());
         head.payload_hash = Sha256Digest::of(payload.as_bytes());
-        if (head.seq > 0) != head.parent.is_some() {
-            return Err(OpError::PredecessorOrder { at: 0 });
-        }
-        let head = OpHead::decode(&mut Bytes::new(&head.to_bytes()))?;
+        head.check()?;
         let id = head.id();
         let signature = author.sign(&signed(&id));
         Ok(Self { signed: SignedHead { head, id, signature }, payload })
@@ -220,13 +237,18 @@ impl SignedOp {
         Ok(Self { signed, payload })
     }
 
+    /// A head and the payload that its length and hash were taken from.
+    pub(crate) const fn of_checked(signed: SignedHead, payload: Payload) -> Self {
+        Self { signed, payload }
+    }
+
     /// Reads an op whole and checks its signature.
     ///
     /// # Errors
     /// [`OpError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, OpError> {
         let mut rest = Bytes::new(bytes);
-        let head = OpHead::decode(&mut rest)?;
+        let (head, author) = OpHead::decode(&mut rest)?;
         let signature = Signature::from_bytes(rest.array()?);
         let length = usize::try_from(head.payload_len).unwrap_or(usize::MAX);
         let payload = rest.take(length)?;
@@ -235,7 +257,7 @@ impl SignedOp {
             return Err(OpError::PayloadMismatch);
         }
         let payload = Payload::decode(payload)?;
-        Ok(Self { signed: SignedHead::check_decoded(head, signature)?, payload })
+        Ok(Self { signed: SignedHead::check_decoded(&author, head, signature)?, payload })
     }
 
     /// Head, signature, payload.

@@ -17,7 +17,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use vm_core::digest::Sha256Digest;
-use vm_core::key::{PublicKey, Signature};
+use vm_core::key::{PreparedKey, PublicKey, Signature};
 
 use crate::bytes::{Bytes, put_varint, wide};
 use crate::charter::MEMBERS_MAX;
@@ -32,20 +32,50 @@ pub const FORMAT: &[u8; 16] = b"vm-crdt-pack-v0\n";
 /// Bytes that an op takes at least: its signature, and one each for author, epoch, parent, others and payload.
 const OP_MIN: usize = 64 + 5;
 
-/// An op out of a pack. Its signature holds.
+/// An op out of a pack. Its signature holds, and the payload is the one that the head names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PackedOp {
-    /// Head and signature.
-    pub signed: SignedHead,
-    /// The payload; nothing where whoever packed it had compacted it away.
-    pub payload: Option<Payload>,
+    signed: SignedHead,
+    payload: Option<Payload>,
+}
+
+/// An op with its payload.
+impl From<SignedOp> for PackedOp {
+    fn from(op: SignedOp) -> Self {
+        let (signed, payload) = op.into_parts();
+        Self { signed, payload: Some(payload) }
+    }
 }
 
 impl PackedOp {
+    /// An op as somebody has it who compacted its payload away.
+    #[must_use]
+    pub const fn bare(signed: SignedHead) -> Self {
+        Self { signed, payload: None }
+    }
+
+    /// Head and signature.
+    #[must_use]
+    pub const fn signed(&self) -> &SignedHead {
+        &self.signed
+    }
+
+    /// The payload; nothing where whoever packed it had compacted it away.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref()
+    }
+
+    /// Head and payload.
+    #[must_use]
+    pub fn into_parts(self) -> (SignedHead, Option<Payload>) {
+        (self.signed, self.payload)
+    }
+
     /// The op, where its payload is there.
     #[must_use]
     pub fn into_op(self) -> Option<SignedOp> {
-        SignedOp::join(self.signed, self.payload?).ok()
+        Some(SignedOp::of_checked(self.signed, self.payload?))
     }
 }
 
@@ -138,7 +168,7 @@ fn put_op(
 pub struct Unpack<'a> {
     rest: Bytes<'a>,
     graph: GraphId,
-    authors: Vec<PublicKey>,
+    authors: Vec<PreparedKey>,
     outside: Vec<OpId>,
     /// Name and number of each op that was read.
     read: Vec<(OpId, u64)>,
@@ -165,11 +195,12 @@ impl<'a> Unpack<'a> {
         if count > MEMBERS_MAX {
             return Err(PackError::Authors { limit: MEMBERS_MAX, found: count });
         }
-        let mut authors: Vec<PublicKey> = Vec::new();
+        let mut authors: Vec<PreparedKey> = Vec::new();
         for at in 0..count {
             let author = PublicKey::from_bytes(rest.array()?)
+                .and_then(|author| author.prepare())
                 .map_err(|source| PackError::Op { at: 0, source: OpError::Author(source) })?;
-            if authors.last().is_some_and(|last| *last >= author) {
+            if authors.last().is_some_and(|last| last.key() >= author.key()) {
                 return Err(PackError::Order { at });
             }
             authors.push(author);
@@ -209,7 +240,7 @@ impl<'a> Unpack<'a> {
     fn op(&mut self) -> Result<PackedOp, PackError> {
         let at = self.read.len();
         let place = usize::try_from(self.rest.varint()?).unwrap_or(usize::MAX);
-        let author = *self.authors.get(place).ok_or(PackError::Reference { at })?;
+        let by = *self.authors.get(place).ok_or(PackError::Reference { at })?;
         if let Some(used) = self.used_authors.get_mut(place).filter(|used| !**used) {
             *used = true;
             self.unused_authors -= 1;
@@ -241,8 +272,9 @@ impl<'a> Unpack<'a> {
         }
         let (payload, payload_len, payload_hash) = self.payload(at)?;
         let signature = Signature::from_bytes(self.rest.array()?);
+        let author = *by.key();
         let head = OpHead { graph: self.graph, epoch, author, seq, parent, others, payload_len, payload_hash };
-        let signed = SignedHead::check(head, signature).map_err(|source| PackError::Op { at, source })?;
+        let signed = SignedHead::check_by(&by, head, signature).map_err(|source| PackError::Op { at, source })?;
         self.read.push((*signed.id(), seq));
         Ok(PackedOp { signed, payload })
     }

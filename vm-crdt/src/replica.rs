@@ -97,14 +97,7 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert(&mut self, op: SignedOp) -> Result<(Received, Changes), Refusal> {
-        self.insert_as(op, false)
-    }
-
-    fn insert_as(&mut self, op: SignedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
-        let (received, changes) = self.graph.insert_as(op, is_needed)?;
-        if matches!(received, Received::Filled(_)) {
-            self.drop_filled();
-        }
+        let (received, changes) = self.take(op, false)?;
         self.follow(&changes);
         Ok((received, changes))
     }
@@ -115,7 +108,28 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn insert_packed(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
-        self.insert_packed_as(op, false)
+        let (received, changes) = self.take_packed(op, false)?;
+        self.follow(&changes);
+        Ok((received, changes))
+    }
+
+    /// Takes ops out of packs, each as [`insert_packed`](Self::insert_packed) would, and makes the state once, of all of them: much cheaper where they are
+    /// many. `judge` is told what became of each and may break off, as an op that does not read does; what was taken until then stays.
+    ///
+    /// # Errors
+    /// What broke it off, beside what changed.
+    pub fn insert_all<E>(
+        &mut self,
+        ops: impl IntoIterator<Item = Result<PackedOp, E>>,
+        mut judge: impl FnMut(&OpId, Result<Received, Refusal>) -> Result<(), E>,
+    ) -> (Changes, Result<(), E>) {
+        self.together(|all| {
+            ops.into_iter().try_for_each(|op| {
+                let op = op?;
+                let id = *op.signed().id();
+                judge(&id, all.insert(op, false))
+            })
+        })
     }
 
     /// Takes an op that this replica had held before and wrote down, in the order in which it held them. It is checked like any other, but that one of
@@ -124,22 +138,38 @@ impl Replica {
     /// # Errors
     /// [`Refusal`].
     pub fn restore(&mut self, op: PackedOp) -> Result<(Received, Changes), Refusal> {
-        self.insert_packed_as(op, true)
+        let (received, changes) = self.take_packed(op, true)?;
+        self.follow(&changes);
+        Ok((received, changes))
     }
 
-    pub(crate) fn insert_packed_as(&mut self, op: PackedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
-        let PackedOp { signed, payload } = op;
+    /// Lets ops be taken one after the other, and makes the state once, however it ends.
+    pub(crate) fn together<T>(&mut self, take: impl FnOnce(&mut Together<'_>) -> T) -> (Changes, T) {
+        let mut all = Together { replica: self, changes: Changes::default() };
+        let end = take(&mut all);
+        let changes = all.changes;
+        self.follow(&changes);
+        (changes, end)
+    }
+
+    /// Takes an op; the state does not follow yet.
+    fn take(&mut self, op: SignedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
+        let (received, changes) = self.graph.insert_as(op, is_needed)?;
+        if let Received::Filled(filled) = received {
+            self.bare.retain(|op| *op != filled);
+        }
+        Ok((received, changes))
+    }
+
+    fn take_packed(&mut self, op: PackedOp, is_needed: bool) -> Result<(Received, Changes), Refusal> {
+        let (signed, payload) = op.into_parts();
         if let Some(payload) = payload {
-            return match SignedOp::join(signed, payload) {
-                Ok(op) => self.insert_as(op, is_needed),
-                Err(_) => Err(Refusal::Parent),
-            };
+            return self.take(SignedOp::of_checked(signed, payload), is_needed);
         }
         let (received, changes) = self.graph.insert_bare_as(signed, is_needed)?;
         if let Received::Held(op) = received {
             self.bare.push(op);
         }
-        self.follow(&changes);
         Ok((received, changes))
     }
 
@@ -319,9 +349,25 @@ impl Replica {
     pub fn base(&self) -> Option<(u32, &[u8])> {
         self.base.as_ref().map(|base| (base.number, base.bytes.as_slice()))
     }
+}
 
-    fn drop_filled(&mut self) {
-        self.bare.retain(|op| self.graph.payload(*op).is_none());
+/// Ops that are taken one after the other before the state follows. The graph does not look at the state, so nothing is judged otherwise than alone.
+pub(crate) struct Together<'a> {
+    replica: &'a mut Replica,
+    changes: Changes,
+}
+
+impl Together<'_> {
+    /// The ops so far.
+    pub(crate) const fn graph(&self) -> &Graph {
+        &self.replica.graph
+    }
+
+    /// Takes an op; where it is known to be needed by one that comes later, also of an author who is proven.
+    pub(crate) fn insert(&mut self, op: PackedOp, is_needed: bool) -> Result<Received, Refusal> {
+        let (received, changes) = self.replica.take_packed(op, is_needed)?;
+        self.changes.append(changes);
+        Ok(received)
     }
 }
 

@@ -512,6 +512,29 @@ fn what_is_back_dated_after_a_revocation_has_no_effect_whatever_came_first() {
 }
 
 #[test]
+fn a_revocation_that_seals_one_branch_of_a_fork_ends_the_effect_of_the_other() {
+    let (left, right) = (op(4, None, &[], "left"), op(4, None, &[], "right"));
+    let vouch = SignedOp::sign(head(2, 0, None, &[&left]), put("y", "builds on it"), &key(2)).unwrap();
+    let sealed = event(replica().graph().chain(), &[*right.id()], Change::Revoke(key(4).public()));
+    let mut states = Vec::new();
+    for early in [true, false] {
+        let mut here = replica();
+        if early {
+            insert_all(&mut here, [&left, &vouch]);
+        }
+        assert_eq!(here.seal(sealed.clone()), Err(EventError::FrontierMissing { missing: 1 }));
+        // As much of the author comes to have effect by it as loses it.
+        insert_all(&mut here, [&right]);
+        if !early {
+            insert_all(&mut here, [&left, &vouch]);
+        }
+        assert_eq!((here.graph().chain().number(), here.graph().len()), (1, 3));
+        states.push(here.encode());
+    }
+    assert!(states[0] == states[1], "the branch that is not sealed left something in the state");
+}
+
+#[test]
 fn two_admins_who_duel_end_the_chain_where_they_part() {
     let chain = replica();
     let revoke = |n| event(chain.graph().chain(), &[], Change::Revoke(key(n).public()));
@@ -690,7 +713,7 @@ fn a_payload_that_is_withheld_or_none_counts_nowhere_and_holds_nobody_up() {
     let withheld = op(3, None, &[], "withheld");
     let mut here = replica();
     for signed in [unreadable, withheld.signed().clone()] {
-        let (received, changes) = here.insert_packed(PackedOp { signed, payload: None }).unwrap();
+        let (received, changes) = here.insert_packed(PackedOp::bare(signed)).unwrap();
         assert!(matches!(received, Received::Held(_)) && changes.counted.is_empty());
     }
     assert!(here.graph().is_empty() && here.is_whole());

@@ -104,7 +104,7 @@ fn whoever_withholds_a_payload_parts_no_two_honest_peers() {
     let (mut here, mut there, mut third) = (replica(), replica(), replica());
     let withheld = op(4, None, &[], "withheld");
     let signed = withheld.signed().clone();
-    let (received, _) = here.insert_packed(PackedOp { signed, payload: None }).unwrap();
+    let (received, _) = here.insert_packed(PackedOp::bare(signed)).unwrap();
     assert!(matches!(received, Received::Held(_)));
     here.write(put("y", "1"), &key(1)).unwrap();
     there.write(put("y", "2"), &key(2)).unwrap();

@@ -141,7 +141,7 @@ fn no_pack_is_another_by_a_bit() {
     let mut bare = replica();
     for op in &ops {
         let signed = op.signed().clone();
-        let _ = bare.insert_packed(PackedOp { signed, payload: None }).unwrap();
+        let _ = bare.insert_packed(PackedOp::bare(signed)).unwrap();
     }
     let packs = [
         pack(here.graph(), &places, 1 << 20).0,
@@ -209,7 +209,7 @@ fn states_that_differ_by_a_bit_are_not_the_one_that_was_sealed() {
     let mut newcomer = replica();
     for op in all_ops(&here) {
         let signed = op.signed().clone();
-        let _ = newcomer.insert_packed(PackedOp { signed, payload: None }).unwrap();
+        let _ = newcomer.insert_packed(PackedOp::bare(signed)).unwrap();
     }
     let _ = newcomer.seal(here.graph().chain().events()[0].clone()).unwrap();
     assert_eq!(newcomer.lacks_state(), Some(1));

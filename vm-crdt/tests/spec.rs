@@ -157,7 +157,7 @@ fn the_page_of_packs_shows_one() {
     let sample: Vec<String> = lines.iter().map(|(name, bytes)| format!("{name}{}", hex(bytes))).collect();
     let sample = sample.join("\n");
     assert_eq!(hex(&bytes_of(&sample)), hex(&bytes));
-    let read: Vec<SignedHead> = Unpack::new(&bytes).unwrap().map(|op| op.unwrap().signed).collect();
+    let read: Vec<SignedHead> = Unpack::new(&bytes).unwrap().map(|op| op.unwrap().into_parts().0).collect();
     assert_eq!(read, [ops[1].signed().clone(), ops[2].signed().clone()]);
     assert_shown("crdt-pack.md", &sample);
 }

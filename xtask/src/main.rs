@@ -50,7 +50,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   simulate [--seeds N] [--seed S] [--trace] [--must-fail]
                                   replicas, liars and a bad network, the same for the same seed (100 seeds unless told; 10,000 is
                                   the long form)
-  bench [ARGUMENT...]             the table of ratios; arguments go to the ratios program (--json, --quick, ROW...)
+  bench [peers] [ARGUMENT...]     the table of ratios, or that of replication beside automerge, yrs and loro; arguments go to the program
+                                  (--json, --quick, ROW...)
 ";
 
 fn main() -> ExitCode {

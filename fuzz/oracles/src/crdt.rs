@@ -139,16 +139,16 @@ pub fn crdt_pack(data: &[u8]) {
     let faults = read.iter().filter(|op| op.is_err()).count();
     assert!(faults == 0 || (faults == 1 && read.last().is_some_and(Result::is_err)), "nothing comes after a fault");
     let ops: Vec<PackedOp> = read.into_iter().map_while(Result::ok).collect();
-    ops.iter().for_each(|op| assert_signed(&op.signed));
+    ops.iter().for_each(|op| assert_signed(op.signed()));
     let mut into = Replica::new(KNOWN.charter.clone(), Limits::default());
     for op in &ops {
         let _ = into.insert_packed(op.clone());
     }
-    if faults > 0 || graph != KNOWN.charter.graph() || ops.iter().any(|op| op.payload.is_none()) {
+    if faults > 0 || graph != KNOWN.charter.graph() || ops.iter().any(|op| op.payload().is_none()) {
         return;
     }
     let all = replica(KNOWN.ops.len(), KNOWN.events.len());
-    let places: Option<Vec<OpIndex>> = ops.iter().map(|op| all.graph().place(op.signed.id())).collect();
+    let places: Option<Vec<OpIndex>> = ops.iter().map(|op| all.graph().place(op.signed().id())).collect();
     let places = places.expect("all that was signed is held");
     let (again, taken) = pack(all.graph(), &places, usize::MAX);
     assert_eq!((again.as_slice(), taken), (data, ops.len()));

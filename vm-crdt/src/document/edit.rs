@@ -10,8 +10,8 @@
 //! each costs two bytes.
 
 use super::path;
-use super::value::{Content, FOLDED_MAX, INTEGER_MAX};
-use crate::bytes::{Bytes, put_varint, wide};
+use super::value::{self, Content, FOLDED_MAX, INTEGER_MAX};
+use crate::bytes::{Bytes, put_varint, short_varint, wide};
 use crate::error::{EditError, PayloadError, ValueError};
 
 /// Most edits of an op: 2^16, half of what a payload of 16-byte edits would hold. Whoever has more makes more ops; a payload of shortest edits
@@ -151,18 +151,38 @@ pub(crate) fn read_content<'a>(
 pub(crate) fn check(bytes: &mut Bytes<'_>) -> Result<(), PayloadError> {
     let mut last: Option<Key<'_>> = None;
     let mut edit = 0;
-    while bytes.left() > 0 {
+    let mut rest = *bytes;
+    while rest.left() > 0 {
         if edit == EDITS_MAX {
             return Err(PayloadError::TooManyEdits { limit: EDITS_MAX });
         }
-        let key = read(bytes).map_err(|source| PayloadError::Edit { edit, source })?;
+        let key = match plain(rest.as_slice()) {
+            Some((path, behind)) => {
+                rest = rest.behind(behind);
+                Key { path, kind: LeafKind::Register, element: &[] }
+            }
+            None => read(&mut rest).map_err(|source| PayloadError::Edit { edit, source })?,
+        };
         if last.is_some_and(|last| last >= key) {
             return Err(PayloadError::Edit { edit, source: EditError::Order });
         }
         last = Some(key);
         edit += 1;
     }
+    *bytes = rest;
     if edit == 0 { Err(PayloadError::Nothing) } else { Ok(()) }
+}
+
+/// The edit that most are, and what comes after it: a register, and a text in ASCII, both short. The same as [`read`] says, in less time, as
+/// nothing goes through memory.
+#[inline]
+fn plain(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = short_varint(bytes)?;
+    let (path, rest) = rest.split_at_checked(usize::from(head >> 2))?;
+    let (content, rest) = short_varint(rest)?;
+    let (text, rest) = rest.split_at_checked(usize::from(content >> 2))?;
+    let is_plain = u64::from(head & 3) == REGISTER && value::is_text(content);
+    (is_plain && text.is_ascii() && path::check(path).is_ok()).then_some((path, rest))
 }
 
 /// Reads one edit strictly, and gives its key.
@@ -178,4 +198,39 @@ fn read<'a>(bytes: &mut Bytes<'a>) -> Result<Key<'a>, EditError> {
         _ => &[],
     };
     Ok(Key { path, kind, element })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Printable ASCII, or with a few other bytes.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let other = prop::collection::vec(prop_oneof![20 => 0x20..0x80_u8, 1 => Just(1), 1 => any::<u8>()], 0..40);
+        prop_oneof![prop::collection::vec(0x20..0x80_u8, 0..150), other]
+    }
+
+    proptest! {
+        /// What is said of plain edits in one go is what [`read`] says.
+        #[test]
+        fn plain_edits_are_read_alike(
+            path in bytes(), text in bytes(),
+            leaf in 0..4_u64, content in prop_oneof![0..4_u64, Just(2)], cut in 0..3_usize,
+        ) {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, wide(path.len()) << 2 | leaf);
+            bytes.extend_from_slice(&path);
+            put_varint(&mut bytes, wide(text.len()) << 2 | content);
+            bytes.extend_from_slice(&text);
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            if let Some((path, behind)) = plain(&bytes) {
+                let mut rest = Bytes::new(&bytes);
+                let key = read(&mut rest);
+                prop_assert_eq!(key, Ok(Key { path, kind: LeafKind::Register, element: &[] }));
+                prop_assert_eq!(rest.as_slice(), behind);
+            }
+        }
+    }
 }

@@ -186,6 +186,11 @@ impl<'a> From<Value<'a>> for Content<'a> {
     }
 }
 
+/// Whether a head of at most 14 bits says that a text follows; it is within the limit then.
+pub(crate) fn is_text(head: u16) -> bool {
+    u64::from(head & 3) == TEXT
+}
+
 /// The bytes of a content.
 pub(crate) fn one_form(content: Content<'_>) -> Vec<u8> {
     let mut out = Vec::new();

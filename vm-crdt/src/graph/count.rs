@@ -148,11 +148,11 @@ impl Graph {
         self.does_count(op.as_u32()) && self.lanes.get(at).is_some_and(|lane| self.effective_of(at, lane) > node.at)
     }
 
-    /// How many ops of an author count and have effect.
-    pub(super) fn effective_by(&self, author: &PublicKey) -> usize {
+    /// How many of the first ops of each of an author's lanes count and have effect.
+    pub(super) fn effective_by(&self, author: &PublicKey) -> Vec<u32> {
         let lanes = self.lanes_of.get(author).map(Vec::as_slice).unwrap_or_default();
         let each = lanes.iter().filter_map(|at| Some((*at, self.lanes.get(*at)?)));
-        each.map(|(at, lane)| to_usize(covered(&self.counted, at).min(self.effective_of(at, lane)))).sum()
+        each.map(|(at, lane)| covered(&self.counted, at).min(self.effective_of(at, lane))).collect()
     }
 
     /// All ops that have effect, each after its past: what a state is made of.

@@ -14,6 +14,7 @@
 
 mod author;
 mod bare;
+mod changes;
 mod clock;
 mod count;
 mod lanes;
@@ -41,6 +42,7 @@ use crate::id::{GraphId, OpId, OpIndex, Past};
 use crate::op::{SignedHead, SignedOp};
 use crate::payload::Payload;
 
+pub use changes::Changes;
 pub use rule::Rule;
 
 use clock::{Clock, Clocks, covered};
@@ -64,8 +66,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Sixteen million ops, which take some 6 GB without their payloads; as many lanes as members and as many again for forks; 1 GiB of clocks;
-    /// and of each author 256 ops that came too early, or 4 MiB of them: four of the longest.
+    /// Sixteen million ops, which take some 8 GB without their payloads: 473 bytes an op, measured on a graph of 1,000,000 (`docs/benches.md`); as many lanes
+    /// as members and as many again for forks; 1 GiB of clocks; and of each author 256 ops that came too early, or 4 MiB of them: four of the longest.
     fn default() -> Self {
         Self { ops: 1 << 24, lanes: 2 * MEMBERS_MAX, clock_cells: 1 << 28, orphans: 256, orphan_bytes: 4 << 20 }
     }
@@ -83,20 +85,6 @@ pub enum Received {
     Filled(OpIndex),
     /// It waits for the ops that [`Graph::wanted`] names, or for a sealed event.
     Waiting,
-}
-
-/// What changed by an op, a proof or an event.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[must_use]
-pub struct Changes {
-    /// Ops that count now and did not before, each after its past.
-    pub counted: Vec<OpIndex>,
-    /// Whether ops that counted or had effect no longer do: state is then made anew of [`Graph::effective`].
-    pub must_rebuild: bool,
-    /// Authors that are proven now.
-    pub proven: Vec<PublicKey>,
-    /// Ops that had waited and turned out to be no good, each with the reason.
-    pub refused: Vec<(OpId, Refusal)>,
 }
 
 /// All ops that one replica holds.

@@ -73,13 +73,14 @@ impl Graph {
         self.chain.check_next(&event)?;
         let number = u64::from(event.body().number);
         let revoked = if let Change::Revoke(key) = &event.body().change { Some(*key) } else { None };
-        let before = revoked.map(|key| self.effective_by(&key));
+        let before = revoked.map(|key| self.effective_by(&key)).unwrap_or_default();
         self.chain.push(event)?;
         self.frontiers.push(frontier);
         self.forget_sealed_bare();
         self.recount(changes);
-        // Ops of whoever was revoked may have lost their effect although somebody built on them.
-        changes.must_rebuild |= revoked.map(|key| self.effective_by(&key)) < before;
+        // Ops of whoever was revoked may have lost their effect although somebody built on them, while those of another branch got it.
+        let after = revoked.map(|key| self.effective_by(&key)).unwrap_or_default();
+        changes.must_rebuild |= after.iter().zip(&before).any(|(after, before)| after < before);
         for op in self.orphans.released_by_event(number) {
             let id = *op.id();
             match self.take(op, false, changes) {

@@ -8,7 +8,7 @@ use crate::graph::{Graph, Received};
 use crate::id::{OpId, OpIndex};
 use crate::op::OpHead;
 use crate::pack::{PackedOp, Unpack, pack};
-use crate::replica::Replica;
+use crate::replica::{Replica, Together};
 use crate::sketch::ShortId;
 
 use super::WANT_MAX;
@@ -71,15 +71,15 @@ impl Session {
         let mut broken = None;
         let ops: Vec<PackedOp> = ops.map_while(|op| op.map_err(|error| broken = Some(error)).ok()).collect();
         let needed = self.needed(replica, &ops);
-        for op in ops {
-            let id = *op.signed.id();
-            if op.payload.is_none() {
-                self.note_behind(replica, op.signed.head());
+        let mut take = |all: &mut Together<'_>, op: PackedOp| {
+            let id = *op.signed().id();
+            if op.payload().is_none() {
+                self.note_behind(all.graph(), op.signed().head());
             }
-            match replica.insert_packed_as(op, needed.contains(&id)) {
-                Ok((Received::Known, _)) => {}
+            match all.insert(op, needed.contains(&id)) {
+                Ok(Received::Known) => {}
                 // What waits may be pushed out by what waits later, and would be new for ever.
-                Ok((Received::Waiting, _)) => {
+                Ok(Received::Waiting) => {
                     waits = true;
                     self.exchange.received += 1;
                 }
@@ -91,7 +91,10 @@ impl Session {
                 // The peer need not know the proof yet, and what does not fit here may elsewhere.
                 Err(_) => {}
             }
-        }
+            Ok(())
+        };
+        let (_, taken) = replica.together(|all| ops.into_iter().try_for_each(|op| take(all, op)));
+        taken?;
         if let Some(error) = broken {
             return Err(error.into());
         }
@@ -118,7 +121,7 @@ impl Session {
             return needed;
         }
         for op in ops.iter().rev() {
-            let (id, head) = (op.signed.id(), op.signed.head());
+            let (id, head) = (op.signed().id(), op.signed().head());
             let is_heard = !graph.is_proven(&head.author) && graph.chain().membership(&head.author).is_some();
             if is_heard || needed.contains(id) || graph.is_wanted(id) || self.asked.contains(id) {
                 needed.insert(*id);
@@ -129,8 +132,8 @@ impl Session {
     }
 
     /// Notes what an op without a payload lacks: it is not kept until that is here.
-    fn note_behind(&mut self, replica: &Replica, head: &OpHead) {
-        let missing = head.predecessors().filter(|id| replica.graph().place(id).is_none());
+    fn note_behind(&mut self, graph: &Graph, head: &OpHead) {
+        let missing = head.predecessors().filter(|id| graph.place(id).is_none());
         self.behind.extend(missing.take(WANT_MAX.saturating_sub(self.behind.len())).copied());
     }
 

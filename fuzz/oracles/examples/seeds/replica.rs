@@ -31,7 +31,7 @@ fn packs() {
     seed("crdt_pack", "empty", packed(0, 0));
     let mut bare = replica(0, 0);
     for op in &KNOWN.ops[..3] {
-        let _ = bare.insert_packed(PackedOp { signed: op.signed().clone(), payload: None });
+        let _ = bare.insert_packed(PackedOp::bare(op.signed().clone()));
     }
     seed("crdt_pack", "bare", pack(bare.graph(), &places[..3], 1 << 20).0);
 }
