@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use common::{Home, files};
+use common::{Home, copy, files};
 use serde_json::Value;
 use vaultmesh::vault::{Place, Sources, Vault};
 use vm_core::digest::{LeafHash, Sha256Digest};
@@ -23,15 +23,6 @@ struct Pair {
     alice: Home,
     bob: Home,
     stick: PathBuf,
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &name) } else { assert!(fs::copy(&path, &name).is_ok()) }
-    }
 }
 
 /// Gives a file of one home to another.

@@ -4,23 +4,13 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 
-use common::Home;
+use common::{Home, copy};
 
 /// A log with some rows, and a witness that cosigned it once.
 struct Pair {
     log: Home,
     witness: Home,
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &name) } else { assert!(fs::copy(&path, &name).is_ok()) }
-    }
 }
 
 impl Pair {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
+use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::id::{LedgerId, RowId};
 use vm_core::key::{Note, PublicKey};
 use vm_core::record::{StoredRow, Table};
@@ -12,10 +12,10 @@ use vm_core::view::{EvidenceView as _, StoredEntry, Visit};
 use vm_crdt::{EvidenceItem, EvidenceSet, PayloadKind};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::fork::{CheckpointFork, FORK_MAX};
-use vm_seal::merkle::TreeSize;
 use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint};
 
 use super::folder::{FILE_MAX, Folder, Name};
+use super::log::{Headed, Log};
 use super::peer::Peer;
 use super::{Mesh, exchange};
 use crate::error::{MeshError, VaultError};
@@ -80,68 +80,6 @@ pub struct Foreign {
     pub rows: Vec<ForeignRow>,
     /// The verdict.
     pub report: Report,
-}
-
-/// The log of a peer, as far as its heads are linked: each grew out of the one before, from the empty log on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Log {
-    heads: BTreeMap<u64, (RootHash, Option<Note>)>,
-}
-
-/// What a head came to.
-#[derive(Debug)]
-pub(super) enum Headed {
-    /// It grew out of the last one, and is the last one now.
-    Linked,
-    /// It is known.
-    Known,
-    /// It may follow on something that is not here.
-    Unlinked,
-    /// The log has two histories.
-    Forked(Box<CheckpointFork>),
-}
-
-impl Log {
-    /// The last head that is linked.
-    fn last(&self) -> (u64, RootHash, Option<&Note>) {
-        match self.heads.last_key_value() {
-            Some((size, (root, note))) => (*size, *root, note.as_ref()),
-            None => (0, RootHash::empty(), None),
-        }
-    }
-
-    /// Whether a head is one of these.
-    fn has(&self, size: u64, root: RootHash) -> bool {
-        self.heads.get(&size).is_some_and(|(known, _)| *known == root)
-    }
-
-    /// Takes a head of the log of `peer`, which its key signed.
-    pub(super) fn take(&mut self, peer: &Peer, request: &AddCheckpoint) -> Result<Headed, &'static str> {
-        let head = Checkpoint::verify(request.note(), peer.key()).map_err(|error| error.code())?;
-        let note = request.note().signed_by(peer.key()).map_err(|error| error.code())?;
-        let size = head.size().as_u64();
-        let fork = |known: &Note, prefix| -> Option<Headed> {
-            let fork = CheckpointFork::new(known.clone(), note.clone(), prefix).ok()?;
-            fork.check(peer.key()).is_ok().then(|| Headed::Forked(Box::new(fork)))
-        };
-        match self.heads.get(&size) {
-            Some((root, _)) if *root == head.root() => return Ok(Headed::Known),
-            Some((_, Some(known))) => return fork(known, None).ok_or("fork-unproven"),
-            _ => {}
-        }
-        let (known, root, last) = self.last();
-        if request.old().as_u64() != known || size < known {
-            return Ok(Headed::Unlinked);
-        }
-        let (old, proof) = (TreeSize::new(known), request.consistency());
-        if let Err(error) = proof.verify(old, root, head.size(), head.root()) {
-            let prefix = proof.prefix_root(old, head.size(), head.root()).ok().flatten();
-            let shown = prefix.zip(last).and_then(|(prefix, last)| fork(last, Some((prefix, proof.clone()))));
-            return shown.ok_or_else(|| error.code());
-        }
-        self.heads.insert(size, (head.root(), Some(note)));
-        Ok(Headed::Linked)
-    }
 }
 
 /// A row with its proof, which holds.

@@ -11,6 +11,7 @@ mod exchange;
 mod folder;
 mod foreign;
 mod link;
+mod log;
 mod peer;
 mod share;
 mod store;
