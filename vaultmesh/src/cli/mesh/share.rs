@@ -13,7 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh mesh share
   vaultmesh mesh share --since 2026-01-01T00:00:00Z --kind tool_invocations
-  vaultmesh mesh share --trace 0197f2d0c0de7000b3a1f2e4d5c6b7a8
+  vaultmesh mesh share --trace 0197f2d0-c0de-7000-b3a1-f2e4d5c6b7a8
 
 Peers get the rows whole, as they stand in the ledger, each with its path to this vault's head, when they sync. What was shown
 cannot be taken back.";
