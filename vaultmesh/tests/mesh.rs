@@ -366,6 +366,46 @@ fn packs_that_a_crash_left_beside_each_other_are_one_mesh() {
 }
 
 #[test]
+fn what_all_acknowledged_is_forgotten_and_the_state_stays() {
+    let Pair { alice, bob, stick } = Pair::new();
+    for number in 0..6 {
+        alice.run(&["mesh", "put", &format!("/n/{number}"), &"x".repeat(2_000)]).expect(0);
+        alice.run(&["mesh", "put", &format!("/n/{number}"), "gone"]).expect(0);
+    }
+    with(&bob, &alice.vault());
+    let before = state(&alice);
+    bob.run(&["mesh", "ack", "-o", "bob.ack.json"]).expect(0);
+    hand(&bob, &alice, "bob.ack.json");
+    assert_eq!(alice.refused(&["mesh", "compact"]), "mesh-ack", "it takes the word of all");
+    alice.run(&["mesh", "put", "/late", "1"]).expect(0);
+    assert_eq!(alice.refused(&["mesh", "compact", "bob.ack.json"]), "mesh-ack", "of other heads");
+    alice.run(&["mesh", "remove", "/late"]).expect(0);
+    with(&bob, &alice.vault());
+    bob.run(&["mesh", "ack", "-o", "again.json"]).expect(0);
+    hand(&bob, &alice, "again.json");
+    let size = |home: &Home| -> u64 {
+        let packs = files(&home.vault().join("mesh/ops"));
+        packs.iter().map(|pack| fs::metadata(pack).unwrap().len()).sum()
+    };
+    let long = size(&alice);
+    alice.run(&["mesh", "compact", "again.json"]).expect(0);
+    assert!(size(&alice) + 10_000 < long, "{} of {long}", size(&alice));
+    assert_eq!(state(&alice), before);
+    with(&bob, &alice.vault());
+    assert!(size(&bob) + 10_000 < long);
+    assert_eq!(state(&bob), before);
+    // Whoever comes later gets the state in place of what made it.
+    with(&alice, &stick);
+    let carol = Pair { alice, bob, stick };
+    let home = carol.carol();
+    with(&home, &carol.alice.vault());
+    home.run(&["mesh", "put", "/carol", "1"]).expect(0);
+    with(&home, &carol.alice.vault());
+    assert_eq!(state(&home), state(&carol.alice));
+    assert!(rows(&home, 0).iter().all(|(state, _)| state == "proven"));
+}
+
+#[test]
 fn a_backup_holds_the_mesh() {
     let Pair { alice, .. } = Pair::new();
     alice.run(&["mesh", "put", "/kept", "yes"]).expect(0);

@@ -74,6 +74,15 @@ pub enum MeshError {
         /// The ledger.
         ledger: LedgerId,
     },
+    /// An acknowledgement that cannot be used.
+    #[error("acknowledgement: {reason}")]
+    Ack {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Payloads of ops are missing.
+    #[error("payloads of ops that count are missing here")]
+    NotWhole,
     /// A charter that cannot be made or read.
     #[error("charter")]
     Charter(#[from] CharterError),
@@ -170,6 +179,8 @@ impl MeshError {
             Self::PeerFormat { .. } => "format-unknown",
             Self::Repinned { .. } => "mesh-repinned",
             Self::Charter(error) => error.code(),
+            Self::Ack { .. } => "mesh-ack",
+            Self::NotWhole => "mesh-not-whole",
             Self::NotEnrolled => "mesh-not-enrolled",
             Self::Behind { .. } => "mesh-behind",
             Self::Unmet => "mesh-unmet",
@@ -216,6 +227,8 @@ impl MeshError {
                 "Ask the peer, by another way than this file, which key is its own; both cannot be."
             }
             Self::Charter(_) => "Take the charter.json that `vaultmesh mesh create` wrote, unaltered.",
+            Self::Ack { .. } => "Have all members sync, and nobody write, before each runs `vaultmesh mesh ack` again.",
+            Self::NotWhole => "Sync with a peer that has them.",
             Self::NotEnrolled => {
                 "Give the file of `vaultmesh mesh key` to whoever makes or seals the mesh, to be enrolled."
             }

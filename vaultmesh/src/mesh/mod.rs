@@ -7,6 +7,7 @@
 //! grew out of the one before; and rows of a peer, each with its path to such a head. Rows count as proven where the peer's key, which
 //! this vault's owner pinned, signed the head. All else is shown as what it is: somebody's word.
 
+mod ack;
 mod exchange;
 mod folder;
 mod foreign;
@@ -29,6 +30,7 @@ use vm_crdt::{Change, Charter, EventBody, MergeReceipt, OpId, Payload, Replica, 
 
 use crate::error::MeshError;
 
+pub use ack::{MESH_ACK_FORMAT, MESH_ACK_MAX, MeshAck};
 pub use exchange::{Exchanged, Peering, Refused, exchange};
 pub use folder::{FILE_MAX, FILES_MAX};
 pub use foreign::{Foreign, ForeignRow, ForeignState};
@@ -188,6 +190,10 @@ impl Mesh {
     /// # Errors
     /// [`MeshError::Folder`].
     pub(crate) fn save(&mut self) -> Result<(), MeshError> {
+        self.store.save(&self.folder, &self.replica)?;
+        if self.forget() == 0 {
+            return Ok(());
+        }
         self.store.save(&self.folder, &self.replica)
     }
 }

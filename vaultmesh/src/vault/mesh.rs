@@ -12,7 +12,7 @@ use vm_seal::selection::Selection;
 use super::Vault;
 use super::merge::Merged;
 use crate::error::{MeshError, VaultError};
-use crate::mesh::{Exchanged, Link, Mesh, Peer, Peering, Shared, exchange, exchange_files};
+use crate::mesh::{Exchanged, Link, Mesh, MeshAck, Peer, Peering, Shared, exchange, exchange_files};
 use crate::read::Reader;
 
 /// What a sync came to.
@@ -105,6 +105,25 @@ impl Vault {
         let event = SealedEvent::check(body, vec![seal], mesh.charter()).map_err(MeshError::Event)?;
         mesh.seal(event.clone())?;
         Ok(event)
+    }
+
+    /// This vault's word that it holds all that counts in the mesh. Needs leave to record.
+    ///
+    /// # Errors
+    /// [`VaultError::Token`], [`MeshError::NotWhole`].
+    pub fn mesh_ack(&mut self, mesh: &Mesh) -> Result<MeshAck, VaultError> {
+        let _ = self.permit::<act::Record>()?;
+        Ok(mesh.acknowledge(&self.mesh_key()?)?)
+    }
+
+    /// Seals that everybody may forget what lies below the heads, by the word of all other members. Needs leave to seal.
+    ///
+    /// # Errors
+    /// [`MeshError::Ack`], [`MeshError::Event`] where a member's is missing; those of [`Vault::mesh_seal`].
+    pub fn mesh_compact(&mut self, mesh: &mut Mesh, others: &[MeshAck]) -> Result<SealedEvent, VaultError> {
+        let own = self.mesh_ack(mesh)?;
+        let change = mesh.compaction(&own, others)?;
+        self.mesh_seal(mesh, change)
     }
 
     /// Syncs with the vault or mailbox at `dir`, and records the receipt.

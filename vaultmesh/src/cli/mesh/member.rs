@@ -1,15 +1,18 @@
-//! `mesh enrol`, `mesh revoke`: who may write, by sealed events.
+//! `mesh enrol`, `mesh revoke`, `mesh ack`, `mesh compact`: what is settled by sealed events.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use vaultmesh::error::VaultError;
+use vaultmesh::mesh::{MESH_ACK_MAX, MeshAck};
 use vm_core::key::PublicKey;
 use vm_crdt::Change;
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::super::input::read_limited;
+use super::super::output::{shown, write_new};
 use super::make::load;
 use crate::render::{Human, Output, Page};
 
@@ -41,6 +44,79 @@ pub(super) struct RevokeMember {
     /// Its mesh key, as `mesh show` prints it
     #[arg(value_name = "KEY", value_parser = PublicKey::parse_hex)]
     member: PublicKey,
+}
+
+const ACK_EXAMPLES: &str = "\
+Examples:
+  vaultmesh mesh ack -o server.ack.json
+
+It holds for the heads as they are now: all members sync first, and nobody writes until the compaction is sealed.";
+
+/// Say that this vault holds all that counts, so that payloads may be forgotten
+#[derive(Args)]
+#[command(after_help = ACK_EXAMPLES)]
+pub(super) struct AckHeads {
+    /// Write it to this new file instead
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+const COMPACT_EXAMPLES: &str = "\
+Examples:
+  vaultmesh mesh compact server.ack.json phone.ack.json
+
+What the ops below the heads carried is forgotten, here and wherever the event comes; the state that they made, their names and
+signatures stay. It takes the word of every member, so that nobody is left without what it lacks.";
+
+/// Let all members forget what ops carried, by an event that this vault seals
+#[derive(Args)]
+#[command(after_help = COMPACT_EXAMPLES)]
+pub(super) struct Compact {
+    /// Acknowledgements of all other members, as `mesh ack` wrote them there
+    #[arg(value_name = "ACK")]
+    acks: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Acknowledged {
+    ack: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+impl Human for Acknowledged {
+    fn human(&self, page: &mut Page) {
+        match &self.file {
+            None => page.raw(&format!("{}\n", self.ack)),
+            Some(file) => page.line(&format!("wrote {file}")),
+        }
+    }
+}
+
+impl AckHeads {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let mut vault = context.open()?;
+        let mesh = vault.mesh()?;
+        let ack = vault.mesh_ack(&mesh)?.to_bytes();
+        if let Some(file) = &self.output {
+            write_new(file, &ack)?;
+        }
+        let ack = String::from_utf8_lossy(&ack).into_owned();
+        Ok(Output::done(Acknowledged { ack, file: self.output.as_deref().map(shown) }))
+    }
+}
+
+impl Compact {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        let acks = self.acks.iter().map(|path| -> Result<MeshAck, CliError> {
+            Ok(MeshAck::parse(&read_limited(path, MESH_ACK_MAX)?).map_err(VaultError::Mesh)?)
+        });
+        let acks: Vec<MeshAck> = acks.collect::<Result<_, _>>()?;
+        let mut vault = context.open()?;
+        let mut mesh = vault.mesh()?;
+        let event = vault.mesh_compact(&mut mesh, &acks)?;
+        Ok(Output::done(Sealed { event: event.body().number, digest: event.digest().to_string() }))
+    }
 }
 
 #[derive(Serialize)]

@@ -52,6 +52,8 @@ enum What {
     Get(state::Get),
     Enrol(member::Enrol),
     Revoke(member::RevokeMember),
+    Ack(member::AckHeads),
+    Compact(member::Compact),
 }
 
 /// The mesh of the vault, for which no key is needed.
@@ -78,6 +80,8 @@ impl Mesh {
             What::Get(command) => command.run(context),
             What::Enrol(command) => command.run(context),
             What::Revoke(command) => command.run(context),
+            What::Ack(command) => command.run(context),
+            What::Compact(command) => command.run(context),
         }
     }
 }
