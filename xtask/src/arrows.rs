@@ -37,7 +37,7 @@ pub(crate) const MEMBERS: &[Arrow] = &[
             ORACLES,
         ],
     ),
-    arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES]),
+    arrow("vm-envelope", &["vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-ledger", &["vaultmesh", BENCHES, EXAMPLES]),
     arrow("vm-anchor", &["vm-guardian", "vm-dee", "vaultmesh", BENCHES, EXAMPLES, ORACLES]),
     arrow("vm-crdt", &["vaultmesh", BENCHES, EXAMPLES, ORACLES, SIMULATE]),
@@ -57,6 +57,7 @@ pub(crate) const MEMBERS: &[Arrow] = &[
 pub(crate) const OUTSIDE: &[Arrow] = &[
     arrow("rusqlite", &["vm-ledger", BENCHES]),
     arrow("rs_merkle", &["vm-seal", BENCHES]),
+    arrow("pqcrypto-kyber", &["vm-envelope"]),
     arrow("ureq", &["vm-anchor"]),
 ];
 
