@@ -17,6 +17,7 @@ pub mod capability;
 pub mod chains;
 pub mod complete;
 pub mod crdt;
+pub mod envelope;
 pub mod ethereum;
 pub mod export;
 pub mod files;
@@ -65,6 +66,8 @@ pub const TARGETS: &[Target] = &[
     ("crdt_proof", crdt::crdt_proof),
     ("crdt_session", crdt::crdt_session),
     ("entry_bundle", proof::entry_bundle),
+    ("envelope", envelope::envelope),
+    ("envelope_key", envelope::envelope_key),
     ("ethereum_block", ethereum::ethereum_block),
     ("ethereum_evidence", ethereum::ethereum_evidence),
     ("export_entries", export::export_entries),

@@ -21,6 +21,7 @@ use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{CaptureOptions, Common, Place, RecordInput, ShadowInput, Sources, ToolInput, Vault};
 use vaultmesh_oracles::anchor::{NONCE, at, stamped};
 use vaultmesh_oracles::capability::ledger;
+use vaultmesh_oracles::envelope::{known_envelopes, known_keys};
 use vaultmesh_oracles::note::ORIGIN;
 use vaultmesh_oracles::proof::{known_receipt, known_tlog_proof};
 use vaultmesh_oracles::redact::known_opening;
@@ -240,6 +241,12 @@ fn files() {
     store.save(&NewKeys::generate(&mut CountingEntropy::new(1))).unwrap();
     for role in ["log", "root", "openings"] {
         seed("secret_key", role, fs::read(store.dir().join(format!("{role}.key"))).unwrap());
+    }
+    for (name, envelope) in ["one", "two"].into_iter().zip(known_envelopes()) {
+        seed("envelope", name, envelope);
+    }
+    for (kind, text) in ["public", "secret", "locked"].into_iter().zip(known_keys()) {
+        seed("envelope_key", kind, text);
     }
     texts();
 }
