@@ -1,5 +1,6 @@
 //! ML-KEM-768 and HKDF-SHA256 against vectors from outside: Wycheproof (`wycheproof`) and C2SP's CCTV (`cctv_mlkem`), run through
-//! the functions that envelopes use, whose two files are compiled into this test, since nobody else may call them. `VAULTMESH_VECTORS` names the folder that holds both.
+//! the functions that envelopes use, whose two files are compiled into this test, since nobody else may call them.
+//! `VAULTMESH_VECTORS` names the folder that holds both.
 //!
 //! Of CCTV, encapsulation is run. Its keys come of seeds by the draft of FIPS 203, which left the rank out of the hash, and `strcmp`
 //! has an expanded key alone, which nothing here reads (Wycheproof has that vector by seed). `modulus` is compressed;
