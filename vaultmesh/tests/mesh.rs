@@ -30,9 +30,19 @@ fn hand(from: &Home, to: &Home, name: &str) {
     to.write(name, fs::read(from.path(name)).unwrap());
 }
 
+#[track_caller]
 fn with(home: &Home, dir: &Path) -> Value {
-    let told = home.told(0, &["sync", "--with", dir.to_str().unwrap()]);
-    told["result"]["syncs"][0].clone()
+    with_code(home, dir, 0, &[])
+}
+
+/// Syncs, which must end with `code` and these findings.
+#[track_caller]
+fn with_code(home: &Home, dir: &Path, code: i32, findings: &[&str]) -> Value {
+    let ran = home.json(&["sync", "--with", dir.to_str().unwrap()]).expect(code);
+    let mut found = ran.findings();
+    found.dedup();
+    assert_eq!(found, findings);
+    ran.json()["result"]["syncs"][0].clone()
 }
 
 fn state(home: &Home) -> Value {
@@ -231,7 +241,7 @@ fn what_a_mailbox_alters_proves_nothing_and_comes_again() {
     fs::write(&head, &forged_head).unwrap();
     let renamed = shared.with_file_name(format!("{}.jsonl", Sha256Digest::of(&altered)));
     fs::write(&renamed, &altered).unwrap();
-    let done = with(&pair.alice, &pair.stick);
+    let done = with_code(&pair.alice, &pair.stick, 3, &["foreign-row-unproven"]);
     let refused: Vec<&str> =
         done["refused"].as_array().unwrap().iter().map(|refused| refused["code"].as_str().unwrap()).collect();
     assert_eq!(refused.len(), 3, "{done}");
@@ -239,9 +249,10 @@ fn what_a_mailbox_alters_proves_nothing_and_comes_again() {
     assert_eq!(findings(&pair.alice, 3), ["foreign-row-unproven"]);
 
     fs::write(&head, &head_bytes).unwrap();
-    let done = with(&pair.alice, &pair.stick);
+    let done = with_code(&pair.alice, &pair.stick, 3, &["foreign-row-unproven"]);
     assert_eq!((&done["files_received"], done["refused"].as_array().unwrap().len()), (&1.into(), 2), "{done}");
     fs::write(&shared, &row_bytes).unwrap();
+    fs::remove_file(&renamed).unwrap();
     with(&pair.alice, &pair.stick);
     assert!(rows(&pair.alice, 0).iter().all(|(state, _)| state == "proven"));
 
@@ -262,12 +273,12 @@ fn a_member_that_forks_is_shown_to_all_and_heard_no_more() {
     twin.run(&["mesh", "put", "/bob", "two"]).expect(0);
     with(&pair.bob, &pair.alice.vault());
     with(&twin, &pair.stick);
-    with(&pair.alice, &pair.stick);
+    with_code(&pair.alice, &pair.stick, 1, &["author-forked"]);
     assert!(findings(&pair.alice, 1).contains(&"author-forked".to_owned()));
     let proof = files(&pair.alice.vault().join("mesh/proofs")).pop().unwrap();
     let told = pair.alice.run(&["verify-equivocation", proof.to_str().unwrap()]).expect(1);
     assert!(told.out.contains("author-forked"), "{}", told.out);
-    with(&pair.bob, &pair.alice.vault());
+    with_code(&pair.bob, &pair.alice.vault(), 1, &["author-forked"]);
     assert_eq!(pair.bob.refused(&["mesh", "put", "/bob", "three"]), "crdt-author-forked");
     assert_eq!(state(&pair.bob), state(&pair.alice));
 }
@@ -282,7 +293,9 @@ fn a_log_with_two_histories_is_proven_by_what_its_owner_shows() {
         home.run(&["mesh", "share", "--kind", "tool_invocations"]).expect(0);
     }
     with(&pair.bob, &pair.alice.vault());
-    let done = with(&twin, &pair.alice.vault());
+    // The twin hears of the fork that it is itself, and shows its own head to alice; rows under the other head it cannot take.
+    let told = ["author-forked", "forked", "foreign-row-unproven"];
+    let done = with_code(&twin, &pair.alice.vault(), 1, &told);
     assert!(done["files_sent"].as_u64().unwrap() > 0);
     let codes = findings(&pair.alice, 1);
     assert!(codes.contains(&"forked".to_owned()) && codes.contains(&"author-forked".to_owned()), "{codes:?}");
@@ -291,7 +304,7 @@ fn a_log_with_two_histories_is_proven_by_what_its_owner_shows() {
     // Whoever syncs with alice hears of it.
     let carol = pair.carol();
     carol.run(&["mesh", "pin", "bob.json"]).expect(0);
-    with(&carol, &pair.alice.vault());
+    with_code(&carol, &pair.alice.vault(), 1, &["author-forked", "forked"]);
     assert!(findings(&carol, 1).contains(&"forked".to_owned()));
 }
 
@@ -337,7 +350,9 @@ fn an_older_copy_of_a_mesh_does_not_write_until_it_synced() {
     copy(&old, &mesh);
     assert_eq!(pair.bob.refused(&["mesh", "put", "/bob", "fork"]), "mesh-behind");
     // Whoever knows no more than the old copy helps nothing.
-    assert_eq!(with(&pair.bob, &pair.alice.vault())["receipt"], Value::Null);
+    assert_eq!(findings(&pair.bob, 3), ["replica-behind"]);
+    assert_eq!(pair.bob.json(&["mesh", "get"]).expect(0).findings(), ["replica-behind"]);
+    assert_eq!(with_code(&pair.bob, &pair.alice.vault(), 3, &["replica-behind"])["receipt"], Value::Null);
     assert_eq!(pair.bob.refused(&["mesh", "put", "/bob", "fork"]), "mesh-behind");
     with(&pair.bob, &pair.stick);
     pair.bob.run(&["mesh", "put", "/bob", "latest"]).expect(0);
@@ -363,6 +378,31 @@ fn packs_that_a_crash_left_beside_each_other_are_one_mesh() {
     let cut = fs::read(&packs[0]).unwrap();
     fs::write(&packs[0], &cut[..cut.len() / 2]).unwrap();
     assert_eq!(pair.alice.refused(&["mesh", "show"]), "mesh-damaged");
+    // Nor is a mesh begun anew over the ops of one that lost its charter.
+    fs::remove_file(pair.bob.vault().join("mesh/charter.json")).unwrap();
+    assert_eq!(pair.bob.refused(&["mesh", "show"]), "mesh-damaged");
+    assert_eq!(pair.bob.refused(&["mesh", "create"]), "mesh-damaged");
+}
+
+#[test]
+fn two_heads_that_stand_side_by_side_are_told_wherever_they_came_from() {
+    let pair = Pair::new();
+    let twin = pair.twin();
+    for (home, name) in [(&pair.bob, "alpha"), (&twin, "omega")] {
+        home.tool(name);
+        home.run(&["mesh", "share"]).expect(0);
+    }
+    let heads = |home: &Home| files(&home.vault().join("mesh/heads"));
+    let before = heads(&pair.bob);
+    for head in heads(&twin) {
+        let name = head.strip_prefix(twin.vault()).unwrap();
+        let here = pair.bob.vault().join(name);
+        if !here.exists() {
+            fs::copy(&head, &here).unwrap();
+        }
+    }
+    assert_eq!(heads(&pair.bob).len(), before.len() + 1);
+    assert!(findings(&pair.bob, 1).contains(&"forked".to_owned()));
 }
 
 #[test]

@@ -247,6 +247,9 @@ codes! {
     ForkUnproven "fork-unproven" Undecided
         "A file that is said to prove a fork proves none: a checkpoint is not signed by the pinned key, or the hashes do not lead there."
         "Check the key, and get the proof again from whoever refused the fork."
+    ReplicaBehind "replica-behind" Undecided
+        "A replica of a mesh lacks ops that it had at its last merge, or that the peer has that it synced with."
+        "Sync with another peer; until then what the replica says leaves something out, and it writes nothing."
     ForeignRowUnproven "foreign-row-unproven" Undecided
         "Members of a mesh speak of a row of another ledger whose proof under a pinned key is not here, or does not hold."
         "Sync with the ledger's owner, or with somebody who has its heads and rows; until then it is hearsay."

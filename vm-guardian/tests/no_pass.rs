@@ -28,10 +28,11 @@ fn found(observed: &Observed) -> Vec<&str> {
 }
 
 /// Codes that leave something undecided and that the verification of a vault never finds.
-const OTHERS: [Code; 12] = [
+const OTHERS: [Code; 13] = [
     Code::ForkUnproven,
     Code::EquivocationUnproven,
     Code::ForeignRowUnproven,
+    Code::ReplicaBehind,
     Code::RestraintUnproven,
     Code::NothingChecked,
     Code::CompletenessUnproven,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use vaultmesh::error::VaultError;
 use vaultmesh::mesh::{Refused, TcpLink, listen};
 use vaultmesh::vault::{Synced, Vault};
+use vm_core::verdict::Report;
 use vm_crdt::sync::{Outcome, Role};
 
 use super::context::Context;
@@ -24,7 +25,10 @@ Examples:
 A folder that is no vault becomes a mailbox: a replica without a key, which any member can read and put things into. Over a wire
 both sides show that they are members; what travels is not encrypted, so it is refused for other machines, which a tunnel
 reaches. Everything that comes is checked before it counts, and what was merged is a row, signed by the operator, that can be
-sealed. A sync that breaks off keeps what it has; the next goes on from there.";
+sealed. A sync that breaks off keeps what it has; the next goes on from there.
+
+Exit 0: both have the same, and all that came holds. Exit 1: it came to light that a member or a log has two histories; the proof is
+kept below mesh/. Exit 3: a file that came does not hold, or one side still lacks something.";
 
 /// Exchange evidence and twin state with another vault of the mesh
 #[derive(Args)]
@@ -92,23 +96,27 @@ impl From<Synced> for Done {
 impl Sync {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let mut vault = context.open()?;
-        let mut syncs = Vec::new();
+        let (mut syncs, mut report) = (Vec::new(), Report::new());
+        let mut hear = |synced: Synced| {
+            report.merge(synced.exchanged.report.clone());
+            syncs.push(synced.into());
+        };
         if let Some(dir) = &self.peer.with {
             let mut mesh = vault.mesh()?;
-            syncs.push(vault.sync_files(&mut mesh, dir)?.into());
+            hear(vault.sync_files(&mut mesh, dir)?);
         } else if let Some(address) = self.peer.to {
             let mut mesh = vault.mesh()?;
             let mut link = TcpLink::connect(address).map_err(VaultError::Mesh)?;
-            syncs.push(vault.sync_link(&mut mesh, &mut link, Role::Initiator)?.into());
+            hear(vault.sync_link(&mut mesh, &mut link, Role::Initiator)?);
         } else if let Some(address) = self.peer.listen {
-            serve(&mut vault, address, self.peers, &mut syncs)?;
+            serve(&mut vault, address, self.peers, &mut hear)?;
         }
-        Ok(Output::done(Listed { syncs }).listing("syncs"))
+        Ok(Output::checked(Listed { syncs }, &report).listing("syncs"))
     }
 }
 
 /// Answers so many peers. Whoever is no member, or goes away, is told of and not counted.
-fn serve(vault: &mut Vault, address: SocketAddr, peers: u32, syncs: &mut Vec<Done>) -> Result<(), CliError> {
+fn serve(vault: &mut Vault, address: SocketAddr, peers: u32, hear: &mut dyn FnMut(Synced)) -> Result<(), CliError> {
     // That there is a mesh is known before anybody is waited for.
     drop(vault.mesh()?);
     let listener = listen(address).map_err(VaultError::Mesh)?;
@@ -124,7 +132,7 @@ fn serve(vault: &mut Vault, address: SocketAddr, peers: u32, syncs: &mut Vec<Don
         match synced {
             Ok(synced) => {
                 answered += 1;
-                syncs.push(synced.into());
+                hear(synced);
             }
             Err(VaultError::Mesh(error)) => eprintln!("{from}: {error} ({})", error.code()),
             Err(error) => return Err(error.into()),
@@ -144,10 +152,7 @@ impl Human for Listed {
             }
             match &done.receipt {
                 Some(row) => page.field("receipt", row),
-                None => page.field("receipt", "none, since nothing was new"),
-            }
-            if done.same == Some(false) {
-                page.line("The two do not have the same yet: sync again, and see `vaultmesh mesh show` on both sides.");
+                None => page.field("receipt", "none: nothing was new, or this replica lacks what it had before"),
             }
         }
     }

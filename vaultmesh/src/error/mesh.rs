@@ -62,9 +62,11 @@ pub enum MeshError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A peer of an unknown format.
-    #[error("peer of unknown format {found:?}")]
-    PeerFormat {
+    /// A file of an unknown format.
+    #[error("{what} of unknown format {found:?}")]
+    FormatUnknown {
+        /// What it is.
+        what: &'static str,
         /// What was given.
         found: String,
     },
@@ -176,7 +178,7 @@ impl MeshError {
             Self::Folder(error) => error.code(),
             Self::Path(_) => "mesh-path",
             Self::Peer { .. } => "mesh-peer",
-            Self::PeerFormat { .. } => "format-unknown",
+            Self::FormatUnknown { .. } => "format-unknown",
             Self::Repinned { .. } => "mesh-repinned",
             Self::Charter(error) => error.code(),
             Self::Ack { .. } => "mesh-ack",
@@ -220,9 +222,8 @@ impl MeshError {
                 "Keep the folder, move it aside, join again and sync: whatever was synced comes back from peers."
             }
             Self::Io { .. } | Self::Folder(_) => "Check disk and permissions; what was acknowledged is on disk.",
-            Self::Path(_) | Self::Peer { .. } | Self::PeerFormat { .. } => {
-                "Ask the peer for the file that `vaultmesh mesh key` writes."
-            }
+            Self::FormatUnknown { .. } => "Use a release that knows the format, on this side or on the other.",
+            Self::Path(_) | Self::Peer { .. } => "Ask the peer for the file that `vaultmesh mesh key` writes.",
             Self::Repinned { .. } => {
                 "Ask the peer, by another way than this file, which key is its own; both cannot be."
             }

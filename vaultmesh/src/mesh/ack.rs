@@ -44,14 +44,12 @@ impl MeshAck {
     /// Reads an acknowledgement. Whether it holds, is for the event that it goes into.
     ///
     /// # Errors
-    /// [`MeshError::Ack`].
+    /// [`MeshError::Ack`], [`MeshError::FormatUnknown`].
     pub fn parse(bytes: &[u8]) -> Result<Self, MeshError> {
         let bad = |reason| MeshError::Ack { reason };
         let value = canonical::parse(bytes, MESH_ACK_MAX).map_err(|_| bad("no sound JSON"))?;
+        super::check_format("acknowledgement", &value, MESH_ACK_FORMAT)?;
         let stored = Stored::deserialize(value).map_err(|_| bad("members are missing, foreign or malformed"))?;
-        if stored.format != MESH_ACK_FORMAT {
-            return Err(bad("of another format"));
-        }
         let frontier = stored.frontier.iter().map(|digest| OpId::from_bytes(*digest.as_bytes())).collect();
         Ok(Self { graph: GraphId::from_digest(stored.graph), number: stored.number, frontier, ack: stored.ack })
     }
@@ -131,8 +129,9 @@ mod tests {
         let ack = MeshAck { graph, number: 3, frontier, ack };
         let text = String::from_utf8(ack.to_bytes()).unwrap();
         assert_eq!(MeshAck::parse(text.as_bytes()).unwrap(), ack);
+        let other = text.replace("ack-v0", "ack-v1");
+        assert_eq!(MeshAck::parse(other.as_bytes()).unwrap_err().code(), "format-unknown");
         for bad in [
-            text.replace("ack-v0", "ack-v1"),
             text.replace("\"number\":3", "\"number\":4294967296"),
             text.replace("{\"ack\"", "{\"a\":1,\"ack\""),
             text.replace("\"number\":3", "\"n\":3"),

@@ -9,7 +9,7 @@
 //! names   = 04 | names of files, each and a newline
 //! want    = 05 | names of files, each and a newline
 //! file    = 06 | name and a newline | bytes
-//! bye     = 07 | nothing, or a code that says why
+//! bye     = 07 | nothing, once all that came is on disk; or a code that says why not
 //! ```
 //!
 //! One side speaks at a time, so that neither can be blocked by what the other does not read. The format is `docs/spec/mesh.md`.
@@ -18,11 +18,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use vm_core::key::{PublicKey, Signature, SigningIdentity};
+use vm_core::verdict::{Code, Finding, Report};
 use vm_crdt::sync::{Exchange, Outcome, Role};
 use vm_crdt::{Merge, Session};
 
 use super::folder::{FILE_MAX, FILES_MAX, Name};
-use super::foreign::Shelf;
+use super::foreign::{NOTHING_NEW, Shelf, author_forked};
 use super::link::Link;
 use super::{Mesh, merge_policy};
 use crate::error::MeshError;
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Peering<'_> {
 }
 
 /// What an exchange came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchanged {
     /// What was merged, for a receipt.
     pub merge: Merge,
@@ -64,6 +65,18 @@ pub struct Exchanged {
     pub files_sent: u64,
     /// Those that came and were not kept, with the reason.
     pub refused: Vec<Refused>,
+    /// What was checked, and what came to light: members and logs with two histories, files that do not hold, a peer that has something else.
+    pub report: Report,
+}
+
+impl Exchanged {
+    fn refuse(&mut self, name: &Name, code: &'static str) {
+        self.refused.push(Refused { file: name.to_string(), code });
+        // What says nothing new leaves nothing open.
+        if code != NOTHING_NEW {
+            self.report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{name}")).found(code));
+        }
+    }
 }
 
 /// A file that was not kept.
@@ -80,6 +93,8 @@ pub struct Refused {
 pub(super) enum Unkept {
     /// It does not hold, or nobody here can check it.
     Refused(&'static str),
+    /// It shows that a log has two histories; the proof of that is kept.
+    Forked(Finding),
     /// This side's disk failed.
     Here(MeshError),
 }
@@ -198,6 +213,7 @@ pub fn exchange(mesh: &mut Mesh, link: &mut dyn Link, peering: &Peering<'_>) -> 
 
 fn run(mesh: &mut Mesh, link: &mut dyn Link, peering: &Peering<'_>) -> Result<Exchanged, MeshError> {
     let member = greet(mesh, link, peering)?;
+    let proven: BTreeSet<PublicKey> = mesh.replica.graph().proofs().map(|proof| *proof.author()).collect();
     let (seed, _) = peering.seed.split_first_chunk::<16>().ok_or(MeshError::Frame { what: "seed" })?;
     let mut session = Session::new(peering.role, *seed);
     let synced = sync(mesh, link, peering.role, &mut session);
@@ -211,7 +227,15 @@ fn run(mesh: &mut Mesh, link: &mut dyn Link, peering: &Peering<'_>) -> Result<Ex
         files_received: 0,
         files_sent: 0,
         refused: Vec::new(),
+        report: Report::new(),
     };
+    out.report.checked(format!("{} ops that came, by their rules", out.merge.received));
+    for proof in mesh.replica.graph().proofs().filter(|proof| !proven.contains(proof.author())) {
+        out.report.find(author_forked(proof));
+    }
+    if out.outcome == Some(Outcome::Different) {
+        out.report.find(Finding::new(Code::ReplicaBehind, "session").found("the peer counts other ops"));
+    }
     swap_files(mesh, link, heard, &mut out)?;
     Ok(out)
 }
@@ -299,11 +323,17 @@ fn swap_files(
         None => {
             let Frame::Names(theirs) = receive(link)? else { return Err(MeshError::Frame { what: "names" }) };
             take_files(mesh, &mut shelf, link, &missing(mesh, &own, &theirs), out)?;
-            give_files(mesh, link, &own, out)
+            give_files(mesh, link, &own, out)?;
+            // Nothing was given before the other side has it on disk.
+            match receive(link)? {
+                Frame::Bye(_) => Ok(()),
+                _ => Err(MeshError::Frame { what: "bye" }),
+            }
         }
         Some(theirs) => {
             give_files(mesh, link, &own, out)?;
-            take_files(mesh, &mut shelf, link, &missing(mesh, &own, &theirs), out)
+            take_files(mesh, &mut shelf, link, &missing(mesh, &own, &theirs), out)?;
+            link.send(&frame(7, &[]))
         }
     }
 }
@@ -333,8 +363,15 @@ fn take_files(
                     return Err(MeshError::Frame { what: "file" });
                 }
                 match mesh.take_file(shelf, &name, &bytes) {
-                    Ok(()) => out.files_received += 1,
-                    Err(Unkept::Refused(code)) => out.refused.push(Refused { file: name.to_string(), code }),
+                    Ok(fork) => {
+                        out.files_received += 1;
+                        fork.into_iter().for_each(|fork| out.report.find(fork));
+                    }
+                    Err(Unkept::Forked(fork)) => {
+                        out.refused.push(Refused { file: name.to_string(), code: "fork" });
+                        out.report.find(fork);
+                    }
+                    Err(Unkept::Refused(code)) => out.refuse(&name, code),
                     Err(Unkept::Here(error)) => return Err(error),
                 }
             }
@@ -390,6 +427,49 @@ mod tests {
         assert!(Frame::parse(names(4, &vec![name; FILES_MAX + 1])).is_err());
         let Ok(Frame::Bye(code)) = Frame::parse(frame(7, b"mesh-busy\x1b[31m")) else { panic!("a bye") };
         assert_eq!(code, "mesh-busym");
+    }
+
+    /// A link that goes before the other side is told that its file is on disk.
+    struct Gone {
+        link: super::super::link::LocalLink,
+        fails: bool,
+        has_file: bool,
+    }
+
+    impl Link for Gone {
+        fn send(&mut self, frame: &[u8]) -> Result<(), MeshError> {
+            self.link.send(frame)
+        }
+
+        fn receive(&mut self) -> Result<Vec<u8>, MeshError> {
+            let frame = self.link.receive()?;
+            self.has_file |= frame.first() == Some(&6);
+            let goes = self.fails && self.has_file && frame == [3];
+            if goes { Err(MeshError::Link(std::io::ErrorKind::StorageFull.into())) } else { Ok(frame) }
+        }
+    }
+
+    #[test]
+    fn what_the_other_side_could_not_keep_is_no_success() {
+        let key = SigningIdentity::from_seed(&[1; 32]).public();
+        let ledger = vm_core::id::LedgerId::from_genesis(vm_core::digest::LeafHash::from_bytes([1; 32]));
+        let charter = vm_crdt::Charter::new(ledger, vec![key], vec![key], 1).unwrap();
+        for fails in [false, true] {
+            let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let [mut one, mut other] =
+                dirs.each_ref().map(|dir| Mesh::create(dir.path(), &charter, std::time::Duration::ZERO).unwrap());
+            one.folder.write(&format!("rows/{ledger}/{}.jsonl", "ab".repeat(32)), b"anything").unwrap();
+            let (mut here, link) = super::super::link::pair();
+            let peering = |role, seed| Peering { role, key: None, seed: [seed; 48] };
+            let done = std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    let mut there = Gone { link, fails, has_file: false };
+                    let _ = exchange(&mut other, &mut there, &peering(Role::Responder, 2));
+                });
+                exchange(&mut one, &mut here, &peering(Role::Initiator, 1))
+            });
+            assert_eq!(done.is_err(), fails, "{done:?}");
+        }
     }
 
     proptest! {

@@ -153,9 +153,12 @@ impl Folder {
         self.is_mailbox
     }
 
-    /// The charter; nothing where none is there yet.
+    /// The charter; nothing where none is there yet. One that is gone from beside its ops is damage: another would not fit them.
     pub(super) fn charter(&self) -> Result<Option<Charter>, MeshError> {
-        let Some(bytes) = self.read(CHARTER, CHARTER_MAX)? else { return Ok(None) };
+        let Some(bytes) = self.read(CHARTER, CHARTER_MAX)? else {
+            let is_new = self.list("ops", ".pack")?.is_empty();
+            return if is_new { Ok(None) } else { Err(self.damaged(CHARTER, "missing")) };
+        };
         Charter::parse(&bytes).map(Some).map_err(|error| self.damaged(CHARTER, error.code()))
     }
 

@@ -9,7 +9,7 @@ use vm_core::key::{Note, PublicKey};
 use vm_core::record::{StoredRow, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView as _, StoredEntry, Visit};
-use vm_crdt::{EvidenceItem, EvidenceSet, PayloadKind};
+use vm_crdt::{EquivocationProof, EvidenceItem, EvidenceSet, PayloadKind};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::fork::{CheckpointFork, FORK_MAX};
 use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint};
@@ -22,6 +22,9 @@ use crate::error::{MeshError, VaultError};
 use crate::proof::ProofFile;
 use crate::read::Reader;
 use crate::witness::forked;
+
+/// Why a file is not kept that says nothing which is not known already.
+pub(super) const NOTHING_NEW: &str = "nothing-new";
 
 /// What is known of a row that somebody speaks of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -54,6 +57,12 @@ pub struct ForeignRow {
     pub id: Option<RowId>,
     /// Members who say so, by their keys.
     pub by: Vec<String>,
+}
+
+/// That a member is proven to have two histories.
+pub(super) fn author_forked(proof: &EquivocationProof) -> Finding {
+    Finding::new(Code::AuthorForked, format!("member {}", proof.author()))
+        .found(format!("two ops number {}", proof.seq()))
 }
 
 /// Says of each ledger how many of its rows are proven.
@@ -115,8 +124,10 @@ impl Shelf {
             let Some(peer) = peers.iter().find(|peer| peer.ledger() == name.ledger()) else { continue };
             let text = name.to_string();
             let bytes = folder.read(&text, FILE_MAX)?.unwrap_or_default();
-            if let Err(found) = shelf.take(peer, name, &bytes, None) {
-                report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{text}")).found(found));
+            match shelf.take(peer, name, &bytes, None) {
+                Ok(None) => {}
+                Ok(Some(fork)) => report.find(forked(fork.claimed())),
+                Err(found) => report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{text}")).found(found)),
             }
         }
         Ok(shelf)
@@ -166,7 +177,7 @@ impl Shelf {
                 let brings =
                     |item: &EvidenceItem, set: &EvidenceSet| set.contains(item) && !self.rows.contains_key(item);
                 if wanted.is_some_and(|set| !rows.iter().any(|(item, _)| brings(item, set))) {
-                    return Err("nothing-new");
+                    return Err(NOTHING_NEW);
                 }
                 self.rows.extend(rows);
                 Ok(None)
@@ -242,7 +253,13 @@ impl Mesh {
         if let (Some(own), Some(id)) = (own, own_id) {
             self.check_own(own, id, &mut report)?;
         }
-        self.find_lies(&mut report)?;
+        for proof in self.replica.graph().proofs() {
+            report.find(author_forked(proof));
+        }
+        if let Some(own) = own {
+            let last = own.last_merge(self.charter().graph())?;
+            self.behind(last.as_ref()).into_iter().for_each(|behind| report.find(behind));
+        }
         Ok(Foreign { rows, report })
     }
 
@@ -311,46 +328,38 @@ impl Mesh {
         Ok(())
     }
 
-    /// Members and logs that are proven to have two histories.
-    fn find_lies(&self, report: &mut Report) -> Result<(), MeshError> {
-        for proof in self.replica.graph().proofs() {
-            let subject = format!("member {}", proof.author());
-            report.find(Finding::new(Code::AuthorForked, subject).found(format!("two ops number {}", proof.seq())));
-        }
-        for name in self.folder.names()?.iter().filter(|name| matches!(name, Name::Fork(_))) {
-            let Some(peer) = self.peers.iter().find(|peer| peer.ledger() == name.ledger()) else { continue };
-            let bytes = self.folder.read(&name.to_string(), FORK_MAX)?.unwrap_or_default();
-            if let Ok(fork) = CheckpointFork::parse(&bytes)
-                && let Ok(proven) = fork.check(peer.key())
-            {
-                report.find(forked(&proven.checkpoints().each_ref().map(|one| one.checkpoint().clone())));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a file that came. A mailbox keeps what has a name and fits; a vault what holds, and is about a ledger whose key it pinned.
-    pub(super) fn take_file(&self, shelf: &mut Shelf, name: &Name, bytes: &[u8]) -> Result<(), exchange::Unkept> {
+    /// Takes a file that came, and tells of a fork that it shows. A mailbox keeps what has a name and fits; a vault what holds, and is about a ledger
+    /// whose key it pinned.
+    pub(super) fn take_file(
+        &self,
+        shelf: &mut Shelf,
+        name: &Name,
+        bytes: &[u8],
+    ) -> Result<Option<Finding>, exchange::Unkept> {
         if self.is_mailbox() {
             return match self.folder.write(&name.to_string(), bytes) {
                 // Somebody put another one there: whoever reads it will see that it does not hold.
                 Err(MeshError::Folder(vm_ledger::FileError::Exists { .. })) => Err(exchange::Unkept::Refused("exists")),
-                other => Ok(other?),
+                other => Ok(other.map(|()| None)?),
             };
         }
         let peer = self.peers.iter().find(|peer| peer.ledger() == name.ledger());
         let peer = peer.ok_or(exchange::Unkept::Refused("not-pinned"))?;
         let fork = shelf.take(peer, name, bytes, Some(self.replica.evidence())).map_err(exchange::Unkept::Refused)?;
         match (fork, name) {
-            (None, Name::Fork(_)) => Ok(()),
-            (None, _) | (Some(_), Name::Fork(_)) => Ok(self.folder.write(&name.to_string(), bytes)?),
+            (None, Name::Fork(_)) => Ok(None),
+            (None, _) => Ok(self.folder.write(&name.to_string(), bytes).map(|()| None)?),
+            (Some(fork), Name::Fork(_)) => {
+                self.folder.write(&name.to_string(), bytes)?;
+                Ok(Some(forked(fork.claimed())))
+            }
             (Some(fork), _) => {
                 let proof = fork.to_bytes().map_err(|error| exchange::Unkept::Refused(error.code()))?;
                 let name = Name::Fork(name.ledger());
                 if self.folder.read(&name.to_string(), FORK_MAX)?.is_none() {
                     self.folder.write(&name.to_string(), &proof)?;
                 }
-                Err(exchange::Unkept::Refused("fork"))
+                Err(exchange::Unkept::Forked(forked(fork.claimed())))
             }
         }
     }

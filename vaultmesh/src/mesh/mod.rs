@@ -23,6 +23,7 @@ use std::time::Duration;
 use vm_core::digest::Sha256Digest;
 use vm_core::key::SigningIdentity;
 use vm_core::path::VaultPath;
+use vm_core::verdict::{Code, Finding};
 use vm_crdt::event::Seal;
 use vm_crdt::graph::Limits;
 use vm_crdt::sync::Role;
@@ -155,10 +156,18 @@ impl Mesh {
     }
 
     /// How many heads this vault had after its last merge that are not here: it is older than that.
-    pub(crate) fn missing_since(&self, last: Option<&MergeReceipt>) -> usize {
+    fn missing_since(&self, last: Option<&MergeReceipt>) -> usize {
         let graph = self.replica.graph();
         let heads = last.and_then(|receipt| receipt.merge().after.heads.as_ref());
         heads.into_iter().flatten().filter(|id| graph.place(id).is_none()).count()
+    }
+
+    /// That this replica lacks what it had at `last`, the last receipt of a merge that this vault's ledger has: whatever it says leaves something out.
+    #[must_use]
+    pub fn behind(&self, last: Option<&MergeReceipt>) -> Option<Finding> {
+        let missing = self.missing_since(last);
+        let found = || format!("{missing} heads of its last merge are not here");
+        (missing > 0).then(|| Finding::new(Code::ReplicaBehind, "mesh").found(found()))
     }
 
     /// An event about this graph as it stands, with this sealer's word for it.
@@ -210,6 +219,16 @@ pub(crate) fn files(vault: &Path, timeout: Duration) -> Result<Option<(impl Drop
     }
 }
 
+/// Refuses JSON whose `format` is not this one, as what it is and not as malformed.
+fn check_format(what: &'static str, value: &serde_json::Value, format: &str) -> Result<(), MeshError> {
+    let found = value.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if found == format {
+        Ok(())
+    } else {
+        Err(MeshError::FormatUnknown { what, found: found.chars().take(64).collect() })
+    }
+}
+
 /// SHA-256 over [`MERGE_POLICY`].
 #[must_use]
 pub fn merge_policy() -> Sha256Digest {
@@ -243,7 +262,7 @@ pub fn exchange_files(
         let answered = answering.join().unwrap_or(Err(MeshError::Frame { what: "answer" }));
         // Where one side failed, the other only saw that it went.
         match (done, answered) {
-            (Err(MeshError::Link(_) | MeshError::Gone { .. }), Err(error)) => Err(error),
+            (Ok(_) | Err(MeshError::Link(_) | MeshError::Gone { .. }), Err(error)) => Err(error),
             (done, _) => done,
         }
     })

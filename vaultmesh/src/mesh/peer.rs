@@ -59,13 +59,10 @@ impl Peer {
     /// Reads a peer; white space around it is no part of it.
     ///
     /// # Errors
-    /// [`MeshError::Peer`], [`MeshError::PeerFormat`].
+    /// [`MeshError::Peer`], [`MeshError::FormatUnknown`].
     pub fn parse(bytes: &[u8]) -> Result<Self, MeshError> {
         let value = canonical::parse(bytes, PEER_MAX).map_err(|_| MeshError::Peer { reason: "no sound JSON" })?;
-        let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
-        if format != PEER_FORMAT {
-            return Err(MeshError::PeerFormat { found: format.chars().take(64).collect() });
-        }
+        super::check_format("peer", &value, PEER_FORMAT)?;
         let stored = Stored::deserialize(value);
         let stored = stored.map_err(|_| MeshError::Peer { reason: "members are missing, foreign or malformed" })?;
         Self::new(&stored.name, stored.checkpoint_key, stored.member)

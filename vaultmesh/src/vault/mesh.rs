@@ -151,11 +151,14 @@ impl Vault {
 
     /// A merge that brought nothing new and sent nothing says nothing, but the first. While this vault lacks what it had before, no receipt says
     /// otherwise; what stands aside since its author was proven to have forked may be gone everywhere.
-    fn record_sync(&mut self, mesh: &Mesh, exchanged: Exchanged) -> Result<Synced, VaultError> {
-        let merge = &exchanged.merge;
-        let last = self.last_merge(merge.graph)?;
+    fn record_sync(&mut self, mesh: &Mesh, mut exchanged: Exchanged) -> Result<Synced, VaultError> {
+        let last = self.last_merge(exchanged.merge.graph)?;
         let has_proofs = mesh.replica().graph().proofs().next().is_some();
-        if mesh.missing_since(last.as_ref()) > 0 && !has_proofs {
+        let behind = mesh.behind(last.as_ref());
+        let is_behind = behind.is_some();
+        behind.into_iter().for_each(|finding| exchanged.report.find(finding));
+        let merge = &exchanged.merge;
+        if is_behind && !has_proofs {
             return Ok(Synced { exchanged, merged: None });
         }
         let last = last.as_ref().map(|receipt| receipt.merge());

@@ -9,6 +9,7 @@ mod state;
 
 use clap::{Args, Subcommand};
 use vaultmesh::error::VaultError;
+use vm_core::verdict::Finding;
 
 use super::context::Context;
 use super::error::CliError;
@@ -60,6 +61,12 @@ enum What {
 fn open(context: &Context) -> Result<vaultmesh::mesh::Mesh, CliError> {
     let timeout = context.lock_timeout(context.config()?.as_ref()).value;
     Ok(vaultmesh::mesh::Mesh::open(&context.vault()?.value, timeout).map_err(VaultError::Mesh)?)
+}
+
+/// That the replica is older than the ledger beside it knows: told with whatever it says.
+fn behind(context: &Context, mesh: &vaultmesh::mesh::Mesh) -> Result<Option<Finding>, CliError> {
+    let last = context.reader()?.last_merge(mesh.charter().graph())?;
+    Ok(mesh.behind(last.as_ref()))
 }
 
 impl Mesh {

@@ -7,7 +7,7 @@ use vm_crdt::SealedEvent;
 
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::open;
+use super::{behind, open};
 use crate::render::{Human, Output, Page};
 
 const EXAMPLES: &str = "\
@@ -70,7 +70,7 @@ impl Shown {
 impl Show {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let mesh = open(context)?;
-        Ok(Output::done(Shown::of(&mesh)))
+        Ok(Output::done(Shown::of(&mesh)).noticing(behind(context, &mesh)?, 0))
     }
 }
 

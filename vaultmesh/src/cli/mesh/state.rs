@@ -10,7 +10,7 @@ use vm_crdt::{Path, Transaction, Value};
 
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::open;
+use super::{behind, open};
 use crate::render::{Human, Output, Page, Style};
 
 const PUT_EXAMPLES: &str = "\
@@ -291,7 +291,8 @@ impl Get {
                 }
             }
         });
-        Ok(Output::done(Found { leaves: leaves.collect() }).listing("leaves"))
+        let leaves = leaves.collect();
+        Ok(Output::done(Found { leaves }).listing("leaves").noticing(behind(context, &mesh)?, 0))
     }
 }
 
