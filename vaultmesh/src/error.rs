@@ -8,6 +8,7 @@ mod guard;
 mod horizon;
 mod merge;
 mod mesh;
+mod statistics;
 mod token;
 mod toml_fault;
 mod witness;
@@ -25,6 +26,8 @@ pub use guard::GuardFault;
 pub use horizon::HorizonFault;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
+pub use statistics::StatisticsFault;
+pub(crate) use statistics::remedy as statistics_remedy;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -321,6 +324,9 @@ pub enum VaultError {
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
+    /// Statistics that are not given away.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsFault),
     /// A forecast that is not made.
     #[cfg(feature = "forecast")]
     #[error(transparent)]

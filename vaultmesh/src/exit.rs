@@ -43,7 +43,6 @@ impl VaultError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Entropy(_) => "no-entropy",
             Self::KeyFile { .. } | Self::KeyMissing { .. } | Self::KeyOpen { .. } | Self::KeyMalformed { .. } => {
                 self.key_code()
             }
@@ -51,12 +50,7 @@ impl VaultError {
                 self.trust_code()
             }
             Self::FormatUnknown { .. } => "format-unknown",
-            Self::Input { .. } => "input",
             Self::Line { source, .. } => source.code(),
-            Self::LineTooLong { .. } => "line-too-long",
-            Self::File { .. } => "file",
-            Self::EvidenceDiffers { .. } => "evidence-differs",
-            Self::NotFound { .. } => "not-found",
             Self::Canonical(error) => error.code(),
             Self::Id(error) => error.code(),
             Self::Time(error) => error.code(),
@@ -68,6 +62,7 @@ impl VaultError {
             Self::Horizon(error) => error.code(),
             Self::Witness(error) => error.code(),
             Self::Mesh(error) => error.code(),
+            Self::Statistics(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -78,7 +73,6 @@ impl VaultError {
             Self::Scroll(error) => error.code(),
             Self::Openings(error) => error.code(),
             Self::Backup(error) => error.code(),
-            Self::SealEmpty => "seal-empty",
             Self::Proof(error) => error.code(),
             Self::ProofFile(error) => error.code(),
             Self::Tiles(error) => error.code(),
@@ -90,12 +84,7 @@ impl VaultError {
             Self::Bundle(error) => error.code(),
             Self::Query(error) => error.code(),
             Self::Completeness(error) => error.code(),
-            Self::NotIndexed { .. } => "not-indexed",
-            Self::Archive { .. } => "export-malformed",
-            Self::NotVacant { .. } => "folder-not-empty",
             Self::Note(error) => error.code(),
-            Self::ArchiveAltered => "export-altered",
-            Self::ReportTooLong { .. } => "report-too-long",
             Self::Seal(error) => error.code(),
             Self::Attest(error) => error.code(),
             Self::Policy(error) => error.code(),
@@ -104,11 +93,43 @@ impl VaultError {
             #[cfg(feature = "client")]
             Self::Client(error) => error.code(),
             Self::Chain(error) => error.code(),
-            Self::RateLimited { .. } => "rate-limited",
             Self::Evidence(error) => error.code(),
-            Self::AnchorRefused { .. } => "anchor-refused",
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.code(),
+            Self::SealEmpty
+            | Self::NotIndexed { .. }
+            | Self::Archive { .. }
+            | Self::NotVacant { .. }
+            | Self::ArchiveAltered
+            | Self::ReportTooLong { .. }
+            | Self::Input { .. }
+            | Self::LineTooLong { .. }
+            | Self::File { .. }
+            | Self::EvidenceDiffers { .. }
+            | Self::NotFound { .. }
+            | Self::Entropy(_)
+            | Self::RateLimited { .. }
+            | Self::AnchorRefused { .. } => self.own_code(),
+        }
+    }
+
+    /// The code of an error that has no cause.
+    const fn own_code(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::LineTooLong { .. } => "line-too-long",
+            Self::File { .. } => "file",
+            Self::EvidenceDiffers { .. } => "evidence-differs",
+            Self::NotFound { .. } => "not-found",
+            Self::Entropy(_) => "no-entropy",
+            Self::SealEmpty => "seal-empty",
+            Self::NotIndexed { .. } => "not-indexed",
+            Self::Archive { .. } => "export-malformed",
+            Self::NotVacant { .. } => "folder-not-empty",
+            Self::ArchiveAltered => "export-altered",
+            Self::ReportTooLong { .. } => "report-too-long",
+            Self::RateLimited { .. } => "rate-limited",
+            _ => "anchor-refused",
         }
     }
 
@@ -170,52 +191,8 @@ impl VaultError {
             Self::Mesh(error) => error.is_machine(),
             Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
-            #[cfg(feature = "forecast")]
-            Self::Forecast(_) => false,
-            Self::Gate(_)
-            | Self::Line { .. }
-            | Self::KeyMissing { .. }
-            | Self::KeyOpen { .. }
-            | Self::KeyMalformed { .. }
-            | Self::TrustTooLong { .. }
-            | Self::TrustMalformed { .. }
-            | Self::FormatUnknown { .. }
-            | Self::Input { .. }
-            | Self::LineTooLong { .. }
-            | Self::EvidenceDiffers { .. }
-            | Self::NotFound { .. }
-            | Self::Canonical(_)
-            | Self::Id(_)
-            | Self::Time(_)
-            | Self::Key(_)
-            | Self::Record(_)
-            | Self::Token(_)
-            | Self::Shadow(_)
-            | Self::Horizon(_)
-            | Self::Witness(_)
-            | Self::Guard(_)
-            | Self::Config(_)
-            | Self::Path(_)
-            | Self::Openings(_)
-            | Self::SealEmpty
-            | Self::ProofFile(_)
-            | Self::Selection(_)
-            | Self::Session(_)
-            | Self::Bundle(_)
-            | Self::Query(_)
-            | Self::Completeness(_)
-            | Self::NotIndexed { .. }
-            | Self::Archive { .. }
-            | Self::NotVacant { .. }
-            | Self::Note(_)
-            | Self::ArchiveAltered
-            | Self::ReportTooLong { .. }
-            | Self::Attest(_)
-            | Self::Policy(_)
-            | Self::Authority(_)
-            | Self::Request(_)
-            | Self::Evidence(_)
-            | Self::AnchorRefused { .. } => false,
+            // What else there is, the caller can set right.
+            _ => false,
         }
     }
 
@@ -275,6 +252,7 @@ impl VaultError {
             Self::Horizon(error) => error.remedy(),
             Self::Witness(error) => error.remedy(),
             Self::Mesh(error) => error.remedy(),
+            Self::Statistics(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
@@ -321,6 +299,7 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
         LedgerError::Locked { .. } => LOCK_REMEDY,
         LedgerError::IdempotencyConflict { .. } => "Use another key for other input.",
         LedgerError::Reserved => "Use the command that makes such rows.",
+        LedgerError::Statistics(error) => crate::error::statistics_remedy(error),
         LedgerError::Permit(_) => "Use a capability that grants it.",
         LedgerError::Store(StoreError::NotADatabase(_) | StoreError::Corrupt(_)) => BACKUP_REMEDY,
         LedgerError::File(error) if !error.is_machine() => FILE_REMEDY,

@@ -33,6 +33,7 @@ pub mod proof;
 pub mod read;
 pub mod report;
 pub mod restraint;
+pub mod statistics;
 pub mod system;
 mod temporary;
 pub mod tiles;

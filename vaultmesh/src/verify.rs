@@ -22,6 +22,7 @@ use crate::error::VaultError;
 use crate::merge;
 use crate::policies::Policies;
 use crate::read::Reader;
+use crate::statistics;
 use crate::trust::TrustFile;
 use crate::vault::gate;
 use crate::witness;
@@ -126,6 +127,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     report.merge(gate::audit(reader.view(), reader.files(), &seals)?);
     report.merge(witness::audit(reader)?);
     report.merge(merge::audit(reader)?);
+    report.merge(statistics::audit(reader)?);
     witness::judge_head(outside, &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));

@@ -18,11 +18,13 @@ macro_rules! stable_codes {
 mod canonical;
 mod capability;
 mod record;
+mod statistics;
 mod view;
 
 pub use canonical::CanonicalError;
 pub use capability::CapabilityError;
 pub use record::RecordError;
+pub use statistics::StatisticsError;
 pub use view::{FileFault, JournalError, ViewError};
 
 /// A digest that could not be read.

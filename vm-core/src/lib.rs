@@ -20,6 +20,7 @@ pub mod record;
 pub mod redact;
 pub mod rune;
 pub mod source;
+pub mod statistics;
 pub mod verdict;
 pub mod view;
 

@@ -199,6 +199,9 @@ codes! {
     MergeBroken "merge-broken" Contradicted
         "A row holds no sound receipt of a merge, or one by a key that held no token of the ledger before it."
         "Do not believe what the row says was merged; ask the operator, and compare with the receipt of the other side."
+    PrivacyOverspent "privacy-overspent" Contradicted
+        "A row gives away statistics that the ledger's privacy budget did not let, or does not read."
+        "What was given away stays so; lower the budget, and ask whoever recorded it."
     AuthorForked "author-forked" Contradicted
         "An author signed two different ops of one number in one graph."
         "Take no new op of that key, and keep the proof; whoever it belonged to is enrolled under another."

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
-use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError};
+use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError, StatisticsError};
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
 use vm_core::record::SchemaVersion;
@@ -146,6 +146,9 @@ pub enum LedgerError {
     /// Something has no canonical form.
     #[error("no canonical form")]
     Canonical(#[source] CanonicalError),
+    /// Statistics that may not be given away, or rows about them that do not read.
+    #[error("statistics")]
+    Statistics(#[source] StatisticsError),
     /// A checkpoint could not be made or believed.
     #[error("checkpoint")]
     Checkpoint(#[source] CheckpointError),
@@ -297,6 +300,7 @@ impl LedgerError {
             Self::IdempotencyConflict { .. } => "idempotency-conflict",
             Self::Record(source) => source.code(),
             Self::Canonical(source) => source.code(),
+            Self::Statistics(source) => source.code(),
             Self::Checkpoint(source) => source.code(),
             Self::SealOfAnother { .. } => "seal-of-another-ledger",
             Self::SealUnsigned(_) => "seal-unsigned",

@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 pub mod scroll;
 mod snapshot;
+mod statistics;
 mod still;
 mod system;
 mod tiles;

@@ -51,6 +51,15 @@ pub(crate) fn logged_row(
     Ok(row.leaf_hash().map(|leaf| (leaf == entry.leaf).then_some(row)))
 }
 
+/// The row of an entry that was visited, if it is what the log has of it; else the fault says `reason`.
+pub(crate) fn as_logged(entry: &LogEntry, state: RowState, reason: &'static str) -> Result<StoredRow, LedgerError> {
+    let RowState::Present(row) = state else { return Err(LedgerError::LogAltered { reason }) };
+    match row.leaf_hash().map_err(LedgerError::Record)? == entry.leaf {
+        true => Ok(row),
+        false => Err(LedgerError::LogAltered { reason }),
+    }
+}
+
 /// The genesis that a row holds.
 pub(crate) fn genesis_of(row: &StoredRow) -> Result<Genesis, LedgerError> {
     let fault = |error| LedgerError::Genesis(Some(error));

@@ -3,13 +3,14 @@
 use serde_json::Value;
 use vm_core::canonical;
 use vm_core::capability::{Permit, act};
-use vm_core::digest::{LeafHash, Sha256Digest};
+use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
 use vm_core::record::{Appended, LogEntry, RowHeader, SystemKind};
 use vm_core::view::{RowState, Visit};
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::lookup::as_logged;
 use crate::snapshot::Snapshot;
 use crate::system::draft;
 
@@ -48,7 +49,7 @@ impl Snapshot {
         let graph = graph.to_hex();
         let (mut last, mut fault) = (None, None);
         self.visit_kind(SystemKind::Merge.as_str(), &mut |entry, state| {
-            match as_logged(&entry, &state) {
+            match receipt_of(&entry, state) {
                 Ok(receipt) if receipt.get(GRAPH).and_then(Value::as_str) == Some(&*graph) => last = Some(receipt),
                 Ok(_) => {}
                 Err(error) => fault = Some(error),
@@ -62,13 +63,10 @@ impl Snapshot {
     }
 }
 
-/// The content of a row that is what the log has of it. One that was altered may have been about any graph.
-fn as_logged(entry: &LogEntry, state: &RowState) -> Result<Value, LedgerError> {
-    let altered = LedgerError::LogAltered { reason: "a row about a merge is not in it" };
-    let RowState::Present(row) = state else { return Err(altered) };
-    if LeafHash::of(&row.leaf_data().map_err(LedgerError::Record)?) != entry.leaf {
-        return Err(altered);
-    }
-    let json = row.text("meta_json").ok_or(altered)?;
+/// The receipt in a row that is what the log has of it. One that was altered may have been about any graph.
+fn receipt_of(entry: &LogEntry, state: RowState) -> Result<Value, LedgerError> {
+    let reason = "a row about a merge is not in it";
+    let row = as_logged(entry, state, reason)?;
+    let json = row.text("meta_json").ok_or(LedgerError::LogAltered { reason })?;
     canonical::parse(json.as_bytes(), canonical::BYTES_MAX).map_err(LedgerError::Canonical)
 }

@@ -42,6 +42,7 @@ mod scroll;
 mod seal;
 mod selection;
 mod show;
+mod stats;
 mod sync;
 mod token;
 mod trust;
@@ -125,6 +126,7 @@ enum Command {
     Prove(prove::Prove),
     Export(export::Export),
     Report(report::Report),
+    Stats(stats::Stats),
     #[cfg(feature = "forecast")]
     Forecast(forecast::Forecast),
     Import(import::Import),
@@ -179,6 +181,7 @@ impl Command {
             Self::Prove(command) => command.run(context),
             Self::Export(command) => command.run(context),
             Self::Report(command) => command.run(context),
+            Self::Stats(command) => command.run(context),
             #[cfg(feature = "forecast")]
             Self::Forecast(command) => command.run(context),
             Self::Import(command) => command.run(context),

@@ -16,6 +16,7 @@ mod pipeline;
 mod record;
 mod scroll;
 mod seal;
+mod statistics;
 mod token;
 mod witness;
 

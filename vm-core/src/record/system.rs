@@ -81,6 +81,10 @@ system_kinds! {
     EpochChange "vm-epoch-change"
     /// The receipt of a merge with a peer.
     Merge "vm-merge"
+    /// How much statistics may give away in all.
+    PrivacyBudget "vm-privacy-budget"
+    /// Statistics that were given away.
+    StatisticsRelease "vm-statistics-release"
 }
 
 impl SystemKind {
@@ -125,7 +129,9 @@ impl SystemKind {
     #[must_use]
     pub fn later_format(self) -> Option<String> {
         match self {
-            Self::Revocation | Self::PermitUse => Some(format!("{self}-v0")),
+            Self::Revocation | Self::PermitUse | Self::PrivacyBudget | Self::StatisticsRelease => {
+                Some(format!("{self}-v0"))
+            }
             // The receipt has a name of its own: it is also read where there is no ledger.
             Self::Merge => Some("vm-merge-receipt-v0".to_owned()),
             _ => self.gate_format(),
