@@ -49,7 +49,6 @@ impl VaultError {
             Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } | Self::TrustWrite(_) => {
                 self.trust_code()
             }
-            Self::FormatUnknown { .. } => "format-unknown",
             Self::Line { source, .. } => source.code(),
             Self::Canonical(error) => error.code(),
             Self::Id(error) => error.code(),
@@ -96,20 +95,7 @@ impl VaultError {
             Self::Evidence(error) => error.code(),
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.code(),
-            Self::SealEmpty
-            | Self::NotIndexed { .. }
-            | Self::Archive { .. }
-            | Self::NotVacant { .. }
-            | Self::ArchiveAltered
-            | Self::ReportTooLong { .. }
-            | Self::Input { .. }
-            | Self::LineTooLong { .. }
-            | Self::File { .. }
-            | Self::EvidenceDiffers { .. }
-            | Self::NotFound { .. }
-            | Self::Entropy(_)
-            | Self::RateLimited { .. }
-            | Self::AnchorRefused { .. } => self.own_code(),
+            _ => self.own_code(),
         }
     }
 
@@ -129,7 +115,9 @@ impl VaultError {
             Self::ArchiveAltered => "export-altered",
             Self::ReportTooLong { .. } => "report-too-long",
             Self::RateLimited { .. } => "rate-limited",
-            _ => "anchor-refused",
+            Self::FormatUnknown { .. } => "format-unknown",
+            Self::AnchorRefused { .. } => "anchor-refused",
+            _ => "vault",
         }
     }
 
