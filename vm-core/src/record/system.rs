@@ -81,6 +81,8 @@ system_kinds! {
     EpochChange "vm-epoch-change"
     /// The receipt of a merge with a peer.
     Merge "vm-merge"
+    /// A redaction policy that rows behind it may name.
+    RedactionPolicy "vm-redaction-policy"
 }
 
 impl SystemKind {
