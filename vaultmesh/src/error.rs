@@ -8,6 +8,7 @@ mod guard;
 mod horizon;
 mod merge;
 mod mesh;
+mod redaction;
 mod token;
 mod toml_fault;
 mod witness;
@@ -25,6 +26,7 @@ pub use guard::GuardFault;
 pub use horizon::HorizonFault;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
+pub use redaction::RedactionFault;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -39,6 +41,9 @@ pub const EXIT_MACHINE: u8 = 4;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// A redaction policy that is not used.
+    #[error(transparent)]
+    Redaction(Box<RedactionFault>),
     /// A backup could not be made.
     #[error("backup")]
     Backup(#[source] vm_ledger::BackupError),

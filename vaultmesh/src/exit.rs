@@ -79,6 +79,7 @@ impl VaultError {
             Self::Openings(error) => error.code(),
             Self::Backup(error) => error.code(),
             Self::SealEmpty => "seal-empty",
+            Self::Redaction(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::ProofFile(error) => error.code(),
             Self::Tiles(error) => error.code(),
@@ -168,6 +169,7 @@ impl VaultError {
             Self::Tlog(error) => matches!(error, TlogError::File(FileFault::Unreadable { .. })),
             Self::Capture(error) => error.is_machine(),
             Self::Mesh(error) => error.is_machine(),
+            Self::Redaction(error) => error.is_machine(),
             Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
             #[cfg(feature = "forecast")]
@@ -245,6 +247,7 @@ impl VaultError {
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Token(error) => error.remedy(),
+            Self::Redaction(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",

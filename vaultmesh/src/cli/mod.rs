@@ -34,6 +34,8 @@ mod propose;
 mod prove;
 mod query;
 mod record;
+mod redact;
+mod redact_test;
 mod replay;
 mod report;
 mod restraint;
@@ -96,6 +98,7 @@ struct Cli {
 enum Command {
     Init(init::Init),
     Record(record::Record),
+    Redact(redact::Redact),
     Rune(rune::Rune),
     Scroll(scroll::Scroll),
     Query(query::Query),
@@ -150,6 +153,7 @@ impl Command {
         match self {
             Self::Init(command) => command.run(context),
             Self::Record(command) => command.run(context),
+            Self::Redact(command) => command.run(context),
             Self::Rune(command) => command.run(context),
             Self::Scroll(command) => command.run(context),
             Self::Query(command) => command.run(context),

@@ -102,6 +102,23 @@ impl PolicyError {
         }
     }
 
+    /// The same with its rules counted anew: for whoever writes several of them as one.
+    #[must_use]
+    pub fn renumbered(mut self, number: impl Fn(usize) -> usize) -> Self {
+        match &mut self {
+            Self::Unreachable { rule, by, .. } => {
+                *rule = number(*rule);
+                *by = number(*by);
+            }
+            Self::TooManyPointers { rule, .. }
+            | Self::RuleName { rule, .. }
+            | Self::Pointer { rule, .. }
+            | Self::DuplicatePointer { rule, .. } => *rule = number(*rule),
+            _ => {}
+        }
+        self
+    }
+
     /// The rule that is at fault, counted from 1.
     #[must_use]
     pub const fn rule(&self) -> Option<usize> {

@@ -2,6 +2,8 @@
 
 mod check;
 
+pub use check::{Column, columns};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -16,31 +16,30 @@ const POINTER_MAX: usize = 1_024;
 const RULE_NAME_MAX: usize = 256;
 
 /// A column that is redacted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Column {
-    /// Holds a text: all of it or a commitment.
-    Text,
-    /// Holds JSON, below which pointers lead on.
-    Json,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Its name, the first token of pointers.
+    pub name: &'static str,
+    /// Whether it holds JSON, below which pointers lead on; else a text, all of it or a commitment.
+    pub is_json: bool,
+}
+
+const fn text(name: &'static str) -> Column {
+    Column { name, is_json: false }
+}
+
+const fn json(name: &'static str) -> Column {
+    Column { name, is_json: true }
 }
 
 /// What of `table` is redacted. `payload` is that of a rune, `event` that of a line of a scroll.
-const fn columns(table: Table) -> &'static [(&'static str, Column)] {
+#[must_use]
+pub const fn columns(table: Table) -> &'static [Column] {
     match table {
-        Table::ToolInvocations => &[
-            ("tool", Column::Text),
-            ("input_json", Column::Json),
-            ("output_json", Column::Json),
-            ("meta_json", Column::Json),
-        ],
-        Table::McpCalls => &[
-            ("rpc_id", Column::Text),
-            ("method", Column::Text),
-            ("body_json", Column::Json),
-            ("meta_json", Column::Json),
-        ],
-        Table::ProofArtifacts => &[("meta_json", Column::Json), ("payload", Column::Json), ("event", Column::Json)],
-        Table::ShadowReceipts => &[("horizon_id", Column::Text), ("reason", Column::Text), ("meta_json", Column::Json)],
+        Table::ToolInvocations => const { &[text("tool"), json("input_json"), json("output_json"), json("meta_json")] },
+        Table::McpCalls => const { &[text("rpc_id"), text("method"), json("body_json"), json("meta_json")] },
+        Table::ProofArtifacts => const { &[json("meta_json"), json("payload"), json("event")] },
+        Table::ShadowReceipts => const { &[text("horizon_id"), text("reason"), json("meta_json")] },
     }
 }
 
@@ -94,11 +93,13 @@ fn pointer(table: Table, pattern: &Pattern, is_shape: bool) -> Result<(), &'stat
         return Err("~ is written ~0 in a JSON pointer, and / within a name ~1");
     }
     let mut tokens = pattern.tokens();
-    let column = tokens.next().and_then(|first| columns(table).iter().find(|(name, _)| *name == first));
+    let column = tokens.next().and_then(|first| columns(table).iter().find(|column| column.name == first));
     match column {
         None => Err("it begins with no column of the table that is redacted"),
-        Some((_, Column::Text)) if tokens.next().is_some() => Err("nothing lies below a column of plain text"),
-        Some((_, Column::Text)) if is_shape => Err("a column of plain text is kept or committed, it has no shape"),
+        Some(column) if !column.is_json && tokens.next().is_some() => Err("nothing lies below a column of plain text"),
+        Some(column) if !column.is_json && is_shape => {
+            Err("a column of plain text is kept or committed, it has no shape")
+        }
         Some(_) => Ok(()),
     }
 }
