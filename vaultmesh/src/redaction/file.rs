@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_shows_a_policy_its_canonical_form_and_its_hash() {
+        let page = include_str!("../../../docs/spec/redaction-policy.md");
+        let block = |kind: &str| page.split(&format!("```{kind}\n")).nth(1).unwrap().split("\n```").next().unwrap();
+        let file = PolicyFile::parse(block("toml")).unwrap();
+        assert_eq!(file.to_text().unwrap().trim_end(), block("toml"));
+        let bytes = vm_core::canonical::to_bytes(&file.policy().to_value()).unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), block("json"));
+        assert_eq!(file.policy().hash().to_hex(), block("text"));
+    }
+
+    #[test]
     fn each_fault_is_named_with_its_line() {
         let change = |from: &str, to: &str| GOOD.replacen(from, to, 1);
         for (text, code, line) in [
@@ -244,7 +255,7 @@ mod tests {
             (change("\"/tool\"", "\"/input_json/~\""), "policy-pointer", 8),
             (change("/body_json", "/input_json"), "policy-pointer", 14),
             (change("\"/tool\"", "\"/input_json\""), "policy-duplicate-pointer", 8),
-            (change("\"/input_json\"", "\"/tool\""), "policy-duplicate-pointer", 8),
+            (change("\"/input_json\"", "\"/tool\""), "policy-pointer", 8),
             (
                 change("[\"/input_json\"]", "[\"/tool\", \"/meta_json\"]").replacen("[\"/tool\"]", "[]", 1),
                 "policy-pointer",

@@ -15,6 +15,14 @@ pub enum PolicyError {
     /// Versions are counted from 1.
     #[error("a policy's version is a whole number from 1 on")]
     Version,
+    /// Longer than a row of the ledger may hold it.
+    #[error("its canonical form takes {found} bytes, at most {limit}")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes found.
+        found: usize,
+    },
     /// Too many rules.
     #[error("{found} rules, at most {limit}")]
     TooManyRules {
@@ -90,6 +98,7 @@ impl PolicyError {
         match self {
             Self::Name => "policy-name",
             Self::Version => "policy-version",
+            Self::TooLong { .. } => "policy-too-long",
             Self::TooManyRules { .. } => "policy-too-many-rules",
             Self::TooManyPointers { .. } => "policy-too-many-pointers",
             Self::RuleName { .. } => "policy-rule-name",

@@ -130,7 +130,11 @@ impl Policy {
             return Err(PolicyError::Version);
         }
         check::rules(&rules)?;
-        Ok(Self::assemble(Some(Label { name: name.to_owned(), version }), rules)?)
+        let policy = Self::assemble(Some(Label { name: name.to_owned(), version }), rules)?;
+        match canonical::to_bytes(&policy.to_value())?.len() {
+            found if found > POLICY_BYTES_MAX => Err(PolicyError::TooLong { limit: POLICY_BYTES_MAX, found }),
+            _ => Ok(policy),
+        }
     }
 
     /// Reads a policy from its canonical form, as a row keeps it.
