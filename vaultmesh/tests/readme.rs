@@ -91,7 +91,9 @@ fn the_lines_of_the_page_on_redaction_run() {
 fn the_files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut named = 0;
-    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md", "docs/federation.md", "docs/redaction.md"] {
+    for page in
+        ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md", "docs/federation.md", "docs/redaction.md"]
+    {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let ticked = text.split('`').skip(1).step_by(2);
         for path in ticked.filter(|word| {
