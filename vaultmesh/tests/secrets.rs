@@ -269,13 +269,13 @@ impl Stage {
         assert!(TrustFile::load(&trust).is_err());
     }
 
-    fn every_road(&mut self) {
-        for secret in canaries() {
-            self.tools(&secret);
-            self.mcp(&secret);
-            self.artifacts(&secret);
-            self.shadows(&secret);
-            self.errors(&secret);
+    fn every_road(&mut self, secrets: &[Canary]) {
+        for secret in secrets {
+            self.tools(secret);
+            self.mcp(secret);
+            self.artifacts(secret);
+            self.shadows(secret);
+            self.errors(secret);
         }
     }
 
@@ -311,7 +311,7 @@ fn the_search_finds_what_is_there() {
 #[test]
 fn no_secret_reaches_the_vault_an_export_or_an_error() {
     let mut stage = Stage::new(81);
-    stage.every_road();
+    stage.every_road(&canaries());
     let seal = stage.vault.seal(Selection::everything()).unwrap();
     stage.vault.anchor_local(seal.seal_id).unwrap();
     assert_clean(stage.said.0.as_bytes(), "what was said");
@@ -384,7 +384,9 @@ fn all_commitments(reader: &Reader, place: &Place) -> Vec<(RowId, String, Commit
 #[test]
 fn the_owners_key_opens_every_commitment_and_nobody_elses_does() {
     let mut stage = Stage::new(83);
-    stage.every_road();
+    // One secret of each form: each has its openings.
+    let secrets: Vec<Canary> = canaries().into_iter().take(canaries().len() / 3).collect();
+    stage.every_road(&secrets);
     let reader = Reader::open(&stage.place).unwrap();
     let key = stage.vault.keys().openings().unwrap();
     let other = Stage::new(84).vault.keys().openings().unwrap();
@@ -406,7 +408,7 @@ fn the_owners_key_opens_every_commitment_and_nobody_elses_does() {
         assert!(reader.view().openings(&other, *id).is_err(), "another key opens {id}");
     }
     // What was handed in comes out again: text, and numbers.
-    for canary in canaries() {
+    for canary in secrets {
         assert!(revealed.contains(&json!(canary.text).to_string()), "{}", canary.text);
     }
     assert!(revealed.contains(&SECRET_NUMBER.to_string()));

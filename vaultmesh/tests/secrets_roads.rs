@@ -162,13 +162,9 @@ fn no_secret_that_came_by_the_command_line_is_left_anywhere() {
     }
     files_and_names(&mut stage);
     environment_and_proxy(&mut stage);
-    for code in [
-        &["doctor", "--format", "json"][..],
-        &["verify"],
-        &["guard"],
-        &["list", "tool_invocations", "--limit", "1000"],
-        &["query", "x"],
-    ] {
+    for code in
+        [&["doctor", "--format", "json"][..], &["verify"], &["guard"], &["list", "--limit", "1000"], &["query", "x"]]
+    {
         let ran = stage.home.run(code);
         stage.heard(ran);
     }
@@ -224,7 +220,7 @@ fn environment_and_proxy(stage: &mut Stage) {
     // Its answers are the client's business; what the proxy says of it is ours.
     assert!(output.stdout.windows(7).any(|part| part == b"\"error\""), "the server never answered");
     stage.said += &String::from_utf8_lossy(&output.stderr);
-    let listed = stage.home.run(&["list", "mcp_calls", "--limit", "1000"]);
+    let listed = stage.home.run(&["list", "--table", "mcp_calls", "--limit", "1000"]);
     assert!(listed.out.contains("tools/call"));
     stage.heard(listed);
 }

@@ -28,12 +28,12 @@ pub(crate) fn canaries() -> Vec<Canary> {
         for (n, form) in KNOWN.iter().enumerate() {
             add(true, body(30 * turn + n), form);
         }
-        add(true, format!("AKIACNRYZQ8VTN4WKX1{}", ["C", "D", "E"][turn]), "{}");
+        add(true, format!("AKIACNRY{}Q8VTN4WKX1C", ["X", "Y", "Z"][turn]), "{}");
         for (n, form) in OTHERS.iter().enumerate() {
             add(false, body(30 * turn + 20 + n), form);
         }
-        add(false, format!("пароль-канарейка-鍵-🔑-4{turn}"), "{}");
-        add(false, format!("4929 1234 5678 9012 345{turn}"), "card {} 12/27");
+        add(false, format!("пароль-{turn}-канарейка-鍵-🔑-41"), "{}");
+        add(false, format!("4929 {turn}234 5678 9012 3456"), "card {} 12/27");
     }
     all
 }
