@@ -169,8 +169,10 @@ impl Search {
 /// Fails where `bytes` hold a secret, as they stand or inside of what is compressed in them.
 #[track_caller]
 pub(crate) fn assert_clean(bytes: &[u8], what: &str) {
-    for (at, bytes) in [(0, bytes.to_vec())].into_iter().chain(inflated(bytes)) {
-        if let Some((found, of)) = Search::shared().find(&bytes) {
+    let inflated = inflated(bytes);
+    let pieces = inflated.iter().map(|(at, piece)| (*at, piece.as_slice()));
+    for (at, bytes) in [(0, bytes)].into_iter().chain(pieces) {
+        if let Some((found, of)) = Search::shared().find(bytes) {
             let around = &bytes[found.saturating_sub(120)..(found + 120).min(bytes.len())];
             panic!("{what} holds {of} in what begins at {at}: {:?}", String::from_utf8_lossy(around));
         }
