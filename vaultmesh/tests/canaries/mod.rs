@@ -3,9 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use aho_corasick::AhoCorasick;
 use vm_core::digest::{Sha256Digest, to_hex};
 
 /// Something that must not be found.
@@ -117,24 +117,17 @@ pub(crate) fn forms(core: &str, whole: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Length of the beginnings by which forms are looked up; the shortest form is as long.
-const PREFIX: usize = 6;
-
 /// All forms of all secrets, looked for in one pass.
 pub(crate) struct Search {
-    /// Whether a form begins with these two bytes.
-    begins: Vec<bool>,
-    forms: HashMap<[u8; PREFIX], Vec<(Vec<u8>, String)>>,
+    finder: AhoCorasick,
+    /// Whose form each pattern is.
+    owners: Vec<String>,
 }
 
 impl Search {
     pub(crate) fn of(forms: impl IntoIterator<Item = (Vec<u8>, String)>) -> Self {
-        let mut search = Self { begins: vec![false; 1 << 16], forms: HashMap::new() };
-        for (form, of) in forms {
-            search.begins[usize::from(u16::from_be_bytes([form[0], form[1]]))] = true;
-            search.forms.entry(*form.first_chunk().unwrap()).or_default().push((form, of));
-        }
-        search
+        let (forms, owners): (Vec<_>, Vec<_>) = forms.into_iter().unzip();
+        Self { finder: AhoCorasick::new(forms).unwrap(), owners }
     }
 
     pub(crate) fn shared() -> &'static Self {
@@ -152,17 +145,7 @@ impl Search {
 
     /// The first place where one of them stands, and which it is.
     pub(crate) fn find(&self, bytes: &[u8]) -> Option<(usize, &str)> {
-        for (at, pair) in bytes.windows(2).enumerate() {
-            if !self.begins[usize::from(pair[0]) << 8 | usize::from(pair[1])] {
-                continue;
-            }
-            let Some(prefix) = bytes[at..].first_chunk() else { continue };
-            let found = self.forms.get(prefix).into_iter().flatten().find(|(form, _)| bytes[at..].starts_with(form));
-            if let Some((_, of)) = found {
-                return Some((at, of));
-            }
-        }
-        None
+        self.finder.find(bytes).map(|found| (found.start(), self.owners[found.pattern().as_usize()].as_str()))
     }
 }
 
