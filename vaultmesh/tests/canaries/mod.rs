@@ -168,23 +168,19 @@ const INFLATED_MAX: usize = 16 * 1024 * 1024;
 /// Everything in `bytes` that reads as gzip, zlib or a deflated member of a zip file, inflated, with its place.
 pub(crate) fn inflated(bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
     let mut found = Vec::new();
-    let mut take = |at: usize, result: Result<Vec<u8>, miniz_oxide::inflate::DecompressError>| {
-        // What goes wrong at the end was readable up to there.
-        let out = result.unwrap_or_else(|error| error.output);
+    let mut take = |at: usize, out: Vec<u8>| {
         if out.len() >= 16 {
             found.push((at, out));
         }
     };
-    let raw = |from: usize| {
-        miniz_oxide::inflate::decompress_to_vec_with_limit(bytes.get(from..).unwrap_or_default(), INFLATED_MAX)
-    };
+    let raw = |from: usize| inflate(bytes.get(from..).unwrap_or_default(), false);
     for at in 0..bytes.len() {
         match bytes[at..] {
             [0x1f, 0x8b, 8, flags, ..] => {
                 take(at, raw(at + 10 + gzip_names(bytes.get(at + 10..).unwrap_or_default(), flags)))
             }
             [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-                take(at, miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&bytes[at..], INFLATED_MAX));
+                take(at, inflate(&bytes[at..], true));
             }
             [b'P', b'K', 3, 4, _, _, _, _, 8, 0, ..] if bytes.len() > at + 30 => {
                 let length = |place: usize| usize::from(u16::from_le_bytes([bytes[at + place], bytes[at + place + 1]]));
@@ -194,6 +190,25 @@ pub(crate) fn inflated(bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
         }
     }
     found
+}
+
+/// As much of `bytes` as can be inflated. Most of what begins like something compressed is nothing of the kind, and shows it
+/// within a page.
+fn inflate(bytes: &[u8], is_zlib: bool) -> Vec<u8> {
+    use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit, decompress_to_vec_zlib_with_limit};
+    let inflate = |bytes: &[u8], limit| match is_zlib {
+        true => decompress_to_vec_zlib_with_limit(bytes, limit),
+        false => decompress_to_vec_with_limit(bytes, limit),
+    };
+    match inflate(&bytes[..bytes.len().min(4_096)], 64 * 1024) {
+        Ok(out) => out,
+        Err(error) if matches!(error.status, TINFLStatus::Failed | TINFLStatus::BadParam) => {
+            // What was readable up to there, less the room behind it.
+            let end = error.output.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            error.output[..end].to_vec()
+        }
+        Err(_) => inflate(bytes, INFLATED_MAX).unwrap_or_else(|error| error.output),
+    }
 }
 
 /// Length of the name in a gzip header, where its flags say that there is one.
