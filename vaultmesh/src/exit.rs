@@ -92,10 +92,9 @@ impl VaultError {
             Self::Query(error) => error.code(),
             Self::Completeness(error) => error.code(),
             Self::NotIndexed { .. } => "not-indexed",
-            Self::Archive { .. } => "export-malformed",
             Self::NotVacant { .. } => "folder-not-empty",
             Self::Note(error) => error.code(),
-            Self::ArchiveAltered => "export-altered",
+            Self::Archive { .. } | Self::ArchiveAltered => self.archive_code(),
             Self::ReportTooLong { .. } => "report-too-long",
             Self::Seal(error) => error.code(),
             Self::Attest(error) => error.code(),
@@ -120,6 +119,14 @@ impl VaultError {
             Self::KeyMissing { .. } => "key-missing",
             Self::KeyOpen { .. } => "key-open",
             _ => "key-file-malformed",
+        }
+    }
+
+    /// The code of an error about an export.
+    const fn archive_code(&self) -> &'static str {
+        match self {
+            Self::ArchiveAltered => "export-altered",
+            _ => "export-malformed",
         }
     }
 
@@ -157,7 +164,7 @@ impl VaultError {
             Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
                 is_machine(source)
             }
-            Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::Config(error) => error.is_machine(),
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
@@ -196,7 +203,6 @@ impl VaultError {
             | Self::Horizon(_)
             | Self::Witness(_)
             | Self::Guard(_)
-            | Self::Config(_)
             | Self::Path(_)
             | Self::Openings(_)
             | Self::SealEmpty
@@ -292,6 +298,12 @@ impl VaultError {
             Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => REFUSED_REMEDY,
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
+    }
+}
+
+impl ConfigError {
+    fn is_machine(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if is_machine(source))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Texts that look like well-known secrets: the rule set of gitleaks over what would be stored in the clear.
 //!
-//! `rules/gitleaks.toml` is that project's file, unchanged. Of each rule its keywords, its pattern, the group that holds the
+//! `rules/gitleaks.rules` is that project's `gitleaks.toml`, unchanged. Of each rule its keywords, its pattern, the group that holds the
 //! secret and the least entropy of it are used. Its lists of what to spare are not: they spare a reader of reports, and here
 //! a false alarm costs no more than one value in the clear.
 
@@ -88,7 +88,7 @@ struct RuleOf {
 impl Rules {
     fn read() -> Self {
         // The file is part of the program, and a test reads it; without it the detector of the core still stands.
-        let file = toml::from_str(include_str!("../../rules/gitleaks.toml")).unwrap_or(RuleFile { rules: Vec::new() });
+        let file = toml::from_str(include_str!("../../rules/gitleaks.rules")).unwrap_or(RuleFile { rules: Vec::new() });
         let (mut rules, mut owners, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for entry in file.rules {
             let Some(pattern) = entry.regex else { continue };
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_rule_set_is_the_one_that_is_named_and_every_pattern_compiles() {
-        let text = include_str!("../../rules/gitleaks.toml");
+        let text = include_str!("../../rules/gitleaks.rules");
         assert_eq!(Sha256Digest::of(text.as_bytes()).to_hex(), GITLEAKS_SHA256);
         let readme = include_str!("../../rules/README.md");
         assert!(readme.contains(GITLEAKS_SHA256));
