@@ -19,6 +19,11 @@ fn run(criterion: &mut Criterion) -> Result<(), Fault> {
     let mut group = criterion.benchmark_group("redact recorded frames");
     group.throughput(Throughput::Elements(u64::try_from(traffic.len())?));
     group.bench_function("ours", |bencher| bencher.iter(|| redact::ours(&mut maker, &traffic).is_ok()));
+    let mut closely = redact::maker()?.looking_closely();
+    redact::ours(&mut closely, &traffic)?;
+    group.bench_function("ours, with the rule set", |bencher| {
+        bencher.iter(|| redact::ours(&mut closely, &traffic).is_ok())
+    });
     group.bench_function("serde_json::Value alone", |bencher| bencher.iter(|| redact::theirs(&traffic).is_ok()));
     group.finish();
     Ok(())

@@ -1,13 +1,14 @@
 //! Rows ready to be appended: of seeded events as a tool's invocations, and of recorded MCP traffic.
 
 use serde_json::Value;
+use vaultmesh::redaction::Detector;
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::TraceId;
 use vm_core::instant::Instant;
 use vm_core::record::{Direction, FrameProof, McpCall, McpKind, Phase, RowDraft, RowHeader, Status, ToolInvocation};
 use vm_core::record::{StoredRow, Table};
-use vm_core::redact::{KnownSecrets, Policy, Redactor};
+use vm_core::redact::{KnownSecrets, Policy, Redactor, SecretDetector};
 use vm_core::source::hazmat::SteppingClock;
 
 use crate::error::Fault;
@@ -55,8 +56,27 @@ pub struct Maker {
     clock: SteppingClock,
     entropy: Draw,
     policy: Policy,
+    looks: Looks,
     trace: TraceId,
     made: u64,
+}
+
+/// How closely frames are looked at for secrets.
+#[derive(Clone, Copy, Debug)]
+enum Looks {
+    /// By the forms and names that the core knows.
+    Known,
+    /// By the rule set of the facade too, where a text would stand in the clear.
+    Closely,
+}
+
+impl Looks {
+    fn detector(self) -> &'static dyn SecretDetector {
+        match self {
+            Self::Known => &KnownSecrets,
+            Self::Closely => &Detector,
+        }
+    }
 }
 
 impl Maker {
@@ -65,7 +85,13 @@ impl Maker {
     pub fn new(start: Instant, seed: u64) -> Self {
         let (clock, mut entropy) = (SteppingClock::new(start), Draw(seed));
         let trace = TraceId::mint(&clock, &mut entropy);
-        Self { clock, entropy, policy: Policy::builtin(), trace, made: 0 }
+        Self { clock, entropy, policy: Policy::builtin(), looks: Looks::Known, trace, made: 0 }
+    }
+
+    /// The same, which looks at frames as a vault does.
+    #[must_use]
+    pub fn looking_closely(self) -> Self {
+        Self { looks: Looks::Closely, ..self }
     }
 
     /// A new header.
@@ -115,7 +141,8 @@ impl Maker {
         let message = canonical::parse(frame.bytes.trim_end().as_bytes(), canonical::BYTES_MAX)?;
         let (kind, method) = (kind(&message), message.get("method").and_then(Value::as_str));
         let (table, name) = (Table::McpCalls, method.unwrap_or_default());
-        let mut redactor = Redactor::new(&self.policy, &KnownSecrets, &mut self.entropy, table, name, header.id);
+        let mut redactor =
+            Redactor::new(&self.policy, self.looks.detector(), &mut self.entropy, table, name, header.id);
         let body = redactor.json("body_json", &message)?;
         let hash = Sha256Digest::of(frame.bytes.as_bytes());
         let proof = match body.is_whole() {

@@ -8,6 +8,7 @@ use vm_ledger::{BackedUp, Plan};
 use crate::config::{CONFIG_FILE, Config, TsaEntry};
 use crate::error::VaultError;
 use crate::read::Reader;
+use crate::redaction::REDACTION_FILE;
 use crate::vault::{LOCK_TIMEOUT, Place};
 
 /// Copies the vault that `reader` has open to the new folder `to`: the database as the reader sees it, the files that
@@ -29,7 +30,9 @@ pub fn backup_vault(
         let file = file.canonicalize().unwrap_or(file);
         keys.as_ref().is_some_and(|keys| file.starts_with(keys))
     };
-    let mut extra: Vec<VaultPath> = CONFIG_FILE.parse().into_iter().collect();
+    // Without its redaction policy a restored vault would go on under another one.
+    let settings = [CONFIG_FILE, REDACTION_FILE].into_iter();
+    let mut extra: Vec<VaultPath> = settings.filter_map(|name| name.parse().ok()).collect();
     // A configuration that cannot be read is copied as it is; what it names is not known then.
     if let Ok(Some(config)) = Config::load(vault) {
         extra.extend(config.authorities().iter().filter_map(TsaEntry::root_path));

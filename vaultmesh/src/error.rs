@@ -9,6 +9,7 @@ mod horizon;
 mod merge;
 mod mesh;
 mod statistics;
+mod redaction;
 mod token;
 mod toml_fault;
 mod witness;
@@ -28,6 +29,7 @@ pub use merge::MergeFault;
 pub use mesh::MeshError;
 pub use statistics::StatisticsFault;
 pub(crate) use statistics::remedy as statistics_remedy;
+pub use redaction::RedactionFault;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -42,6 +44,9 @@ pub const EXIT_MACHINE: u8 = 4;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// A redaction policy that is not used.
+    #[error(transparent)]
+    Redaction(Box<RedactionFault>),
     /// A backup could not be made.
     #[error("backup")]
     Backup(#[source] vm_ledger::BackupError),

@@ -72,6 +72,7 @@ impl VaultError {
             Self::Scroll(error) => error.code(),
             Self::Openings(error) => error.code(),
             Self::Backup(error) => error.code(),
+            Self::Redaction(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::ProofFile(error) => error.code(),
             Self::Tiles(error) => error.code(),
@@ -165,7 +166,7 @@ impl VaultError {
             Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
                 is_machine(source)
             }
-            Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::Config(error) => error.is_machine(),
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
@@ -177,6 +178,7 @@ impl VaultError {
             Self::Tlog(error) => matches!(error, TlogError::File(FileFault::Unreadable { .. })),
             Self::Capture(error) => error.is_machine(),
             Self::Mesh(error) => error.is_machine(),
+            Self::Redaction(error) => error.is_machine(),
             Self::ScrollUnsound { report, .. } => report.has(Code::EvidenceUnreadable),
             Self::Seal(error) => matches!(error, vm_seal::error::SealError::View(_)),
             // What else there is, the caller can set right.
@@ -210,6 +212,7 @@ impl VaultError {
             Self::Key(_) => "Copy the key as `vaultmesh init` or `vaultmesh doctor` shows it.",
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Token(error) => error.remedy(),
+            Self::Redaction(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
@@ -255,6 +258,12 @@ impl VaultError {
             Self::Request(_) | Self::Evidence(_) | Self::AnchorRefused { .. } => REFUSED_REMEDY,
             Self::Seal(_) | Self::Attest(_) => SEAL_REMEDY,
         }
+    }
+}
+
+impl ConfigError {
+    fn is_machine(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if is_machine(source))
     }
 }
 

@@ -31,6 +31,7 @@ pub mod outside;
 mod policies;
 pub mod proof;
 pub mod read;
+pub mod redaction;
 pub mod report;
 pub mod restraint;
 pub mod statistics;

@@ -26,7 +26,7 @@ use vm_anchor::bitcoin::{
 use vm_anchor::ethereum::EthereumTrust;
 use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem};
 use vm_anchor::rfc3161::Legacy;
-use vm_core::digest::Sha256Digest;
+use vm_core::digest::{PolicyHash, Sha256Digest};
 use vm_core::key::NoteKey;
 use vm_seal::witness::WitnessPolicy;
 
@@ -54,6 +54,9 @@ pub struct TrustFile {
     /// SHA-256 of policies that the vault recorded and that judge the anchors of their time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Sha256Digest>,
+    /// Hashes of redaction policies that are believed; where there are none, any that is recorded is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redaction: Vec<PolicyHash>,
     /// Authorities whose anchors may count.
     #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,

@@ -23,6 +23,7 @@ use crate::merge;
 use crate::policies::Policies;
 use crate::read::Reader;
 use crate::statistics;
+use crate::redaction;
 use crate::trust::TrustFile;
 use crate::vault::gate;
 use crate::witness;
@@ -112,7 +113,8 @@ pub struct Verification {
 /// [`VaultError`] where the vault cannot be read at all, or the trust file is malformed.
 pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<Verification, VaultError> {
     let trust = Trust { key: outside.pinned(), head: outside.head.as_ref() };
-    let Audit { mut report, seals, anchors, scrolls, .. } = audit(reader.view(), Some(reader.files()), &trust);
+    let Audit { mut report, seals, anchors, scrolls, redactions, .. } =
+        audit(reader.view(), Some(reader.files()), &trust);
     for fault in reader.view().schema_faults() {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
@@ -128,6 +130,8 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     report.merge(witness::audit(reader)?);
     report.merge(merge::audit(reader)?);
     report.merge(statistics::audit(reader)?);
+    let listed = outside.trust.as_ref().map(|trust| trust.redaction.as_slice()).unwrap_or_default();
+    redaction::judge(&redactions, listed, &mut report)?;
     witness::judge_head(outside, &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));

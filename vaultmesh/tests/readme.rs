@@ -69,10 +69,31 @@ fn the_lines_of_the_page_on_federation_run() {
 }
 
 #[test]
+fn the_lines_of_the_page_on_redaction_run() {
+    let page = include_str!("../../docs/redaction.md");
+    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for line in block.lines() {
+        let output = run(dir.path(), line);
+        told.push(String::from_utf8_lossy(&output.stdout).into_owned());
+        assert_eq!(output.status.code(), Some(0), "{line}\n{told:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    // Under the policy that ships neither the program nor the variable's value is stored, under that for shells the program is.
+    assert!(!told[2].contains("psql") && told[3].contains("psql"), "{told:?}");
+    assert!(told.iter().all(|told| !told.contains("hunter2")), "{told:?}");
+    // The policy that the page shows as one to write is one.
+    let shown = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(vaultmesh::redaction::PolicyFile::parse(shown).is_ok());
+}
+
+#[test]
 fn the_files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut named = 0;
-    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md", "docs/federation.md"] {
+    for page in
+        ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/ledger.md", "docs/federation.md", "docs/redaction.md"]
+    {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let ticked = text.split('`').skip(1).step_by(2);
         for path in ticked.filter(|word| {

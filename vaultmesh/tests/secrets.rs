@@ -1,14 +1,15 @@
 //! Nothing secret reaches the vault, its exports or an error, by any road; and the owner's key opens it again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail a test by a panic")]
 
+mod canaries;
 mod fixture;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
+use canaries::{Canary, SECRET_NUMBER, Search, assert_clean, base64, canaries};
 use fixture::{files, meta_artifact, place, rows, shadow, sources, tool};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,176 +18,19 @@ use vaultmesh::export::{SealExport, export_seal, export_vault};
 use vaultmesh::read::Reader;
 use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{
-    ArtifactInput, CaptureOptions, Common, DeployInput, InputKind, Place, RecordInput, ShadowInput, ToolInput, Vault,
+    ArtifactInput, CaptureOptions, Common, DeployInput, InputKind, LOCK_TIMEOUT, Place, RecordInput, ShadowInput,
+    Sources, ToolInput, Vault,
 };
 use vm_core::canonical;
 use vm_core::digest::{Commitment, Sha256Digest, to_hex};
 use vm_core::id::RowId;
 use vm_core::record::CellRef;
 use vm_core::redact::{Opening, commitments};
+use vm_core::source::Entropy;
+use vm_core::source::hazmat::CountingEntropy;
 use vm_core::verdict::Code;
 use vm_ledger::hazmat;
 use vm_seal::selection::Selection;
-
-/// Something that must not be found.
-struct Canary {
-    /// The whole secret, as it is handed in.
-    text: String,
-    /// The part of it that is searched for; nothing else holds it by chance.
-    core: String,
-    /// Whether its form gives it away as a secret, so that it is committed even where values are kept.
-    known: bool,
-}
-
-/// Secrets of twenty forms. Put together here, so that no scanner takes this file for a leak.
-fn canaries() -> Vec<Canary> {
-    let mut all = Vec::new();
-    let mut add = |known: bool, core: String, text: &str| {
-        all.push(Canary { text: text.replace("{}", &core), core, known });
-    };
-    let body = |n: usize| format!("Cnry{n:02}Zq8vTn4WkX1cR7pL5sD3hJ6gF9bM2nQ0wYtU");
-    for (n, form) in [
-        "ghp_{}",
-        "gho_{}",
-        "github_pat_{}",
-        "glpat-{}",
-        "xoxb-{}",
-        "sk-{}",
-        "sk_live_{}",
-        "npm_{}",
-        "AIza{}",
-        "eyJ{}.e30.x",
-        "AGE-SECRET-KEY-1{}",
-        "Bearer {}",
-        "Basic {}==",
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-    ]
-    .iter()
-    .enumerate()
-    {
-        add(true, body(n), form);
-    }
-    add(true, "AKIACNRYZQ8VTN4WKX1C".to_owned(), "{}");
-    for (n, form) in [
-        "{}",
-        "correct horse {} staple",
-        "postgres://admin:{}@db.internal/prod?sslmode=require",
-        "with \"quotes\", \\ and\nlines\t{}",
-        "{\"nested\":\"{}\"}",
-        "MIIEvQIBADANBgkq{}",
-    ]
-    .iter()
-    .enumerate()
-    {
-        add(false, body(20 + n), form);
-    }
-    add(false, "пароль-канарейка-鍵-🔑-41".to_owned(), "{}");
-    add(false, "4929 1234 5678 9012 3456".to_owned(), "card {} 12/27");
-    all
-}
-
-/// A number that is a secret: the road of values that are no text.
-const SECRET_NUMBER: u64 = 8_123_456_789_013;
-
-fn base64(bytes: &[u8], last: [char; 2]) -> String {
-    let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(last).collect();
-    let mut out = String::new();
-    for piece in bytes.chunks(3) {
-        let word = piece.iter().chain([&0; 2]).take(3).fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
-        out.extend((0..=piece.len()).map(|at| letters[word >> (18 - 6 * at) & 63]));
-    }
-    out
-}
-
-fn url_encoded(text: &str, upper: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let hex = |byte: u8| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { hex(byte) }).collect()
-}
-
-/// Every form in which a secret might lie about.
-fn forms(core: &str, whole: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![core.as_bytes().to_vec()];
-    let escaped = serde_json::to_string(core).unwrap();
-    let ascii = |unit: u16| if unit < 0x80 { String::new() } else { format!("\\u{unit:04x}") };
-    forms.push(escaped.trim_matches('"').as_bytes().to_vec());
-    let units: String = core.encode_utf16().map(ascii).collect();
-    forms.extend((!units.is_empty()).then(|| units.into_bytes()));
-    forms.push(core.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    forms.extend([to_hex(core.as_bytes()), to_hex(core.as_bytes()).to_uppercase()].map(String::into_bytes));
-    forms.extend([true, false].map(|upper| url_encoded(core, upper).into_bytes()));
-    for before in 0..3 {
-        let shifted = [vec![0; before], core.as_bytes().to_vec()].concat();
-        for last in [['+', '/'], ['-', '_']] {
-            // The letters at the ends depend on what is beside the secret.
-            let text = base64(&shifted, last);
-            forms.push(text.as_bytes()[4..text.len() - 3].to_vec());
-        }
-    }
-    // A bare hash gives a short secret away as well as the secret itself.
-    let quoted = serde_json::to_string(whole).unwrap();
-    for hashed in [core, whole, &quoted] {
-        let digest = Sha256Digest::of(hashed.as_bytes());
-        forms.extend([digest.as_bytes().to_vec(), digest.to_hex().into_bytes()]);
-    }
-    forms
-}
-
-/// Length of the beginnings by which forms are looked up; the shortest form is as long.
-const PREFIX: usize = 6;
-
-/// All forms of all secrets, looked for in one pass.
-struct Search {
-    /// Whether a form begins with these two bytes.
-    begins: Vec<bool>,
-    forms: HashMap<[u8; PREFIX], Vec<(Vec<u8>, String)>>,
-}
-
-impl Search {
-    fn of(forms: impl IntoIterator<Item = (Vec<u8>, String)>) -> Self {
-        let mut search = Self { begins: vec![false; 1 << 16], forms: HashMap::new() };
-        for (form, of) in forms {
-            search.begins[usize::from(u16::from_be_bytes([form[0], form[1]]))] = true;
-            search.forms.entry(*form.first_chunk().unwrap()).or_default().push((form, of));
-        }
-        search
-    }
-
-    fn shared() -> &'static Self {
-        static SEARCH: OnceLock<Search> = OnceLock::new();
-        SEARCH.get_or_init(|| {
-            let number = [SECRET_NUMBER.to_string().into_bytes(), SECRET_NUMBER.to_be_bytes()[2..].to_vec()];
-            let number = number.map(|form| (form, "the secret number".to_owned()));
-            let all = canaries().into_iter().flat_map(|canary| {
-                let forms = forms(&canary.core, &canary.text).into_iter();
-                forms.map(move |form| (form, canary.text.clone()))
-            });
-            Self::of(all.chain(number))
-        })
-    }
-
-    /// The first place where one of them stands, and which it is.
-    fn find(&self, bytes: &[u8]) -> Option<(usize, &str)> {
-        for (at, pair) in bytes.windows(2).enumerate() {
-            if !self.begins[usize::from(pair[0]) << 8 | usize::from(pair[1])] {
-                continue;
-            }
-            let Some(prefix) = bytes[at..].first_chunk() else { continue };
-            let found = self.forms.get(prefix).into_iter().flatten().find(|(form, _)| bytes[at..].starts_with(form));
-            if let Some((_, of)) = found {
-                return Some((at, of));
-            }
-        }
-        None
-    }
-}
-
-fn assert_clean(bytes: &[u8], what: &str) {
-    if let Some((at, of)) = Search::shared().find(bytes) {
-        let around = &bytes[at.saturating_sub(120)..(at + 120).min(bytes.len())];
-        panic!("{what} holds {of}: {:?}", String::from_utf8_lossy(around));
-    }
-}
 
 /// What was said to the caller, to be searched too.
 #[derive(Default)]
@@ -425,13 +269,13 @@ impl Stage {
         assert!(TrustFile::load(&trust).is_err());
     }
 
-    fn every_road(&mut self) {
-        for secret in canaries() {
-            self.tools(&secret);
-            self.mcp(&secret);
-            self.artifacts(&secret);
-            self.shadows(&secret);
-            self.errors(&secret);
+    fn every_road(&mut self, secrets: &[Canary]) {
+        for secret in secrets {
+            self.tools(secret);
+            self.mcp(secret);
+            self.artifacts(secret);
+            self.shadows(secret);
+            self.errors(secret);
         }
     }
 
@@ -464,10 +308,31 @@ fn the_search_finds_what_is_there() {
     assert!(canaries().len() >= 20);
 }
 
+/// One secret of each form: that of this turn.
+fn third(turn: usize) -> Vec<Canary> {
+    let each = canaries().len() / 3;
+    canaries().into_iter().skip(turn * each).take(each).collect()
+}
+
 #[test]
 fn no_secret_reaches_the_vault_an_export_or_an_error() {
-    let mut stage = Stage::new(81);
-    stage.every_road();
+    by_every_road(81, &third(0));
+}
+
+#[test]
+fn no_second_secret_reaches_the_vault_an_export_or_an_error() {
+    by_every_road(88, &third(1));
+}
+
+#[test]
+fn no_third_secret_reaches_the_vault_an_export_or_an_error() {
+    by_every_road(89, &third(2));
+}
+
+/// Apart, so that they run beside each other.
+fn by_every_road(seed: u64, secrets: &[Canary]) {
+    let mut stage = Stage::new(seed);
+    stage.every_road(secrets);
     let seal = stage.vault.seal(Selection::everything()).unwrap();
     stage.vault.anchor_local(seal.seal_id).unwrap();
     assert_clean(stage.said.0.as_bytes(), "what was said");
@@ -540,7 +405,8 @@ fn all_commitments(reader: &Reader, place: &Place) -> Vec<(RowId, String, Commit
 #[test]
 fn the_owners_key_opens_every_commitment_and_nobody_elses_does() {
     let mut stage = Stage::new(83);
-    stage.every_road();
+    let secrets = third(0);
+    stage.every_road(&secrets);
     let reader = Reader::open(&stage.place).unwrap();
     let key = stage.vault.keys().openings().unwrap();
     let other = Stage::new(84).vault.keys().openings().unwrap();
@@ -562,7 +428,7 @@ fn the_owners_key_opens_every_commitment_and_nobody_elses_does() {
         assert!(reader.view().openings(&other, *id).is_err(), "another key opens {id}");
     }
     // What was handed in comes out again: text, and numbers.
-    for canary in canaries() {
+    for canary in secrets {
         assert!(revealed.contains(&json!(canary.text).to_string()), "{}", canary.text);
     }
     assert!(revealed.contains(&SECRET_NUMBER.to_string()));
@@ -599,6 +465,76 @@ fn guesses(pin: &Value, ids: &[RowId]) -> Vec<Sha256Digest> {
         }
     }
     texts.iter().map(|text| Sha256Digest::of(text.as_bytes())).collect()
+}
+
+/// What somebody who has the vault alone can try: every PIN, in every row, with every salt that stands in the vault.
+struct Thief {
+    /// Every 32 bytes of the vault, as they stand and where they are hexadecimal.
+    windows: HashSet<[u8; 32]>,
+    /// What might be a salt: whatever is written as 64 hexadecimal digits, nought, and nothing.
+    salts: BTreeSet<String>,
+}
+
+impl Thief {
+    fn of(vault: &Path) -> Self {
+        let (mut windows, mut salts) = (HashSet::new(), BTreeSet::from([String::new(), "0".repeat(64)]));
+        for file in files(vault) {
+            let bytes = fs::read(file).unwrap();
+            windows.extend(bytes.windows(32).filter_map(|part| <[u8; 32]>::try_from(part).ok()));
+            for part in bytes.windows(64).filter(|part| part.iter().all(u8::is_ascii_hexdigit)) {
+                let hex = String::from_utf8_lossy(part).into_owned();
+                let read = vm_core::digest::from_hex(&hex).ok().and_then(|hex| <[u8; 32]>::try_from(hex).ok());
+                windows.extend(read);
+                salts.extend(read.map(|_| hex));
+            }
+        }
+        Self { windows, salts }
+    }
+
+    /// The PIN that a commitment at `pointer` of row `id` gives away.
+    fn find(&self, id: RowId, pointer: &str) -> Option<Value> {
+        let found = |salt: &String, value: &Value| {
+            // The canonical form, written by hand: it is hashed some million times.
+            let text = format!(
+                r#"{{"format":"vm-commitment-v0","pointer":"{pointer}","row":"{id}","salt":"{salt}","value":{value}}}"#
+            );
+            self.windows.contains(Sha256Digest::of(text.as_bytes()).as_bytes())
+        };
+        let guesses = (0..10_000).flat_map(|guess| [json!(guess), json!(format!("{guess:04}"))]);
+        guesses.into_iter().find(|value| self.salts.iter().any(|salt| found(salt, value)))
+    }
+}
+
+/// Entropy that gives the right ids, and salts that are none.
+struct NoSalt(CountingEntropy);
+
+impl Entropy for NoSalt {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+        if bytes.len() == 32 {
+            bytes.fill(0);
+        }
+    }
+}
+
+#[test]
+fn no_salt_in_the_vault_leads_to_a_pin_and_without_salts_it_is_found() {
+    const POINTER: &str = "/input_json/pin";
+    for (is_salted, pin) in [(true, json!("4711")), (false, json!("4711")), (false, json!(4711))] {
+        let Stage { dir: _dir, place, vault, .. } = Stage::new(86);
+        drop(vault);
+        let own = if is_salted {
+            sources(87)
+        } else {
+            Sources { entropy: Box::new(NoSalt(CountingEntropy::new(87))), ..sources(87) }
+        };
+        let mut vault = Vault::open(&place, own, LOCK_TIMEOUT).unwrap();
+        let input = ToolInput { input: Some(json!({ "pin": pin })), ..tool("unlock") };
+        let id = vault.record(vec![RecordInput::Tool(input)]).unwrap()[0].id;
+        let thief = Thief::of(&place.vault);
+        assert!(thief.salts.len() > 10, "nothing was tried");
+        assert_eq!(thief.find(id, POINTER), (!is_salted).then_some(pin), "salted: {is_salted}");
+    }
 }
 
 #[test]

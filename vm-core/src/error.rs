@@ -17,12 +17,14 @@ macro_rules! stable_codes {
 
 mod canonical;
 mod capability;
+mod policy;
 mod record;
 mod statistics;
 mod view;
 
 pub use canonical::CanonicalError;
 pub use capability::CapabilityError;
+pub use policy::PolicyError;
 pub use record::RecordError;
 pub use statistics::StatisticsError;
 pub use view::{FileFault, JournalError, ViewError};

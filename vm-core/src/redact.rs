@@ -32,7 +32,7 @@ use openings::Openings;
 
 pub use detect::{KnownSecrets, SecretDetector};
 pub use openings::Opening;
-pub use policy::{Handling, Pattern, Policy, Rule};
+pub use policy::{Column, Handling, POLICY_BYTES_MAX, Pattern, Policy, Rule, columns};
 pub use redactor::Redactor;
 
 /// Member name that marks a commitment.

@@ -211,6 +211,12 @@ codes! {
     FormatUnannounced "format-unannounced" Undecided
         "A row is of a format that no row before it announced."
         "Ask who wrote it: the ledger itself announces each new format before it writes the first row of it."
+    PolicyUnrecorded "policy-unrecorded" Undecided
+        "Rows name a redaction policy that is neither the one that ships nor recorded before them, so nobody can say what it kept."
+        "Ask whoever wrote the rows for the policy; the ledger's own commands record each before its first row."
+    PolicyNotListed "policy-not-listed" Undecided
+        "Rows were redacted under a policy that the trust file does not list."
+        "Read the policy with `vaultmesh redact show HASH`, and list its hash under `redaction` if it is to be believed."
     FormatUnknown "format-unknown" Undecided
         "An object is of a format or version that this build does not know."
         "Use a release that knows the format; nothing of it was skipped."

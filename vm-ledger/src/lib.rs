@@ -21,6 +21,7 @@ mod migration;
 pub mod openings;
 mod proof;
 mod ready;
+mod redaction;
 mod restore;
 mod rows;
 mod schema;

@@ -385,6 +385,30 @@ fn a_policy_is_recorded_when_it_comes_into_force() {
 }
 
 #[test]
+fn a_redaction_policy_is_recorded_once_and_its_row_has_its_hash() {
+    use vm_core::redact::Policy;
+    use vm_core::view::EvidenceView as _;
+    let mut fixture = Fixture::new();
+    let records = permit::<act::Record>(fixture.id());
+    let before = size(&fixture);
+    let [one, two] = [1, 2].map(|version| Policy::named("own", version, Vec::new()).unwrap());
+    assert_eq!(fixture.ledger.redaction_row(one.hash()).unwrap(), None);
+    let mut record = |policy: &Policy| {
+        let headers = [fixture.maker.header(), fixture.maker.header()];
+        fixture.ledger.record_redaction(&records, headers, policy, now()).unwrap()
+    };
+    let first = record(&one);
+    assert!(!first.replayed && !record(&two).replayed);
+    let again = record(&one);
+    assert_eq!((again.replayed, again.row_id), (true, first.row_id), "the ledger holds it");
+    assert_eq!(kinds(&fixture, before), ["vm-format-change", "vm-redaction-policy", "vm-redaction-policy"]);
+    assert_eq!(fixture.ledger.redaction_row(one.hash()).unwrap(), Some(first.row_id));
+    let row = fixture.ledger.snapshot().unwrap().row(first.row_id).unwrap().unwrap().row;
+    assert_eq!(row.text("sha256_hex"), Some(one.hash().to_hex().as_str()));
+    assert_eq!(Policy::parse(row.text("meta_json").unwrap().as_bytes()), Ok(one));
+}
+
+#[test]
 fn evidence_of_a_later_format_is_announced_once() {
     let mut fixture = Fixture::new();
     let sealed = bundle(&fixture.ledger, 1, &log_key());

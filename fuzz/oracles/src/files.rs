@@ -5,9 +5,12 @@ use std::path::Path;
 use tempfile::TempDir;
 use vaultmesh::config::Config;
 use vaultmesh::keys::{KeyStore, Role};
+use vaultmesh::redaction::PolicyFile;
 use vaultmesh::trust::TrustFile;
+use vm_core::canonical;
 use vm_core::digest::to_hex;
 use vm_core::key::SigningIdentity;
+use vm_core::redact::Policy;
 
 use crate::capability::ledger;
 use crate::text::assert_silent;
@@ -29,6 +32,20 @@ pub fn config_toml(data: &[u8]) {
         }
         Err(error) => assert_silent(&error, data),
     }
+}
+
+/// A redaction policy is the same after it was written, as a file and in canonical form; and of that form there is one.
+pub fn redaction_toml(data: &[u8]) {
+    if let Ok(policy) = Policy::parse(data) {
+        assert_eq!(canonical::to_bytes(&policy.to_value()).as_deref(), Ok(data), "another form was read");
+    }
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let Ok(file) = PolicyFile::parse(text) else { return };
+    let written = file.to_text().expect("what was read can be written");
+    assert_eq!(PolicyFile::parse(&written).as_ref().map(PolicyFile::policy).ok(), Some(file.policy()));
+    let policy = file.into_policy();
+    let bytes = canonical::to_bytes(&policy.to_value()).expect("strings and numbers have a canonical form");
+    assert_eq!(Policy::parse(&bytes), Ok(policy), "a row could not hold it");
 }
 
 /// A trust file is the same after it was written, and an error quotes no value.

@@ -88,6 +88,7 @@ pub const TARGETS: &[Target] = &[
     ("proof_rune", record::proof_rune),
     ("record_input", record::record_input),
     ("redaction", redact::redaction),
+    ("redaction_toml", files::redaction_toml),
     ("restraint_proof", horizon::restraint_proof),
     ("rfc3161_certificate", anchor::rfc3161_certificate),
     ("rfc3161_request", anchor::rfc3161_request),

@@ -34,6 +34,8 @@ mod propose;
 mod prove;
 mod query;
 mod record;
+mod redact;
+mod redact_test;
 mod replay;
 mod report;
 mod restraint;
@@ -97,6 +99,7 @@ struct Cli {
 enum Command {
     Init(init::Init),
     Record(record::Record),
+    Redact(redact::Redact),
     Rune(rune::Rune),
     Scroll(scroll::Scroll),
     Query(query::Query),
@@ -152,6 +155,7 @@ impl Command {
         match self {
             Self::Init(command) => command.run(context),
             Self::Record(command) => command.run(context),
+            Self::Redact(command) => command.run(context),
             Self::Rune(command) => command.run(context),
             Self::Scroll(command) => command.run(context),
             Self::Query(command) => command.run(context),

@@ -11,7 +11,7 @@ use vm_core::path::VaultPath;
 use vm_core::record::{
     ArtifactKind, Correction, Phase, ProofArtifact, RowDraft, RowHeader, Status, Table, ToolInvocation,
 };
-use vm_core::redact::{KnownSecrets, Policy, Redactor};
+use vm_core::redact::{Policy, Redactor};
 use vm_core::view::{EvidenceView as _, LoggedRow};
 use vm_ledger::Snapshot;
 use vm_ledger::files::VaultDir;
@@ -19,6 +19,7 @@ use vm_shadow::{Counterfactual, HorizonId, Observation, observe};
 
 use crate::error::VaultError;
 use crate::keys::KeyStore;
+use crate::redaction::Detector;
 use crate::vault::input::{ArtifactInput, Common, DeployInput, RecordInput, ShadowInput, ToolInput};
 use crate::vault::{Moments, Own};
 
@@ -142,7 +143,7 @@ impl Drafter<'_> {
             reason: &input.reason,
             meta: input.meta.as_ref(),
         };
-        let draft = observe(&observation, self.observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
+        let draft = observe(&observation, self.observer, self.policy, &Detector, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)?;
         Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
     }
@@ -181,7 +182,7 @@ impl Drafter<'_> {
     }
 
     pub(super) fn redactor<'a>(&'a mut self, table: Table, name: &str, row: RowId) -> Redactor<'a> {
-        Redactor::new(self.policy, &KnownSecrets, &mut *self.sources.entropy, table, name, row)
+        Redactor::new(self.policy, &Detector, &mut *self.sources.entropy, table, name, row)
     }
 
     /// Key and fingerprint of what the caller gave, where there is a key.

@@ -4,7 +4,6 @@ use vm_core::digest::Blinded;
 use vm_core::id::RowId;
 use vm_core::key::Note;
 use vm_core::record::{RowDraft, RowHeader};
-use vm_core::redact::KnownSecrets;
 use vm_core::verdict::Verdict;
 use vm_core::view::{EvidenceView as _, RowState, Visit};
 use vm_guardian::artifact::REPORT_KIND;
@@ -13,6 +12,7 @@ use vm_ledger::Snapshot;
 use vm_shadow::observe;
 
 use crate::error::{GuardFault, VaultError};
+use crate::redaction::Detector;
 use crate::vault::{Common, Recorded, Vault};
 
 /// Most rows appended in one transaction, as when lines are recorded: a sync of the disk is shared by a thousand.
@@ -100,15 +100,14 @@ impl Vault {
             let says = artifact.fingerprint().to_hex();
             let says = after.map_or(says.clone(), |row| format!("{says}/{row}"));
             let header = self.guard_header(trace_id);
-            let draft =
-                artifact.draft(header, &KnownSecrets, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
+            let draft = artifact.draft(header, &Detector, &mut *self.sources.entropy).map_err(GuardFault::Guardian)?;
             drafts.push(self.once(draft, artifact.kind(), &says));
         }
         for (at, withheld) in seen.withheld.iter().enumerate() {
             let header = self.guard_header(trace_id);
             let observation = withheld.observation(header, self.ledger.id());
             let (observer, entropy) = (self.holder.identity(), &mut *self.sources.entropy);
-            let draft = observe(&observation, observer, &self.policy, &KnownSecrets, entropy);
+            let draft = observe(&observation, observer, &self.policy, &Detector, entropy);
             let draft = draft.map_err(VaultError::Shadow)?;
             let key = format!("{}/{at}/{}", observed.fingerprint().to_hex(), withheld.horizon());
             drafts.push(self.once(draft, "withheld", &key));
@@ -140,7 +139,7 @@ impl Vault {
 
     fn draft_signal(&mut self, signal: &Signal) -> Result<RowDraft, VaultError> {
         let header = self.guard_header(signal.trace());
-        let draft: Result<RowDraft, GuardError> = signal.draft(header, &KnownSecrets, &mut *self.sources.entropy);
+        let draft: Result<RowDraft, GuardError> = signal.draft(header, &Detector, &mut *self.sources.entropy);
         let draft = draft.map_err(GuardFault::Guardian)?;
         Ok(self.once(draft, vm_guardian::signal::SIGNAL_KIND, &signal.key().digest().to_hex()))
     }

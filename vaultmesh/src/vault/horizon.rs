@@ -7,7 +7,7 @@ use vm_core::epoch::Epoch;
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::record::{LogEntry, RowDraft, RowHeader};
-use vm_core::redact::{KnownSecrets, Opening};
+use vm_core::redact::Opening;
 use vm_core::view::{EvidenceView as _, ViewError};
 use vm_ledger::{Decided, Snapshot};
 use vm_shadow::opening::option_pointer;
@@ -17,6 +17,7 @@ use vm_shadow::{
 };
 
 use crate::error::{HorizonFault, TokenError, VaultError};
+use crate::redaction::Detector;
 use crate::restraint::{HorizonState, horizons};
 use crate::vault::input::Common;
 use crate::vault::record::{Recorded, recorded};
@@ -99,7 +100,7 @@ impl Vault {
                 deadline: input.deadline,
             };
             let entropy = &mut *drafter.sources.entropy;
-            let draft = open(&decision, drafter.observer, drafter.policy, &KnownSecrets, entropy);
+            let draft = open(&decision, drafter.observer, drafter.policy, &Detector, entropy);
             Ok(vec![draft.map_err(HorizonFault::Decide)?])
         })?;
         self.told(header.id, None, appended)
@@ -226,7 +227,7 @@ impl Drafter<'_> {
             reason,
             meta: None,
         };
-        observe(&observation, self.observer, self.policy, &KnownSecrets, &mut *self.sources.entropy)
+        observe(&observation, self.observer, self.policy, &Detector, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use vm_core::id::TraceId;
 use vm_core::record::{Direction, RowDraft};
-use vm_core::redact::KnownSecrets;
 use vm_core::verdict::Finding;
 
 use crate::error::VaultError;
 use crate::mcp::{Capture, CapturedFrame, FrameSink, Session};
+use crate::redaction::Detector;
 use crate::vault::drafter::Drafter;
 use crate::vault::jsonl::{BATCH, BATCH_BYTES, Batch};
 use crate::vault::pipeline::{self, Piece};
@@ -88,7 +88,7 @@ impl Vault {
     }
 
     fn session(&mut self, options: &CaptureOptions) -> Session {
-        let (policy, detector) = (self.policy.clone(), Box::new(KnownSecrets));
+        let (policy, detector) = (self.policy.clone(), Box::new(Detector));
         let session = match &options.idempotency_key {
             Some(key) => Session::repeatable(self.blind.clone(), key, policy, detector),
             None => Session::new(self.mint_trace(), policy, detector),

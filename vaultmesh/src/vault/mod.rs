@@ -13,7 +13,9 @@ mod mcp;
 mod merge;
 mod mesh;
 mod pipeline;
+mod preview;
 mod record;
+mod redaction;
 mod scroll;
 mod seal;
 mod statistics;
@@ -37,6 +39,7 @@ use vm_ledger::{Access, KnownScroll, Ledger, Patience};
 
 use crate::error::{TokenError, VaultError};
 use crate::keys::{HolderName, KeyStore, Role};
+use crate::redaction::in_force;
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
@@ -56,6 +59,7 @@ pub use jsonl::{LINE_MAX, check_jsonl, read_line};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use merge::Merged;
 pub use mesh::Synced;
+pub use preview::{Preview, PreviewedRow};
 pub use record::{Recorded, RunePut};
 pub use seal::{SealOptions, Sealed};
 pub use token::{GrantRequest, Granted, LASTS_MICROS};
@@ -174,6 +178,7 @@ impl Vault {
         let ledger = Ledger::open(&place.vault, access)?;
         let mut vault = Self::assemble(place.clone(), ledger, keys, own)?;
         vault.ensure_operator()?;
+        vault.ensure_policy()?;
         if let Some(name) = holder {
             vault.holder = vault.keys.holder(name)?;
         }
@@ -183,6 +188,7 @@ impl Vault {
     fn assemble(place: Place, ledger: Ledger, keys: KeyStore, sources: Own) -> Result<Self, VaultError> {
         let note_key = NoteKey::new(ledger.id().origin(), ledger.genesis().log_key()).map_err(VaultError::Key)?;
         let (holder, blind) = (keys.operator()?, keys.blind()?);
+        let policy = in_force(&place.vault)?;
         Ok(Self {
             place,
             ledger,
@@ -190,7 +196,7 @@ impl Vault {
             holder,
             note_key,
             blind,
-            policy: Policy::builtin(),
+            policy,
             sources,
             folds: gate::Folds::default(),
             scrolls: BTreeMap::new(),

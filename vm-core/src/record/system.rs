@@ -85,6 +85,8 @@ system_kinds! {
     PrivacyBudget "vm-privacy-budget"
     /// Statistics that were given away.
     StatisticsRelease "vm-statistics-release"
+    /// A redaction policy that rows behind it may name.
+    RedactionPolicy "vm-redaction-policy"
 }
 
 impl SystemKind {

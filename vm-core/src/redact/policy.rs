@@ -1,13 +1,22 @@
 //! Redaction policies: allow-lists by table, name and JSON pointer.
 
+mod check;
+
+pub use check::{Column, columns};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::canonical;
 use crate::digest::{PolicyHash, Sha256Digest};
-use crate::error::CanonicalError;
+use crate::error::{CanonicalError, PolicyError};
 use crate::record::Table;
 use crate::redact::tree::Tree;
+
+/// Longest name of a policy, in bytes: it stands in reports and on command lines.
+const POLICY_NAME_MAX: usize = 64;
+/// Longest canonical form of a policy, in bytes: the policy that ships takes 2 kB, and a row's texts must hold it.
+pub const POLICY_BYTES_MAX: usize = 64 * 1024;
 
 /// What a policy does with the value at a pointer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +38,12 @@ impl Pattern {
     /// A pattern, for example `/result/content/*/type`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The pointer, with `*` for any one token.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Its tokens, escaped as in a pointer.
@@ -74,24 +89,90 @@ pub struct Rule {
 /// A redaction policy: the first rule that fits a row decides; where none fits, everything is committed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
+    label: Option<Label>,
     rules: Vec<Rule>,
     /// A tree for each rule.
     trees: Vec<Tree>,
     hash: PolicyHash,
 }
 
+/// What a policy is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Label {
+    name: String,
+    version: u32,
+}
+
 impl Policy {
-    /// Format string of a policy's canonical form.
+    /// Format string of the canonical form of a policy without a name.
     pub const FORMAT: &'static str = "vm-redaction-policy-v0";
+    /// Format string of the canonical form of a policy that has a name and a version.
+    pub const NAMED_FORMAT: &'static str = "vm-redaction-policy-v1";
 
     /// A policy of these rules.
     ///
     /// # Errors
     /// [`CanonicalError`] never in practice: rules are strings.
     pub fn new(rules: Vec<Rule>) -> Result<Self, CanonicalError> {
-        let bytes = canonical::to_bytes(&json!({ "format": Self::FORMAT, "rules": rules }))?;
+        Self::assemble(None, rules)
+    }
+
+    /// A policy of these rules that is called `name`, in this version. Both are covered by its hash.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: a name, rule or pointer that is refused.
+    pub fn named(name: &str, version: u32, rules: Vec<Rule>) -> Result<Self, PolicyError> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > POLICY_NAME_MAX || !name.bytes().all(plain) {
+            return Err(PolicyError::Name);
+        }
+        if version == 0 {
+            return Err(PolicyError::Version);
+        }
+        check::rules(&rules)?;
+        let policy = Self::assemble(Some(Label { name: name.to_owned(), version }), rules)?;
+        match canonical::to_bytes(&policy.to_value())?.len() {
+            found if found > POLICY_BYTES_MAX => Err(PolicyError::TooLong { limit: POLICY_BYTES_MAX, found }),
+            _ => Ok(policy),
+        }
+    }
+
+    /// Reads a policy from its canonical form, as a row keeps it.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Document {
+            #[serde(rename = "format")]
+            _format: String,
+            rules: Vec<Rule>,
+            name: Option<String>,
+            version: Option<u32>,
+        }
+        let value = canonical::parse_exact(bytes, POLICY_BYTES_MAX)?;
+        let format = value.get("format").and_then(canonical::Value::as_str).ok_or(PolicyError::Shape)?.to_owned();
+        if format != Self::FORMAT && format != Self::NAMED_FORMAT {
+            return Err(PolicyError::UnknownFormat { found: format.chars().take(64).collect() });
+        }
+        let document = Document::deserialize(value).map_err(|_| PolicyError::Shape)?;
+        let policy = match (document.name, document.version) {
+            (None, None) if format == Self::FORMAT => {
+                check::rules(&document.rules)?;
+                Self::new(document.rules)?
+            }
+            (Some(name), Some(version)) if format == Self::NAMED_FORMAT => Self::named(&name, version, document.rules)?,
+            _ => return Err(PolicyError::Shape),
+        };
+        // A derived reader takes a list for an object, and null for a member that is not there.
+        if canonical::to_bytes(&policy.to_value())? == bytes { Ok(policy) } else { Err(PolicyError::Shape) }
+    }
+
+    fn assemble(label: Option<Label>, rules: Vec<Rule>) -> Result<Self, CanonicalError> {
+        let bytes = canonical::to_bytes(&value_of(label.as_ref(), &rules))?;
         let trees = rules.iter().map(Tree::new).collect();
-        Ok(Self { rules, trees, hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()) })
+        Ok(Self { label, rules, trees, hash: PolicyHash::from_bytes(*Sha256Digest::of(&bytes).as_bytes()) })
     }
 
     /// The policy that ships: names, shapes and error codes are kept, argument values and results are committed.
@@ -99,10 +180,29 @@ impl Policy {
     pub fn builtin() -> Self {
         // Rules made of plain strings always have a canonical form; committing everything is the safe answer if not.
         Self::new(builtin_rules()).unwrap_or(Self {
+            label: None,
             rules: Vec::new(),
             trees: Vec::new(),
             hash: PolicyHash::from_bytes([0; 32]),
         })
+    }
+
+    /// Its name, where it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.label.as_ref().map(|label| label.name.as_str())
+    }
+
+    /// Its version, where it has one.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.label.as_ref().map(|label| label.version)
+    }
+
+    /// What [`Policy::hash`] is taken over, before it is written canonically.
+    #[must_use]
+    pub fn to_value(&self) -> canonical::Value {
+        value_of(self.label.as_ref(), &self.rules)
     }
 
     /// SHA-256 of the canonical form; stands in each row that the policy redacted.
@@ -139,9 +239,24 @@ impl Policy {
     }
 }
 
+fn value_of(label: Option<&Label>, rules: &[Rule]) -> canonical::Value {
+    match label {
+        None => json!({ "format": Policy::FORMAT, "rules": rules }),
+        Some(Label { name, version }) => {
+            json!({ "format": Policy::NAMED_FORMAT, "name": name, "rules": rules, "version": version })
+        }
+    }
+}
+
 impl Rule {
     fn fits(&self, table: Table, name: &str) -> bool {
         self.table == table && self.name.as_deref().is_none_or(|wanted| wanted == name)
+    }
+
+    /// Whether it takes every row that `other` is for.
+    #[must_use]
+    pub fn takes_all_of(&self, other: &Self) -> bool {
+        self.table == other.table && (self.name.is_none() || self.name == other.name)
     }
 }
 

@@ -123,7 +123,7 @@ impl<'a> Redactor<'a> {
     /// [`CanonicalError`] never in practice: a string has a canonical form.
     pub fn text(&mut self, column: &str, text: &str) -> Result<RedactedText, CanonicalError> {
         let kept = self.begin(column).handling == Handling::Keep;
-        let secret = self.note_secret(None, text);
+        let secret = if kept { self.note_in_clear(None, text) } else { self.note_secret(None, text) };
         if kept && !secret && !text.contains(SEALED) {
             return Ok(RedactedText { text: text.to_owned(), whole: true });
         }
@@ -184,7 +184,7 @@ impl<'a> Redactor<'a> {
         let kept = spot.handling == Handling::Keep;
         match value {
             _ if spot.handling == Handling::Commit => self.seal_noted(key, value, out),
-            Value::Object(members) if !members.keys().any(|name| self.detector.is_secret(None, name)) => {
+            Value::Object(members) if !members.keys().any(|name| self.detector.is_secret_in_clear(None, name)) => {
                 self.object(spot, members, out)
             }
             Value::Array(items) => {
@@ -196,7 +196,7 @@ impl<'a> Redactor<'a> {
                 out.push(b']');
                 Ok(())
             }
-            Value::String(text) if kept && !self.note_secret(key, text) => {
+            Value::String(text) if kept && !self.note_in_clear(key, text) => {
                 canonical::write_string(text, out);
                 Ok(())
             }
@@ -262,8 +262,19 @@ impl<'a> Redactor<'a> {
         Ok(())
     }
 
+    /// Notes the present place where a committed text looks like a secret.
     fn note_secret(&mut self, key: Option<&str>, text: &str) -> bool {
         let secret = self.detector.is_secret(key, text);
+        self.note(secret)
+    }
+
+    /// Notes the present place where a text that would be stored as it is looks like a secret.
+    fn note_in_clear(&mut self, key: Option<&str>, text: &str) -> bool {
+        let secret = self.detector.is_secret_in_clear(key, text);
+        self.note(secret)
+    }
+
+    fn note(&mut self, secret: bool) -> bool {
         if secret && self.secrets.last() != Some(&self.pointer) {
             self.secrets.push(self.pointer.clone());
         }

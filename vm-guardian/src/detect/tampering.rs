@@ -21,6 +21,8 @@ use crate::proposal::{ChangeKind, Proposal};
 /// guardian of anchors answers for its seal.
 const OPEN: &[Code] = &[
     Code::FormatUnannounced,
+    Code::PolicyUnrecorded,
+    Code::PolicyNotListed,
     Code::FormatUnknown,
     Code::EvidenceUnreadable,
     Code::NoTrustKey,

@@ -7,6 +7,7 @@ mod artifact;
 mod format;
 mod index;
 mod log;
+mod redaction;
 mod row;
 mod tile;
 
@@ -29,11 +30,13 @@ use crate::scroll::{VerifiedScroll, verify_scroll};
 use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis};
 
 pub use artifact::ArtifactRow;
+pub use redaction::{PolicyUse, Redactions};
 
 use artifact::Artifacts;
 use format::FormatRules;
 use index::IndexRules;
 use log::LogWalk;
+use redaction::RedactionRules;
 use row::RowRules;
 
 /// What the verifier brings from outside the vault.
@@ -119,6 +122,8 @@ pub struct Audit {
     pub anchors: Vec<ArtifactRow>,
     /// Scrolls that hold, by engine.
     pub scrolls: Vec<VerifiedScroll>,
+    /// Redaction policies that rows name, and those that rows hold.
+    pub redactions: Redactions,
 }
 
 /// Audits a whole ledger. `files` are those below its vault; without them artifacts and scrolls go unchecked, which
@@ -142,8 +147,14 @@ pub fn audit_log(view: &dyn EvidenceView, trust: &Trust<'_>) -> (Report, Option<
 fn audited(mut auditor: Auditor<'_>) -> Audit {
     let outcome = auditor.run();
     let mut report = auditor.report;
-    let empty =
-        Audit { report: Report::new(), ledger: None, seals: Vec::new(), anchors: Vec::new(), scrolls: Vec::new() };
+    let empty = Audit {
+        report: Report::new(),
+        ledger: None,
+        seals: Vec::new(),
+        anchors: Vec::new(),
+        scrolls: Vec::new(),
+        redactions: Redactions::default(),
+    };
     match outcome {
         Ok(audit) => Audit { report, ..audit },
         Err(ViewError::Empty) => {
@@ -171,6 +182,7 @@ struct Walked {
     roots: BTreeMap<TreeSize, RootHash>,
     root: RootHash,
     artifacts: Artifacts,
+    redactions: Redactions,
 }
 
 impl Auditor<'_> {
@@ -196,7 +208,8 @@ impl Auditor<'_> {
             headed: head.is_some(),
         });
         let anchors = walked.artifacts.anchors;
-        Ok(Audit { report: Report::new(), ledger: audited, seals, anchors, scrolls })
+        let redactions = walked.redactions;
+        Ok(Audit { report: Report::new(), ledger: audited, seals, anchors, scrolls, redactions })
     }
 
     /// Content of the first row, which names the keys.
@@ -286,7 +299,7 @@ impl Auditor<'_> {
         let mut log = LogWalk::new(marks, head);
         let mut rules = RowRules::new(self.view, ledger, genesis);
         let (mut artifacts, mut indexes) = (Artifacts::default(), IndexRules::new());
-        let mut formats = FormatRules::default();
+        let (mut formats, mut redactions) = (FormatRules::default(), RedactionRules::default());
         let (files, is_of_log, report) = (self.files, self.is_of_log, &mut self.report);
         let view = self.view;
         let read = |take: &mut Take<'_, StoredEntry>| view.visit_log(0, size.as_u64(), take);
@@ -298,6 +311,7 @@ impl Auditor<'_> {
                         artifacts.check(&entry, &row, files, report);
                     }
                     formats.check(&entry, &row, report);
+                    redactions.check(&entry, &row, report);
                     indexes.check(&entry, &row, report);
                 }
                 None => indexes.lose(),
@@ -313,7 +327,7 @@ impl Auditor<'_> {
             unreadable("tiles", error, report);
         }
         report.checked(format!("log: {size} entries, and the rows they name, hashed anew"));
-        Ok(Walked { root: log.root(), roots: log.into_roots(), artifacts })
+        Ok(Walked { root: log.root(), roots: log.into_roots(), artifacts, redactions: redactions.finish() })
     }
 
     fn unlogged(&mut self) {

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use vaultmesh::export::{SealExport, export_seal, export_vault};
 use vaultmesh::keys::NewKeys;
 use vaultmesh::read::Reader;
+use vaultmesh::redaction::shipped_text;
 use vaultmesh::trust::TrustFile;
 use vaultmesh::vault::{CaptureOptions, Common, Place, RecordInput, ShadowInput, Sources, ToolInput, Vault};
 use vaultmesh_oracles::anchor::{NONCE, at, stamped};
@@ -234,6 +235,8 @@ fn files() {
         [[tsa]]\nname = \"two\"\nurl = \"https://two.example\"\nroot_pem = \"-----BEGIN CERTIFICATE-----\\n\"\n";
     seed("config_toml", "whole", config);
     seed("config_toml", "secret", "format = \"vm-config-v0\"\nlock_timeout_seconds = \"hunter2hunter2\"\n");
+    seed("redaction_toml", "http", shipped_text("http").unwrap());
+    seed("redaction_toml", "builtin", canonical::to_bytes(&Policy::builtin().to_value()).unwrap());
     seed("trust_toml", "key", TrustFile::new(None, Vec::new()).to_text().unwrap());
     seed("trust_toml", "secret", "format = \"vm-trust-v0\"\nkey = \"hunter2hunter2\"\n");
     let dir = tempfile::tempdir().unwrap();
