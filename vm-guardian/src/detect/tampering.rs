@@ -29,6 +29,7 @@ const OPEN: &[Code] = &[
     Code::HorizonUnclosed,
     Code::OutcomeUnknown,
     Code::WitnessesUnmet,
+    Code::ErasureUnfinished,
 ];
 
 /// Looks for tampering and rollback.

@@ -2,7 +2,9 @@
 
 use vm_core::capability::{PermitUse, Revocation, Token};
 use vm_core::epoch::EpochChange;
-use vm_core::record::{FormatChange, LogEntry, StoredRow, SystemKind, Table};
+use vm_core::record::{
+    DisclosureRecord, ErasureReceipt, FormatChange, LogEntry, StoredRow, SystemKind, Table,
+};
 use vm_core::verdict::{Code, Finding, Report};
 
 use crate::index::INDEX_FORMAT;
@@ -20,7 +22,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 20] = [
+const LATER: [(SystemKind, Which, &str); 22] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -42,6 +44,8 @@ const LATER: [(SystemKind, Which, &str); 20] = [
     (SystemKind::Outcome, Which::All, "vm-dee-outcome-v0"),
     (SystemKind::EpochChange, Which::All, EpochChange::FORMAT),
     (SystemKind::Merge, Which::All, "vm-merge-receipt-v0"),
+    (SystemKind::Disclosure, Which::All, DisclosureRecord::FORMAT),
+    (SystemKind::Erasure, Which::All, ErasureReceipt::FORMAT),
 ];
 
 /// What was announced so far.
