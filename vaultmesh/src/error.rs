@@ -8,6 +8,7 @@ mod guard;
 mod horizon;
 mod merge;
 mod mesh;
+mod privacy;
 mod token;
 mod toml_fault;
 mod witness;
@@ -25,6 +26,7 @@ pub use guard::GuardFault;
 pub use horizon::HorizonFault;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
+pub use privacy::PrivacyFault;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -318,6 +320,9 @@ pub enum VaultError {
     /// Federation.
     #[error(transparent)]
     Mesh(#[from] MeshError),
+    /// A subject, a disclosure or an erasure.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyFault),
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vm_core::verdict::Code;
+use vm_core::verdict::{Code, Verdict};
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::{SealError, TlogError};
@@ -23,6 +23,7 @@ const LINE_REMEDY: &str = "Split the record, or keep the large part in a file an
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
 const TRUST_REMEDY: &str = "Give a trust file of format vm-trust-v0.";
+const ERASED_REMEDY: &str = "Nothing can bring it back; the row with its commitment stands, and `vaultmesh show` of the receipt says when it was erased.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
@@ -68,6 +69,7 @@ impl VaultError {
             Self::Horizon(error) => error.code(),
             Self::Witness(error) => error.code(),
             Self::Mesh(error) => error.code(),
+            Self::Privacy(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -140,6 +142,8 @@ impl VaultError {
         match self {
             Self::Gate(error) => error.exit_code(),
             Self::Line { source, .. } => source.exit_code(),
+            // What was erased is missing, as the receipt says: nothing is wrong, and nothing can be shown.
+            Self::Openings(OpeningsError::Erased { .. }) => Verdict::Undecided.exit_code(),
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.exit_code(),
             _ if self.is_machine() => EXIT_MACHINE,
@@ -193,6 +197,7 @@ impl VaultError {
             | Self::Shadow(_)
             | Self::Horizon(_)
             | Self::Witness(_)
+            | Self::Privacy(_)
             | Self::Guard(_)
             | Self::Config(_)
             | Self::Path(_)
@@ -260,6 +265,7 @@ impl VaultError {
             Self::Backup(BackupError::File(error)) if !error.is_machine() => FILE_REMEDY,
             Self::Backup(_) => DISK_REMEDY,
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
+            Self::Openings(OpeningsError::Erased { .. }) => ERASED_REMEDY,
             Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
             Self::Tiles(error) => error.remedy(),
@@ -275,6 +281,7 @@ impl VaultError {
             Self::Horizon(error) => error.remedy(),
             Self::Witness(error) => error.remedy(),
             Self::Mesh(error) => error.remedy(),
+            Self::Privacy(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
@@ -319,6 +326,10 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
         }
         LedgerError::WrongKey { .. } => "Name the folder that holds this ledger's keys with --keys.",
         LedgerError::Locked { .. } => LOCK_REMEDY,
+        LedgerError::KeyErased { .. } => "Record it again: the subject gets a new key.",
+        LedgerError::Readers => {
+            "Wait for other commands on this vault to end, and erase again; what was erased stays erased."
+        }
         LedgerError::IdempotencyConflict { .. } => "Use another key for other input.",
         LedgerError::Reserved => "Use the command that makes such rows.",
         LedgerError::Permit(_) => "Use a capability that grants it.",

@@ -234,10 +234,7 @@ impl Snapshot {
         rows_under(self.conn(), key)
     }
 
-    fn visit_receipts(
-        &self,
-        visit: &mut dyn FnMut(ErasureReceipt, RowId, LeafHash) -> Visit,
-    ) -> Result<(), ViewError> {
+    fn visit_receipts(&self, visit: &mut dyn FnMut(ErasureReceipt, RowId, LeafHash) -> Visit) -> Result<(), ViewError> {
         self.visit_kind(SystemKind::Erasure.as_str(), &mut |entry, state| {
             Ok(match state {
                 RowState::Present(row) => match ErasureReceipt::of_row(&row) {

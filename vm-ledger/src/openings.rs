@@ -113,7 +113,9 @@ pub(crate) fn insert_statement(conn: &Connection) -> rusqlite::Result<CachedStat
 /// Stores the encrypted openings of a row.
 pub(crate) fn insert(statement: &mut CachedStatement<'_>, row: RowId, encrypted: &Encrypted) -> rusqlite::Result<()> {
     let Encrypted { key_id, nonce, ciphertext } = encrypted;
-    statement.execute(params![row.as_bytes(), OPENINGS_FORMAT, OPENINGS_SUITE, key_id.as_bytes(), nonce, ciphertext]).map(drop)
+    statement
+        .execute(params![row.as_bytes(), OPENINGS_FORMAT, OPENINGS_SUITE, key_id.as_bytes(), nonce, ciphertext])
+        .map(drop)
 }
 
 /// Encrypts and stores the openings of a row.
@@ -201,8 +203,8 @@ mod tests {
 
     use super::*;
     use crate::migration;
-    use vm_core::digest::to_hex;
     use vm_core::digest::LeafHash;
+    use vm_core::digest::to_hex;
     use vm_core::record::Table;
     use vm_core::redact::{KnownSecrets, Policy, Redactor};
     use vm_core::source::hazmat::CountingEntropy;

@@ -30,13 +30,8 @@ pub enum ErasureReason {
 
 impl ErasureReason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
-        Self::NoLongerNecessary,
-        Self::ConsentWithdrawn,
-        Self::Objection,
-        Self::Unlawful,
-        Self::LegalObligation,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::NoLongerNecessary, Self::ConsentWithdrawn, Self::Objection, Self::Unlawful, Self::LegalObligation];
 
     /// The stored word.
     #[must_use]
@@ -96,8 +91,7 @@ impl ErasureReceipt {
         let mut sorted = rows.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let chunks: Vec<&[RowId]> =
-            if sorted.is_empty() { vec![&[]] } else { sorted.chunks(Self::ROWS_MAX).collect() };
+        let chunks: Vec<&[RowId]> = if sorted.is_empty() { vec![&[]] } else { sorted.chunks(Self::ROWS_MAX).collect() };
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let (count, parts) = (number(sorted.len()), number(chunks.len()));
         let mut made: Vec<(RowId, Self)> = Vec::with_capacity(chunks.len());

@@ -2,9 +2,7 @@
 
 use vm_core::capability::{PermitUse, Revocation, Token};
 use vm_core::epoch::EpochChange;
-use vm_core::record::{
-    DisclosureRecord, ErasureReceipt, FormatChange, LogEntry, StoredRow, SystemKind, Table,
-};
+use vm_core::record::{DisclosureRecord, ErasureReceipt, FormatChange, LogEntry, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 
 use crate::index::INDEX_FORMAT;
