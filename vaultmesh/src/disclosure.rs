@@ -357,3 +357,40 @@ fn check_seal(bundle: &SealBundle, proof: &ProofFile, row: Option<&StoredRow>, o
         report.find(Finding::new(Code::DisclosureUnsealed, subject).found("it does not cover the row"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use vm_core::instant::Instant;
+    use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
+
+    use super::*;
+    use crate::vault::{Common, Place, RecordInput, Sources, ToolInput, Vault};
+
+    #[test]
+    fn the_page_shows_what_a_disclosure_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place { vault: dir.path().join("vault"), keys: dir.path().join("keys") };
+        let sources = Sources {
+            clock: Box::new(SteppingClock::new(Instant::from_micros(1_735_689_600_000_000).unwrap())),
+            entropy: Box::new(CountingEntropy::new(1)),
+            nonces: Box::new(CountingEntropy::new(2)),
+            command: "test".to_owned(),
+        };
+        let mut vault = Vault::init(&place, sources).unwrap().vault;
+        let common = Common { data_subject: Some("alice".parse().unwrap()), ..Common::default() };
+        let input = Some(json!({"token": "hunter2", "user": "alice"}));
+        let tool = ToolInput { input, common, ..ToolInput::named("login") };
+        let row = vault.record(vec![RecordInput::Tool(tool)]).unwrap()[0].id;
+        let reader = Reader::open(&place).unwrap();
+        let ring = crate::subjects::Ring::open(vault.keys(), reader.ledger()).unwrap();
+        let wanted = Wanted { row, pointers: vec!["/token".to_owned()], seal: None };
+        let content = reader.disclose(&wanted, &ring).unwrap();
+        let text = String::from_utf8(content.bytes.to_vec()).unwrap();
+        let page = include_str!("../../docs/spec/disclosure.md");
+        assert!(page.contains(&format!("{text}\n")), "disclosure.md does not show:\n{text}");
+        let outside = Outside { key: Some(reader.claimed_key().unwrap()), ..Outside::default() };
+        let (answer, report) = check(&content.bytes, reader.ledger(), None, &outside).unwrap();
+        assert_eq!((answer.values.len(), report.verdict()), (1, Verdict::Verified));
+    }
+}

@@ -120,6 +120,9 @@ mod tests {
         let recipients = vec![Sha256Digest::of(b"b"), Sha256Digest::of(b"a")];
         let record = DisclosureRecord::new(RowId::from_bytes([2; 16]), opened, recipients, Sha256Digest::of(b"file"));
         let value = record.to_value();
+        let text = canonical::to_text(&value).unwrap();
+        let page = include_str!("../../../docs/spec/disclosure.md");
+        assert!(page.contains(&format!("{text}\n")), "disclosure.md does not show:\n{text}");
         assert_eq!(DisclosureRecord::from_value(&value), Ok(record));
         for (name, bad) in [
             ("commitments", json!([])),

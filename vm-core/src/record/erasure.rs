@@ -210,6 +210,13 @@ mod tests {
     }
 
     #[test]
+    fn the_page_shows_this_receipt() {
+        let text = canonical::to_text(&parts(2)[0].1.to_value()).unwrap();
+        let page = include_str!("../../../docs/spec/erasure-receipt.md");
+        assert!(page.contains(&format!("{text}\n")), "erasure-receipt.md does not show:\n{text}");
+    }
+
+    #[test]
     fn parts_name_every_row_once_and_read_back() {
         for count in [0, 1, 9_999, 10_000, 10_001, 20_000, 20_001] {
             let made = parts(count);
