@@ -326,7 +326,9 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
         }
         LedgerError::WrongKey { .. } => "Name the folder that holds this ledger's keys with --keys.",
         LedgerError::Locked { .. } => LOCK_REMEDY,
-        LedgerError::KeyErased { .. } => "Record it again: the subject gets a new key.",
+        LedgerError::KeyErased { .. } => {
+            "Finish the erasure with `vaultmesh erase`, and record it again: the subject gets a new key."
+        }
         LedgerError::Readers => {
             "Wait for other commands on this vault to end, and erase again; what was erased stays erased."
         }

@@ -169,10 +169,15 @@ impl SubjectKeys {
         entropy: &mut dyn Entropy,
         opened: &mut Opened,
     ) -> Result<OpeningsKey, VaultError> {
-        let text = match self.text(subject)? {
-            Some(text) => text,
-            None => self.make(subject, entropy)?,
-        };
+        let mut text = self.text(subject)?;
+        if let Some(present) = &text
+            && let Some(tombstone) = self.tombstone(self.line(subject, present)?.0)?
+        {
+            // Erased, and here all the same: a crash left it, or it came back from a backup.
+            self.destroy(subject, &tombstone)?;
+            text = None;
+        }
+        let text = text.map_or_else(|| self.make(subject, entropy), Ok)?;
         if let Some((known, key)) = opened.0.get(&subject)
             && *known == text
         {

@@ -118,14 +118,13 @@ impl Ledger {
     }
 
     /// Leaves nothing of what was deleted in the vault's files: the write-ahead log is moved into the database and cut to nothing, the
-    /// database is written anew, and the log cut again. Rows, log, digests and roots are as before. Cost: reads and writes the whole
+    /// database is written anew, and the log cut again. Rows, log, digests and roots are as before, so it needs no permit. Cost: reads and writes the whole
     /// database, and as much again in SQLite's folder for temporary files.
     ///
     /// # Errors
     /// [`LedgerError::Readers`] where another connection still reads an older state, after the time this ledger waits for others;
-    /// [`LedgerError::Permit`], [`LedgerError::Store`]. It can be asked for again.
-    pub fn scrub(&mut self, permit: &Permit<act::Erase>, now: Instant) -> Result<(), LedgerError> {
-        self.check_act(permit, OPENINGS, now)?;
+    /// [`LedgerError::Store`]. It can be asked for again.
+    pub fn scrub(&mut self, now: Instant) -> Result<(), LedgerError> {
         let _lock = self.lock(now)?;
         let mut conn = connection::open_writer(&self.dir, &self.access.patience, false)?;
         connection::make_durable(&mut conn)?;

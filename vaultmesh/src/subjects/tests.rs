@@ -64,6 +64,8 @@ fn a_subject_has_one_key_until_it_is_destroyed_and_then_another() {
     // A backup of the key folder brings the file back, and the tombstone still speaks first.
     subjects.folder.write(&key_file(alice), &bytes).unwrap();
     assert_eq!(ring().key(first.id()).unwrap_err().code(), "openings-erased");
+    let third = subjects.for_recording(alice, &mut entropy, &mut opened).unwrap();
+    assert!(![first.id(), second.id()].contains(&third.id()), "nothing is recorded under a key that has a tombstone");
 }
 
 #[test]
