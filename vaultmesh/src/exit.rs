@@ -93,11 +93,9 @@ impl VaultError {
             Self::Query(error) => error.code(),
             Self::Completeness(error) => error.code(),
             Self::NotIndexed { .. } => "not-indexed",
-            Self::Archive { .. } => "export-malformed",
             Self::NotVacant { .. } => "folder-not-empty",
             Self::Note(error) => error.code(),
-            Self::ArchiveAltered => "export-altered",
-            Self::ReportTooLong { .. } => "report-too-long",
+            Self::Archive { .. } | Self::ArchiveAltered | Self::ReportTooLong { .. } => self.export_code(),
             Self::Seal(error) => error.code(),
             Self::Attest(error) => error.code(),
             Self::Policy(error) => error.code(),
@@ -121,6 +119,15 @@ impl VaultError {
             Self::KeyMissing { .. } => "key-missing",
             Self::KeyOpen { .. } => "key-open",
             _ => "key-file-malformed",
+        }
+    }
+
+    /// The code of an error about an export.
+    const fn export_code(&self) -> &'static str {
+        match self {
+            Self::ArchiveAltered => "export-altered",
+            Self::ReportTooLong { .. } => "report-too-long",
+            _ => "export-malformed",
         }
     }
 
@@ -153,14 +160,13 @@ impl VaultError {
 
     /// Whether the machine failed, of errors that say that themselves.
     fn is_machine(&self) -> bool {
+        let io = is_machine;
         match self {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
-            Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
-                is_machine(source)
-            }
-            Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => io(source),
+            Self::Config(ConfigError::Read { source, .. }) => io(source),
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
@@ -265,8 +271,7 @@ impl VaultError {
             Self::Backup(BackupError::File(error)) if !error.is_machine() => FILE_REMEDY,
             Self::Backup(_) => DISK_REMEDY,
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
-            Self::Openings(OpeningsError::Erased { .. }) => ERASED_REMEDY,
-            Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
+            Self::Openings(error) => openings_remedy(error),
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
             Self::Tiles(error) => error.remedy(),
             Self::Tlog(_) => "Name a directory that holds a log's checkpoint and tiles, whole.",
@@ -306,6 +311,13 @@ pub(crate) fn is_machine(error: &io::Error) -> bool {
     };
     let given = [NotFound, IsADirectory, NotADirectory, InvalidFilename, InvalidInput, InvalidData, AlreadyExists];
     !given.contains(&error.kind())
+}
+
+const fn openings_remedy(error: &OpeningsError) -> &'static str {
+    match error {
+        OpeningsError::Erased { .. } => ERASED_REMEDY,
+        _ => "Name the folder that holds this ledger's keys with --keys.",
+    }
 }
 
 fn ledger_remedy(error: &LedgerError) -> &'static str {
