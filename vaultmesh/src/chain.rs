@@ -12,7 +12,7 @@ use vm_core::path::VaultPath;
 use vm_core::record::{LogEntry, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, FileFault, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, Visit};
-use vm_ledger::OpeningsKey;
+use vm_ledger::OpeningsKeys;
 use vm_seal::audit::{AuditedSeal, Trust, audit};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::merkle::{ConsistencyProof, Frontier};
@@ -278,7 +278,7 @@ pub fn verify_against(
     reader: &Reader,
     capture: &mut dyn BufRead,
     connection: Option<TraceId>,
-    openings: Option<&OpeningsKey>,
+    openings: Option<&dyn OpeningsKeys>,
     outside: &Outside,
 ) -> Result<Verification, VaultError> {
     let mut report = Report::new();

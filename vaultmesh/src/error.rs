@@ -10,6 +10,7 @@ mod merge;
 mod mesh;
 mod statistics;
 mod redaction;
+mod privacy;
 mod token;
 mod toml_fault;
 mod witness;
@@ -30,6 +31,7 @@ pub use mesh::MeshError;
 pub use statistics::StatisticsFault;
 pub(crate) use statistics::remedy as statistics_remedy;
 pub use redaction::RedactionFault;
+pub use privacy::PrivacyFault;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -326,6 +328,9 @@ pub enum VaultError {
     /// Federation.
     #[error(transparent)]
     Mesh(#[from] MeshError),
+    /// A subject, a disclosure or an erasure.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyFault),
     /// A checkpoint that is not cosigned, or what is said of that.
     #[error(transparent)]
     Witness(#[from] WitnessFault),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vm_core::verdict::Code;
+use vm_core::verdict::{Code, Verdict};
 use vm_core::view::FileFault;
 use vm_ledger::error::{BackupError, LedgerError, OpeningsError, ProofFault, ScrollError, StoreError};
 use vm_seal::error::{SealError, TlogError};
@@ -23,6 +23,7 @@ const LINE_REMEDY: &str = "Split the record, or keep the large part in a file an
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
 const TRUST_REMEDY: &str = "Give a trust file of format vm-trust-v0.";
+const ERASED_REMEDY: &str = "Nothing can bring it back; the row with its commitment stands, and `vaultmesh show` of the receipt says when it was erased.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";
 
 #[cfg(feature = "client")]
@@ -62,6 +63,7 @@ impl VaultError {
             Self::Witness(error) => error.code(),
             Self::Mesh(error) => error.code(),
             Self::Statistics(error) => error.code(),
+            Self::Privacy(error) => error.code(),
             Self::Guard(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::View(_) => "evidence-unreadable",
@@ -150,6 +152,8 @@ impl VaultError {
         match self {
             Self::Gate(error) => error.exit_code(),
             Self::Line { source, .. } => source.exit_code(),
+            // What was erased is missing, as the receipt says: nothing is wrong, and nothing can be shown.
+            Self::Openings(OpeningsError::Erased { .. }) => Verdict::Undecided.exit_code(),
             #[cfg(feature = "forecast")]
             Self::Forecast(error) => error.exit_code(),
             _ if self.is_machine() => EXIT_MACHINE,
@@ -159,6 +163,7 @@ impl VaultError {
 
     /// Whether the machine failed, of errors that say that themselves.
     fn is_machine(&self) -> bool {
+        let io = is_machine;
         match self {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             #[cfg(feature = "client")]
@@ -228,7 +233,7 @@ impl VaultError {
             Self::Backup(BackupError::File(error)) if !error.is_machine() => FILE_REMEDY,
             Self::Backup(_) => DISK_REMEDY,
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
-            Self::Openings(_) => "Name the folder that holds this ledger's keys with --keys.",
+            Self::Openings(error) => openings_remedy(error),
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
             Self::Tiles(error) => error.remedy(),
             Self::Tlog(_) => "Name a directory that holds a log's checkpoint and tiles, whole.",
@@ -244,6 +249,7 @@ impl VaultError {
             Self::Witness(error) => error.remedy(),
             Self::Mesh(error) => error.remedy(),
             Self::Statistics(error) => error.remedy(),
+            Self::Privacy(error) => error.remedy(),
             Self::Bundle(_) | Self::Note(_) => "Check that this is the file you meant, and whole.",
             Self::Archive { .. } | Self::ArchiveAltered => "Get the export again from where it was made.",
             Self::ReportTooLong { .. } => "Write it with --blind, or seal fewer rows at once.",
@@ -276,6 +282,13 @@ pub(crate) fn is_machine(error: &io::Error) -> bool {
     !given.contains(&error.kind())
 }
 
+const fn openings_remedy(error: &OpeningsError) -> &'static str {
+    match error {
+        OpeningsError::Erased { .. } => ERASED_REMEDY,
+        _ => "Name the folder that holds this ledger's keys with --keys.",
+    }
+}
+
 fn ledger_remedy(error: &LedgerError) -> &'static str {
     match error {
         LedgerError::Group(failure) => ledger_remedy(failure.cause()),
@@ -294,6 +307,12 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
         }
         LedgerError::WrongKey { .. } => "Name the folder that holds this ledger's keys with --keys.",
         LedgerError::Locked { .. } => LOCK_REMEDY,
+        LedgerError::KeyErased { .. } => {
+            "Finish the erasure with `vaultmesh erase`, and record it again: the subject gets a new key."
+        }
+        LedgerError::Readers => {
+            "Wait for other commands on this vault to end, and erase again; what was erased stays erased."
+        }
         LedgerError::IdempotencyConflict { .. } => "Use another key for other input.",
         LedgerError::Reserved => "Use the command that makes such rows.",
         LedgerError::Statistics(error) => crate::error::statistics_remedy(error),

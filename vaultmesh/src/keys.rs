@@ -151,6 +151,16 @@ impl KeyStore {
         &self.dir
     }
 
+    /// A folder of keys below this one.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        Self { dir: self.dir.join(name) }
+    }
+
+    /// Makes the folder, closed to others, where it is missing.
+    pub(crate) fn make(&self) -> Result<(), VaultError> {
+        make_private_dir(&self.dir)
+    }
+
     /// Writes new keys, durably, before anything depends on them.
     ///
     /// # Errors

@@ -116,6 +116,19 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     new.finish()
 }
 
+/// As [`write_new`], a file that its owner alone may read.
+///
+/// # Errors
+/// As [`write_new`].
+pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (new, mut file) = NewFile::create(path)?;
+    // Closed to others while it is still empty.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(bytes).and_then(|()| file.sync_all())?;
+    new.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,6 +51,9 @@ pub struct ShownRow {
     pub schema: u32,
     /// Its columns.
     pub columns: Map<String, Value>,
+    /// Receipt under which its openings were erased, where that was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_under: Option<RowId>,
 }
 
 /// Proof that a row stands in the log.
@@ -147,7 +150,7 @@ impl Reader {
     /// # Errors
     /// [`VaultError::NotFound`].
     pub fn show(&self, id: RowId) -> Result<ShownRow, VaultError> {
-        Ok(shown(&self.logged(id)?))
+        Ok(ShownRow { erased_under: self.snapshot.erased_under(id)?, ..shown(&self.logged(id)?) })
     }
 
     /// Rows in scope, by table and id; at most `limit`.
@@ -304,6 +307,7 @@ fn shown(logged: &LoggedRow) -> ShownRow {
         leaf: logged.entry.leaf,
         schema: logged.entry.schema.number(),
         columns: row.cells().map(|(name, cell)| (name.to_owned(), column(name, cell))).collect(),
+        erased_under: None,
     }
 }
 

@@ -12,7 +12,7 @@ use vm_core::record::{LogEntry, StoredRow, SystemKind, Table};
 use vm_core::redact::Opening;
 use vm_core::verdict::Report;
 use vm_core::view::{EvidenceView, RowFilter, RowScope, RowState, ViewError, Visit};
-use vm_ledger::{OpeningsKey, Snapshot};
+use vm_ledger::{OpeningsKeys, Snapshot};
 use vm_seal::checkpoint::Checkpoint;
 use vm_shadow::counterfactual::COUNTERFACTUAL_POINTER;
 use vm_shadow::error::{ProveRestraintError, RestraintFault};
@@ -211,7 +211,7 @@ impl Reader {
         &self,
         horizon: &HorizonState,
         wanted: &[u8],
-        key: &OpeningsKey,
+        key: &dyn OpeningsKeys,
     ) -> Result<RestraintProof, VaultError> {
         let opened = self.opened_options(horizon, wanted, key)?;
         let now = self.view().size().map_err(VaultError::View)?;
@@ -236,14 +236,14 @@ impl Reader {
         &self,
         horizon: &HorizonState,
         wanted: &[u8],
-        key: &OpeningsKey,
+        key: &dyn OpeningsKeys,
     ) -> Result<Vec<OpenedOption>, VaultError> {
         let opening = self.view().row(horizon.opening).map_err(VaultError::View)?;
         let absent = |name: String| VaultError::NotFound { what: "opening", name };
         let opening = opening.ok_or_else(|| absent(horizon.opening.to_string()))?;
         let opening = VerifiedOpening::of(&opening.row, self.ledger()).map_err(HorizonFault::Row)?;
         let receipts = self.receipts_by_option(horizon)?;
-        let kept = self.view().openings(key, opening.id()).map_err(VaultError::Openings)?;
+        let kept = self.openings(key, opening.id())?;
         let all: Vec<u8> = (0..opening.option_count()).collect();
         let mut options = if wanted.is_empty() { all } else { wanted.to_vec() };
         options.sort_unstable();
@@ -253,7 +253,7 @@ impl Reader {
             let opened = find(&kept, &pointer).ok_or_else(|| absent(format!("{pointer} of row {}", opening.id())))?;
             let receipt = receipts.iter().find(|(of, _)| *of == option).map(|(_, row)| *row);
             let held = match receipt {
-                Some(row) => self.view().openings(key, row).map_err(VaultError::Openings)?,
+                Some(row) => self.openings(key, row)?,
                 None => Vec::new(),
             };
             let receipt = match receipt {

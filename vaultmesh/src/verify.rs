@@ -18,6 +18,7 @@ use vm_seal::scroll::VerifiedScroll;
 
 use crate::anchors::{AnchorState, Evidence, Floors, Interval, Weighed, Weighing};
 use crate::attempts::{AttemptState, attempts};
+use crate::erasure;
 use crate::error::VaultError;
 use crate::merge;
 use crate::policies::Policies;
@@ -132,6 +133,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     report.merge(statistics::audit(reader)?);
     let listed = outside.trust.as_ref().map(|trust| trust.redaction.as_slice()).unwrap_or_default();
     redaction::judge(&redactions, listed, &mut report)?;
+    report.merge(erasure::audit(reader)?);
     witness::judge_head(outside, &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));

@@ -88,6 +88,30 @@ fn the_lines_of_the_page_on_redaction_run() {
 }
 
 #[test]
+fn the_lines_of_the_page_on_privacy_run() {
+    let page = include_str!("../../docs/privacy.md");
+    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (mut row, mut key, mut told) = (String::new(), String::new(), Vec::new());
+    for line in block.lines() {
+        let line = line.replace("ROW", &row).replace("KEY", &key);
+        let output = run(dir.path(), &line);
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{line}\n{out}\n{}", String::from_utf8_lossy(&output.stderr));
+        let word = |start: &str| out.split_whitespace().find(|word| word.starts_with(start)).map(str::to_owned);
+        if line.ends_with(" init") {
+            key = word("vaultmesh/").unwrap();
+        } else if line.contains(" record ") {
+            row = word("tool_invocations/").unwrap().replace("tool_invocations/", "");
+        }
+        told.push(out);
+    }
+    assert!(told[6].contains("hunter2"), "{}", told[6]);
+    assert!(told[7].contains("It does not reach:"), "{}", told[7]);
+    assert!(told[10].contains("erased under receipt"), "{}", told[10]);
+}
+
+#[test]
 fn the_files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut named = 0;

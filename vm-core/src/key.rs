@@ -1,6 +1,7 @@
 //! Signing identities and verifying keys, those of notes and of cosigners by their names, and C2SP signed notes.
 
 mod note;
+mod openings;
 
 use core::fmt;
 use core::str::FromStr;
@@ -16,6 +17,7 @@ use crate::error::KeyError;
 use crate::source::Entropy;
 
 pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
+pub use openings::{OpeningsKey, OpeningsKeyId};
 
 /// Signature type byte of Ed25519 in a C2SP key hash.
 const ALG_ED25519: u8 = 0x01;

@@ -11,8 +11,10 @@
 
 mod cell;
 mod cells;
+mod disclosed;
 mod draft;
 mod entry;
+mod erasure;
 mod leaf;
 mod system;
 mod typed;
@@ -32,8 +34,10 @@ use crate::instant::Instant;
 use cells::Cells;
 
 pub use cell::{Cell, CellRef};
+pub use disclosed::{Disclosed, DisclosureRecord};
 pub use draft::{Appended, Correction, RowDraft, RowHeader};
 pub use entry::LogEntry;
+pub use erasure::{ErasureReason, ErasureReceipt};
 pub(crate) use system::check_format;
 pub use system::{ArtifactKind, FormatChange, Genesis, SystemKind};
 pub use typed::{

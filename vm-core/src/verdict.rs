@@ -202,6 +202,12 @@ codes! {
     PrivacyOverspent "privacy-overspent" Contradicted
         "A row gives away statistics that the ledger's privacy budget did not let, or does not read."
         "What was given away stays so; lower the budget, and ask whoever recorded it."
+    DisclosureInvalid "disclosure-invalid" Contradicted
+        "A disclosed value does not open the commitment that stands in its row, or a row holds no sound record of a disclosure."
+        "Do not believe the value; ask the ledger's owner for the disclosure again."
+    ErasureInvalid "erasure-invalid" Contradicted
+        "A row holds no sound receipt of an erasure."
+        "Do not believe what the row says was erased; look at who recorded it, and erase again."
     AuthorForked "author-forked" Contradicted
         "An author signed two different ops of one number in one graph."
         "Take no new op of that key, and keep the proof; whoever it belonged to is enrolled under another."
@@ -223,6 +229,12 @@ codes! {
     EvidenceUnreadable "evidence-unreadable" Undecided
         "Evidence could not be read, so it was not checked."
         "Give the verifier access to it and run it again."
+    ErasureUnfinished "erasure-unfinished" Undecided
+        "A receipt says that openings were erased, and some under the same key are still there."
+        "Run `vaultmesh erase` again for the same subject; it finishes what the receipt says."
+    DisclosureUnsealed "disclosure-unsealed" Undecided
+        "The seal that was given does not cover the disclosed row, or the disclosure proves the row against another checkpoint."
+        "Get the disclosure again for that seal, with `vaultmesh disclose --seal`."
     SealMissing "seal-missing" Undecided
         "The vault holds no seal, so nothing in it can be anchored."
         "Run `vaultmesh seal create`."
@@ -325,6 +337,9 @@ codes! {
     PlaceUnsigned "place-unsigned" Remark
         "A receipt signs the root of its log and not the size, so index and size are what its maker says."
         "Nothing is wrong with the entry; take its place from a checkpoint where the place matters."
+    Erased "erased" Remark
+        "Openings were erased on record: the values behind their commitments cannot be brought back from this vault."
+        "Nothing is wrong; every proof of the rows still holds, and the receipt says which they are."
     SecretFound "secret-found" Remark
         "A value looked like a secret and was committed instead of stored."
         "Nothing leaked into the vault; rotate the secret if it should not have been there."

@@ -28,7 +28,8 @@ fn found(observed: &Observed) -> Vec<&str> {
 }
 
 /// Codes that leave something undecided and that the verification of a vault never finds.
-const OTHERS: [Code; 13] = [
+const OTHERS: [Code; 14] = [
+    Code::DisclosureUnsealed,
     Code::ForkUnproven,
     Code::EquivocationUnproven,
     Code::ForeignRowUnproven,

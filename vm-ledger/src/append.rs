@@ -178,6 +178,9 @@ impl<'a> Batch<'a> {
         self.check_references(corrects, &row)?;
         let appended = self.insert(&row, leaf)?;
         if let Some(encrypted) = openings? {
+            if let Some(force) = &self.force {
+                force.admit_key(encrypted.key_id())?;
+            }
             let insert = match &mut self.openings {
                 Some(statement) => statement,
                 empty => empty.insert(openings::insert_statement(self.conn)?),

@@ -253,6 +253,15 @@ pub enum LedgerError {
         /// The row.
         row: RowId,
     },
+    /// Openings under a key that was erased on record.
+    #[error("the key of these openings was erased under receipt {receipt}")]
+    KeyErased {
+        /// Row of the receipt.
+        receipt: RowId,
+    },
+    /// Another connection still reads an older state, which keeps old pages from being written over.
+    #[error("another process still reads an older state of the ledger")]
+    Readers,
     /// A file.
     #[error("file")]
     File(#[source] FileError),
@@ -318,6 +327,8 @@ impl LedgerError {
             Self::Source(_) => "import-source",
             Self::Group(failure) => failure.code(),
             Self::OutcomeUnknown => "append-outcome-unknown",
+            Self::KeyErased { .. } => "openings-erased",
+            Self::Readers => "ledger-readers",
             Self::Openings { .. } => "openings-encrypt",
             Self::File(source) => source.code(),
             Self::Store(source) => source.code(),
@@ -332,6 +343,7 @@ impl LedgerError {
     pub const fn is_machine(&self) -> bool {
         match self {
             Self::Locked { .. }
+            | Self::Readers
             | Self::Source(_)
             | Self::OutcomeUnknown
             | Self::View(_)
@@ -359,6 +371,7 @@ impl LedgerError {
                 | Self::Record(_)
                 | Self::Canonical(_)
                 | Self::Openings { .. }
+                | Self::KeyErased { .. }
         )
     }
 }

@@ -2,15 +2,15 @@
 //! them.
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 use vm_core::capability::{Act, Action, InForce, Permit, PermitUse, Revocation, Standing, act};
 use vm_core::error::CapabilityError;
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::PublicKey;
-use vm_core::record::{Appended, FormatChange, RowDraft, RowHeader, StoredRow, SystemKind, Table};
+use vm_core::key::{OpeningsKeyId, PublicKey};
+use vm_core::record::{Appended, ErasureReceipt, FormatChange, RowDraft, RowHeader, StoredRow, SystemKind, Table};
 use vm_core::source::{Clock, Entropy};
 
 use crate::append::table_resource;
@@ -30,6 +30,8 @@ pub(crate) struct Force {
     root: PublicKey,
     state: InForce,
     announced: BTreeSet<String>,
+    /// Keys of openings that were erased on record, each with the receipt.
+    erased: BTreeMap<OpeningsKeyId, RowId>,
     /// Row number in `proof_artifacts`, up to which it was read.
     read: i64,
     taken: u64,
@@ -40,7 +42,16 @@ pub(crate) struct Force {
 impl Force {
     pub(crate) const fn new(ledger: LedgerId, root: PublicKey) -> Self {
         let state = InForce::new(ledger, root);
-        Self { ledger, root, state, announced: BTreeSet::new(), read: 0, taken: 0, is_doubtful: false }
+        Self {
+            ledger,
+            root,
+            state,
+            announced: BTreeSet::new(),
+            erased: BTreeMap::new(),
+            read: 0,
+            taken: 0,
+            is_doubtful: false,
+        }
     }
 
     pub(crate) const fn state(&self) -> &InForce {
@@ -53,6 +64,10 @@ impl Force {
 
     pub(crate) fn is_announced(&self, format: &str) -> bool {
         self.announced.contains(format)
+    }
+
+    pub(crate) const fn erased(&self) -> &BTreeMap<OpeningsKeyId, RowId> {
+        &self.erased
     }
 
     /// Begins a transaction. Whether what was taken in before was forgotten, since a transaction failed.
@@ -125,6 +140,13 @@ impl Force {
                 self.announced.extend(change.iter().flat_map(FormatChange::added).cloned());
                 Ok(())
             }
+            SystemKind::Erasure => {
+                // One that does not read erased nothing; the audit tells of it.
+                if let (Ok(Some(receipt)), Ok(id)) = (ErasureReceipt::of_row(row), row.id()) {
+                    self.erased.insert(receipt.key(), receipt.first().unwrap_or(id));
+                }
+                Ok(())
+            }
             _ => self.state.apply(row).map_err(LedgerError::Permit),
         }
     }
@@ -145,7 +167,7 @@ impl Force {
 }
 
 const fn heeds(kind: SystemKind) -> bool {
-    matches!(kind, SystemKind::FormatChange) || InForce::heeds(kind)
+    matches!(kind, SystemKind::FormatChange | SystemKind::Erasure) || InForce::heeds(kind)
 }
 
 /// The present instant of a call, as a clock.

@@ -10,19 +10,18 @@
 //!
 //! The associated data binds format, suite, key, ledger and row, so that openings cannot be moved.
 
-use core::fmt;
-
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use vm_core::canonical;
-use vm_core::digest::to_hex;
 use vm_core::id::{LedgerId, RowId};
-use vm_core::key::BlindKey;
+use vm_core::key::OpeningsKeyId;
 use vm_core::record::LEAF_MAX;
 use vm_core::redact::Opening;
 use vm_core::source::Entropy;
 use zeroize::Zeroizing;
+
+pub use vm_core::key::OpeningsKey;
 
 use crate::error::{LedgerError, OpeningsError};
 
@@ -30,56 +29,32 @@ use crate::error::{LedgerError, OpeningsError};
 pub const OPENINGS_FORMAT: &str = "vm-openings-v0";
 /// The one cipher suite of the format: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), whose nonces can be random.
 pub const OPENINGS_SUITE: &str = "xchacha20poly1305";
-/// Length of a key id in bytes: enough that two keys never share one by chance.
-const KEY_ID_LEN: usize = 16;
 /// Length of a nonce in bytes.
 const NONCE_LEN: usize = 24;
 /// Longest openings read, in bytes: those of the longest row.
 const OPENINGS_MAX: usize = LEAF_MAX;
 
-/// The secret key of a vault's openings. It lives with the signing keys, outside the vault.
-#[derive(Clone)]
-pub struct OpeningsKey {
-    bytes: Zeroizing<[u8; 32]>,
-    id: [u8; KEY_ID_LEN],
+/// Where the keys come from that open what is stored: one key, or many by their names.
+pub trait OpeningsKeys {
+    /// The key of this name.
+    ///
+    /// # Errors
+    /// [`OpeningsError::OtherKey`] where it is not here, [`OpeningsError::Erased`] where it was erased on record, and whatever
+    /// keeps it from being read.
+    fn key(&self, id: OpeningsKeyId) -> Result<OpeningsKey, OpeningsError>;
 }
 
-impl OpeningsKey {
-    /// Wraps key bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self::new(Zeroizing::new(bytes))
-    }
-
-    /// Makes a new key from entropy.
-    pub fn generate(entropy: &mut dyn Entropy) -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        entropy.fill(bytes.as_mut_slice());
-        Self::new(bytes)
-    }
-
-    fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        let named = BlindKey::from_bytes(*bytes).blind("vm-openings-v0 key id", &[]);
-        let mut id = [0; KEY_ID_LEN];
-        id.copy_from_slice(named.as_bytes().split_at(KEY_ID_LEN).0);
-        Self { bytes, id }
-    }
-
-    /// The key bytes, for writing the key to its file.
-    #[must_use]
-    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.bytes.clone()
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.bytes).into())
+impl OpeningsKeys for OpeningsKey {
+    fn key(&self, id: OpeningsKeyId) -> Result<OpeningsKey, OpeningsError> {
+        match self.id() == id {
+            true => Ok(self.clone()),
+            false => Err(OpeningsError::OtherKey { expected: id.to_string(), found: self.id().to_string() }),
+        }
     }
 }
 
-impl fmt::Debug for OpeningsKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpeningsKey(..)")
-    }
+fn cipher(key: &OpeningsKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.as_bytes().into())
 }
 
 /// Encrypts the openings of one ledger's rows.
@@ -93,25 +68,38 @@ pub(crate) struct Encryptor<'a> {
 
 /// Encrypted openings of one row.
 pub(crate) struct Encrypted {
-    key_id: [u8; KEY_ID_LEN],
+    key_id: OpeningsKeyId,
     nonce: [u8; NONCE_LEN],
     ciphertext: Vec<u8>,
 }
 
 impl<'a> Encryptor<'a> {
     pub(crate) fn new(key: &'a OpeningsKey, entropy: &'a mut (dyn Entropy + Send), ledger: LedgerId) -> Self {
-        Self { key, cipher: key.cipher(), entropy, ledger }
+        Self { key, cipher: cipher(key), entropy, ledger }
     }
 
-    /// Encrypts the openings of `row`, `plain` in canonical form.
-    pub(crate) fn encrypt(&mut self, row: RowId, plain: &[u8]) -> Result<Encrypted, LedgerError> {
+    /// Encrypts the openings of `row`, `plain` in canonical form, under the key of their `subject` where they have one.
+    pub(crate) fn encrypt(
+        &mut self,
+        row: RowId,
+        subject: Option<&OpeningsKey>,
+        plain: &[u8],
+    ) -> Result<Encrypted, LedgerError> {
         let mut nonce = [0; NONCE_LEN];
         self.entropy.fill(&mut nonce);
-        let aad = aad(self.key, self.ledger, row);
+        let of_subject = subject.map(cipher);
+        let (key, cipher) = (subject.unwrap_or(self.key), of_subject.as_ref().unwrap_or(&self.cipher));
+        let aad = aad(key.id(), self.ledger, row);
         let payload = Payload { msg: plain, aad: aad.as_bytes() };
-        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        let ciphertext = cipher.encrypt(&XNonce::from(nonce), payload);
         let ciphertext = ciphertext.map_err(|_| LedgerError::Openings { row })?;
-        Ok(Encrypted { key_id: self.key.id, nonce, ciphertext })
+        Ok(Encrypted { key_id: key.id(), nonce, ciphertext })
+    }
+}
+
+impl Encrypted {
+    pub(crate) const fn key_id(&self) -> OpeningsKeyId {
+        self.key_id
     }
 }
 
@@ -125,7 +113,9 @@ pub(crate) fn insert_statement(conn: &Connection) -> rusqlite::Result<CachedStat
 /// Stores the encrypted openings of a row.
 pub(crate) fn insert(statement: &mut CachedStatement<'_>, row: RowId, encrypted: &Encrypted) -> rusqlite::Result<()> {
     let Encrypted { key_id, nonce, ciphertext } = encrypted;
-    statement.execute(params![row.as_bytes(), OPENINGS_FORMAT, OPENINGS_SUITE, key_id, nonce, ciphertext]).map(drop)
+    statement
+        .execute(params![row.as_bytes(), OPENINGS_FORMAT, OPENINGS_SUITE, key_id.as_bytes(), nonce, ciphertext])
+        .map(drop)
 }
 
 /// Encrypts and stores the openings of a row.
@@ -137,7 +127,7 @@ pub(crate) fn store(
 ) -> Result<(), LedgerError> {
     let value = serde_json::to_value(openings).map_err(|_| LedgerError::Openings { row })?;
     let plain = Zeroizing::new(canonical::to_bytes(&value).map_err(LedgerError::Canonical)?);
-    let encrypted = encryptor.encrypt(row, &plain)?;
+    let encrypted = encryptor.encrypt(row, None, &plain)?;
     Ok(insert(&mut insert_statement(conn)?, row, &encrypted)?)
 }
 
@@ -153,7 +143,7 @@ struct Stored {
 /// Reads and decrypts the openings of a row; none where there are none.
 pub(crate) fn load(
     conn: &Connection,
-    key: &OpeningsKey,
+    keys: &dyn OpeningsKeys,
     ledger: LedgerId,
     row: RowId,
 ) -> Result<Vec<Opening>, OpeningsError> {
@@ -172,33 +162,36 @@ pub(crate) fn load(
         .and_then(|mut statement| statement.query_row([row.as_bytes()], read).optional())
         .map_err(|error| OpeningsError::Ledger(error.into()))?;
     match stored {
-        Some(stored) => decrypt(&stored, key, ledger, row),
+        Some(stored) => decrypt(&stored, keys, ledger, row),
         None => Ok(Vec::new()),
     }
 }
 
-fn decrypt(stored: &Stored, key: &OpeningsKey, ledger: LedgerId, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
+fn decrypt(
+    stored: &Stored,
+    keys: &dyn OpeningsKeys,
+    ledger: LedgerId,
+    row: RowId,
+) -> Result<Vec<Opening>, OpeningsError> {
     for (found, known) in [(&stored.format, OPENINGS_FORMAT), (&stored.suite, OPENINGS_SUITE)] {
         if found != known {
             let found = found.chars().take(64).collect();
             return Err(OpeningsError::FormatUnknown { found });
         }
     }
-    if stored.key_id != key.id {
-        return Err(OpeningsError::OtherKey { expected: to_hex(&stored.key_id), found: to_hex(&key.id) });
-    }
+    let key_id = stored.key_id.as_slice().try_into().map_err(|_| OpeningsError::Malformed)?;
+    let key = keys.key(OpeningsKeyId::from_bytes(key_id))?;
     let nonce: [u8; NONCE_LEN] = stored.nonce.as_slice().try_into().map_err(|_| OpeningsError::Malformed)?;
-    let aad = aad(key, ledger, row);
+    let aad = aad(key.id(), ledger, row);
     let payload = Payload { msg: &stored.ciphertext, aad: aad.as_bytes() };
-    let plain = key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| OpeningsError::Unauthentic)?;
+    let plain = cipher(&key).decrypt(&XNonce::from(nonce), payload).map_err(|_| OpeningsError::Unauthentic)?;
     let plain = Zeroizing::new(plain);
     let value = canonical::parse_exact(&plain, OPENINGS_MAX).map_err(|_| OpeningsError::Malformed)?;
     serde_json::from_value(value).map_err(|_| OpeningsError::Malformed)
 }
 
 /// What the tag binds beside the openings: canonical JSON whose members hold nothing that needs an escape.
-fn aad(key: &OpeningsKey, ledger: LedgerId, row: RowId) -> String {
-    let key = to_hex(&key.id);
+fn aad(key: OpeningsKeyId, ledger: LedgerId, row: RowId) -> String {
     format!(
         r#"{{"format":"{OPENINGS_FORMAT}","key":"{key}","ledger":"{ledger}","row":"{row}","suite":"{OPENINGS_SUITE}"}}"#
     )
@@ -211,6 +204,7 @@ mod tests {
     use super::*;
     use crate::migration;
     use vm_core::digest::LeafHash;
+    use vm_core::digest::to_hex;
     use vm_core::record::Table;
     use vm_core::redact::{KnownSecrets, Policy, Redactor};
     use vm_core::source::hazmat::CountingEntropy;
@@ -255,7 +249,7 @@ mod tests {
             to_hex(&conn.query_row(&sql, [], |row| row.get::<_, Vec<u8>>(0)).unwrap())
         };
         let plain = canonical::to_text(&serde_json::to_value(openings(row)).unwrap()).unwrap();
-        let bound = aad(&key, ledger, row);
+        let bound = aad(key.id(), ledger, row);
         assert!(canonical::parse_exact(bound.as_bytes(), bound.len()).is_ok());
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/openings.md")).unwrap();
         for sample in [

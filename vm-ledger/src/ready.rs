@@ -97,5 +97,5 @@ fn encrypt(draft: &RowDraft, encryptor: Option<&mut Encryptor<'_>>) -> Result<Op
     if plain.is_empty() {
         return Ok(None);
     }
-    encryptor.encrypt(draft.header().id, plain).map(Some)
+    encryptor.encrypt(draft.header().id, draft.subject_key(), plain).map(Some)
 }

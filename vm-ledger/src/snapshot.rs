@@ -22,7 +22,7 @@ use crate::force::Force;
 use crate::lookup;
 use crate::matching;
 use crate::migration;
-use crate::openings::{self, OpeningsKey};
+use crate::openings::{self, OpeningsKeys};
 use crate::rows::{self, LOG_COLUMNS};
 use crate::schema;
 use crate::still::StillFiles;
@@ -145,13 +145,13 @@ impl Snapshot {
         text.map(|text| lookup::parse_note(&text)).transpose()
     }
 
-    /// Openings kept for a row; none where there are none.
+    /// Openings kept for a row; none where there are none. `keys` is one key, or gives the one that they are under.
     ///
     /// # Errors
     /// [`OpeningsError`].
-    pub fn openings(&self, key: &OpeningsKey, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
+    pub fn openings(&self, keys: &dyn OpeningsKeys, row: RowId) -> Result<Vec<Opening>, OpeningsError> {
         let ledger = lookup::ledger_id(&self.conn).map_err(OpeningsError::Ledger)?;
-        openings::load(&self.conn, key, ledger, row)
+        openings::load(&self.conn, keys, ledger, row)
     }
 
     /// What is in force: tokens, revocations, uses and epoch. Cost: as [`crate::Ledger::refresh`] of a writer that saw nothing yet.

@@ -135,6 +135,8 @@ fn a_row_of_a_later_format_comes_behind_its_announcement() {
         (SystemKind::TrustPolicy, Some("trust/a.toml"), "vm-trust-policy-v0"),
         (SystemKind::Merge, None, "vm-merge-receipt-v0"),
         (SystemKind::RedactionPolicy, None, "vm-redaction-policy-v1"),
+        (SystemKind::Disclosure, None, "vm-disclosure-record-v0"),
+        (SystemKind::Erasure, None, "vm-erasure-receipt-v0"),
         (SystemKind::Anchor, Some("anchors/a/0.ots"), "opentimestamps-v1"),
         (SystemKind::Anchor, Some("anchors/a/0.btc"), "vm-anchor-bitcoin-v0"),
         (SystemKind::Anchor, Some("anchors/a/0.eth"), "vm-anchor-ethereum-v0"),

@@ -18,7 +18,8 @@ Examples:
   vaultmesh --vault ./restored backup ./another-copy
 
 The copy is a vault: to restore it, put it where the vault was. It holds what was recorded when the command began, and
-never keys; keep those by themselves. A restored copy is older than what others remember: `verify --head` with a head
+never keys; keep those by themselves. Openings of commitments are in it, encrypted: without the folder of keys nothing opens them,
+and what was erased since stays erased where its tombstone is. A restored copy is older than what others remember: `verify --head` with a head
 from after the backup says `rollback`, and so it should.";
 
 /// Copy the vault to a new folder, while it is in use

@@ -8,6 +8,7 @@ use vaultmesh::config::Config;
 use vaultmesh::error::VaultError;
 use vaultmesh::keys::{KeyStore, Role};
 use vaultmesh::read::Reader;
+use vaultmesh::subjects::SubjectKeys;
 use vaultmesh::system::SystemClock;
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
@@ -83,6 +84,7 @@ impl Doctor {
                 let keys = KeyStore::new(&place.keys, reader.ledger());
                 examined.folder("ledger's keys", keys.dir(), 0o077);
                 examined.keys(&keys);
+                examined.erasures(&reader, &keys);
             }
             Err(error) => examined.bad("ledger", &error),
         }
@@ -214,6 +216,34 @@ impl Examined {
             self.add("root key", State::Note, "lies beside the others", remedy);
         } else {
             self.add("root key", State::Good, "kept elsewhere", None);
+        }
+    }
+}
+
+impl Examined {
+    /// Erasures that a crash left unfinished: a key that is still here, or openings that are still there.
+    fn erasures(&mut self, reader: &Reader, keys: &KeyStore) {
+        let left = || -> Result<Vec<String>, VaultError> {
+            let (mut left, receipts) = (Vec::new(), reader.view().erasures()?);
+            let present = SubjectKeys::new(keys, reader.ledger()).all()?;
+            for erasure in receipts.iter().filter(|erasure| present.contains_key(&erasure.key)) {
+                left.push(format!("receipt {}: the key is still here", erasure.receipt));
+            }
+            for (receipt, count) in reader.view().unfinished_erasures()? {
+                left.push(format!("receipt {receipt}: {count} openings are still there"));
+            }
+            Ok(left)
+        };
+        match left() {
+            Ok(left) => left.into_iter().for_each(|found| {
+                self.add(
+                    "erasure",
+                    State::Bad,
+                    found,
+                    Some("Find out whose it was and erase it again: `vaultmesh erase` finishes what the receipt says."),
+                );
+            }),
+            Err(error) => self.bad("erasure", &error),
         }
     }
 }

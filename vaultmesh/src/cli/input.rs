@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 use vaultmesh::error::VaultError;
+use vaultmesh::subjects::SubjectName;
 use vaultmesh::vault::Common;
 use vm_core::canonical;
 use vm_core::id::{RowId, TraceId};
@@ -29,14 +30,23 @@ pub(super) struct CommonArgs {
     /// Key under which a retry makes no second row
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Whose values these are; what opens their commitments is kept under a key of that subject, which `erase` destroys
+    #[arg(long, value_name = "NAME")]
+    data_subject: Option<SubjectName>,
 }
 
 impl CommonArgs {
     /// Options that do not go with `--jsonl`, whose lines say these things themselves.
-    pub(super) const NAMES: [&'static str; 4] = ["trace", "ts", "corrects", "idempotency_key"];
+    pub(super) const NAMES: [&'static str; 5] = ["trace", "ts", "corrects", "idempotency_key", "data_subject"];
 
     pub(super) fn into_common(self) -> Common {
-        Common { trace_id: self.trace, ts: self.ts, corrects: self.corrects, idempotency_key: self.idempotency_key }
+        Common {
+            trace_id: self.trace,
+            ts: self.ts,
+            corrects: self.corrects,
+            idempotency_key: self.idempotency_key,
+            data_subject: self.data_subject,
+        }
     }
 }
 

@@ -8,8 +8,10 @@ mod complete;
 mod completions;
 mod context;
 mod demo;
+mod disclose;
 mod doctor;
 mod epoch;
+mod erase;
 mod error;
 mod execute;
 mod export;
@@ -33,6 +35,7 @@ mod proposals;
 mod propose;
 mod prove;
 mod query;
+mod recipient;
 mod record;
 mod redact;
 mod redact_test;
@@ -51,6 +54,7 @@ mod trust;
 mod usage;
 mod verify;
 mod verify_bundle;
+mod verify_disclosure;
 mod verify_equivocation;
 mod verify_fork;
 mod verify_proof;
@@ -134,8 +138,12 @@ enum Command {
     Forecast(forecast::Forecast),
     Import(import::Import),
     Backup(backup::Backup),
+    Recipient(recipient::Recipient),
+    Disclose(disclose::Disclose),
+    Erase(erase::Erase),
     VerifyBundle(verify_bundle::VerifyBundle),
     VerifyProof(verify_proof::VerifyProof),
+    VerifyDisclosure(verify_disclosure::VerifyDisclosure),
     VerifyFork(verify_fork::VerifyFork),
     VerifyEquivocation(verify_equivocation::VerifyEquivocation),
     VerifyTiles(verify_tiles::VerifyTiles),
@@ -190,8 +198,12 @@ impl Command {
             Self::Forecast(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Backup(command) => command.run(context),
+            Self::Recipient(command) => command.run(context),
+            Self::Disclose(command) => command.run(context),
+            Self::Erase(command) => command.run(context),
             Self::VerifyBundle(command) => command.run(context),
             Self::VerifyProof(command) => command.run(context),
+            Self::VerifyDisclosure(command) => command.run(context),
             Self::VerifyFork(command) => command.run(context),
             Self::VerifyEquivocation(command) => command.run(context),
             Self::VerifyTiles(command) => command.run(context),

@@ -8,10 +8,15 @@ use super::error::CliError;
 /// Writes a new file, durably and whole: temporary file, sync, name, sync of the folder. An existing one is never
 /// overwritten: it may be the only memory of something.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    vaultmesh::outside::write_new(path, bytes).map_err(|source| match source.kind() {
+    vaultmesh::outside::write_new(path, bytes).map_err(|source| refused(path, source))
+}
+
+/// What kept a new file from being written.
+pub(super) fn refused(path: &Path, source: io::Error) -> CliError {
+    match source.kind() {
         io::ErrorKind::AlreadyExists => CliError::Exists { path: path.to_owned() },
         _ => CliError::file(path, source),
-    })
+    }
 }
 
 /// A path as results show it. One that is no Unicode must not keep a machine from reading the rest.

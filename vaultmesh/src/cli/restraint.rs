@@ -7,6 +7,7 @@ use serde::Serialize;
 use vaultmesh::error::{HorizonFault, VaultError};
 use vaultmesh::keys::KeyStore;
 use vaultmesh::restraint::{RestraintAnswer, verify_restraint};
+use vaultmesh::subjects::Ring;
 use vaultmesh::verify::Outside;
 use vm_shadow::RestraintProof;
 
@@ -49,7 +50,7 @@ impl Restraint {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let reader = context.reader()?;
         let horizon = reader.horizon(&self.horizon)?;
-        let key = KeyStore::new(&context.keys()?.value, reader.ledger()).openings()?;
+        let key = Ring::open(&KeyStore::new(&context.keys()?.value, reader.ledger()), reader.ledger())?;
         let proof = reader.prove_restraint(&horizon, &self.option, &key)?;
         let bytes = proof.to_bytes().map_err(|error| VaultError::Horizon(HorizonFault::Restraint(error)))?;
         // What is handed out was checked as whoever gets it will check it.

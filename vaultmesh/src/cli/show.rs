@@ -43,6 +43,7 @@ impl Human for Shown {
         page.field("place", row.seq);
         page.field("leaf", row.leaf);
         page.field("schema", row.schema);
+        page.field_if("openings", row.erased_under.map(|receipt| format!("erased under receipt {receipt}")));
         for (name, value) in &row.columns {
             page.field(name, cell(value));
         }

@@ -7,11 +7,12 @@ use vaultmesh::chain::{verify_against, verify_artifact};
 use vaultmesh::error::VaultError;
 use vaultmesh::keys::KeyStore;
 use vaultmesh::read::Reader;
+use vaultmesh::subjects::Ring;
 use vaultmesh::system::SystemClock;
 use vaultmesh::verify::verify_vault;
 use vm_core::id::TraceId;
 use vm_core::source::Clock as _;
-use vm_ledger::OpeningsKey;
+use vm_ledger::OpeningsKeys;
 
 use super::context::Context;
 use super::error::CliError;
@@ -59,8 +60,9 @@ impl Verify {
             (Some(artifact), _) => verify_artifact(&reader, artifact, self.full_chain, &outside, now)?,
             (None, Some(capture)) => {
                 let mut lines = Lines::open(capture)?;
-                let openings = openings(context, &reader)?;
-                verify_against(&reader, lines.reader(), self.connection, openings.as_ref(), &outside)?
+                let ring = ring(context, &reader)?;
+                let openings = ring.as_ref().map(|ring| -> &dyn OpeningsKeys { ring });
+                verify_against(&reader, lines.reader(), self.connection, openings, &outside)?
             }
             (None, None) => verify_vault(&reader, &outside, now)?,
         };
@@ -68,10 +70,10 @@ impl Verify {
     }
 }
 
-/// The key that opens commitments, where this machine has it; without it redacted frames stay undecided.
-fn openings(context: &Context, reader: &Reader) -> Result<Option<OpeningsKey>, CliError> {
-    match KeyStore::new(&context.keys()?.value, reader.ledger()).openings() {
-        Ok(key) => Ok(Some(key)),
+/// The keys that open commitments, where this machine has them; without them redacted frames stay undecided.
+fn ring(context: &Context, reader: &Reader) -> Result<Option<Ring>, CliError> {
+    match Ring::open(&KeyStore::new(&context.keys()?.value, reader.ledger()), reader.ledger()) {
+        Ok(ring) => Ok(Some(ring)),
         Err(VaultError::KeyMissing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -20,6 +20,7 @@ use vm_shadow::{Counterfactual, HorizonId, Observation, observe};
 use crate::error::VaultError;
 use crate::keys::KeyStore;
 use crate::redaction::Detector;
+use crate::subjects::{Opened, SubjectName};
 use crate::vault::input::{ArtifactInput, Common, DeployInput, RecordInput, ShadowInput, ToolInput};
 use crate::vault::{Moments, Own};
 
@@ -35,6 +36,9 @@ pub(super) struct Drafter<'a> {
     pub(super) sources: &'a mut Own,
     /// Opened when first needed.
     pub(super) files: Option<VaultDir>,
+    /// Whose openings these are, where a record does not say so itself.
+    pub(super) subject: Option<&'a SubjectName>,
+    pub(super) opened: &'a mut Opened,
 }
 
 impl Drafter<'_> {
@@ -77,7 +81,7 @@ impl Drafter<'_> {
         let (intent, duration_us) = (input.intent, input.duration_us);
         let record = ToolInvocation { header, tool, phase, status, input: given, output, intent, duration_us, meta };
         let draft = record.into_draft(redactor.finish()).map_err(VaultError::Record)?;
-        Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
+        self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes())
     }
 
     fn draft_artifact(&mut self, input: ArtifactInput) -> Result<RowDraft, VaultError> {
@@ -103,7 +107,7 @@ impl Drafter<'_> {
         let (meta, redaction) = (meta.map_err(VaultError::Canonical)?, redactor.finish());
         let record = ProofArtifact { header, kind, file, subject: input.subject, meta };
         let draft = record.into_draft(Some(redaction)).map_err(VaultError::Record)?;
-        Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
+        self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes())
     }
 
     fn draft_deploy(&mut self, input: DeployInput) -> Result<RowDraft, VaultError> {
@@ -125,7 +129,7 @@ impl Drafter<'_> {
         let redaction = redactor.finish();
         let record = ProofArtifact { header, kind, file: Some(file), subject: None, meta };
         let draft = record.into_draft(Some(redaction)).map_err(VaultError::Record)?;
-        Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
+        self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes())
     }
 
     fn draft_shadow(&mut self, input: ShadowInput) -> Result<RowDraft, VaultError> {
@@ -145,7 +149,7 @@ impl Drafter<'_> {
         };
         let draft = observe(&observation, self.observer, self.policy, &Detector, &mut *self.sources.entropy)
             .map_err(VaultError::Shadow)?;
-        Ok(self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes()))
+        self.keyed(draft, &input.common, fingerprint.as_deref().unwrap_or_default().as_bytes())
     }
 
     /// Id, time and trace of a record.
@@ -185,15 +189,17 @@ impl Drafter<'_> {
         Redactor::new(self.policy, &Detector, &mut *self.sources.entropy, table, name, row)
     }
 
-    /// Key and fingerprint of what the caller gave, where there is a key.
-    pub(super) fn keyed(&self, draft: RowDraft, common: &Common, input: &[u8]) -> RowDraft {
-        match &common.idempotency_key {
-            None => draft,
-            Some(key) => {
-                let key: Blinded = self.blind.blind("idempotency-key", key.as_bytes());
-                draft.with_idempotency(key, self.blind.blind("idempotency-input", input))
-            }
+    /// Key of the subject, and where there is an idempotency key, that and the fingerprint of what the caller gave.
+    pub(super) fn keyed(&mut self, draft: RowDraft, common: &Common, input: &[u8]) -> Result<RowDraft, VaultError> {
+        let draft = draft.with_subject_key(self.subject_key(common.data_subject.as_ref())?);
+        let Some(key) = &common.idempotency_key else { return Ok(draft) };
+        let key: Blinded = self.blind.blind("idempotency-key", key.as_bytes());
+        let mut input = input.to_vec();
+        if let Some(subject) = &common.data_subject {
+            input.extend_from_slice(b"\0subject\0");
+            input.extend_from_slice(subject.as_str().as_bytes());
         }
+        Ok(draft.with_idempotency(key, self.blind.blind("idempotency-input", &input)))
     }
 }
 

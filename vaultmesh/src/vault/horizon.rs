@@ -19,6 +19,7 @@ use vm_shadow::{
 use crate::error::{HorizonFault, TokenError, VaultError};
 use crate::redaction::Detector;
 use crate::restraint::{HorizonState, horizons};
+use crate::subjects::Ring;
 use crate::vault::input::Common;
 use crate::vault::record::{Recorded, recorded};
 use crate::vault::{Appender, Drafter, Vault};
@@ -125,7 +126,7 @@ impl Vault {
             let opening = VerifiedOpening::of(&logged.row, drafter.ledger).map_err(HorizonFault::Row)?;
             let (mut drafts, mut receipts) = (Vec::new(), Vec::new());
             if let Some(reason) = &input.reason {
-                let key = drafter.keys.openings()?;
+                let key = Ring::open(drafter.keys, drafter.ledger)?;
                 let kept = snapshot.openings(&key, row).map_err(VaultError::Openings)?;
                 for option in (0..opening.option_count()).filter(|option| !takes(input.outcome, *option)) {
                     let draft = drafter.held_back(&opening, option, &kept, reason)?;

@@ -12,9 +12,10 @@ use vm_core::instant::Instant;
 use vm_core::redact::{KnownSecrets, SecretDetector as _};
 
 use crate::error::VaultError;
+use crate::subjects::SubjectName;
 
 /// What every record may say.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Common {
     /// Chain of work; a new one where there is none.
@@ -26,6 +27,21 @@ pub struct Common {
     pub corrects: Option<RowId>,
     /// Key under which a retry makes no second row.
     pub idempotency_key: Option<String>,
+    /// Whose openings these are: they are kept under a key of that subject, which can be erased.
+    pub data_subject: Option<SubjectName>,
+}
+
+/// As a derived one was before there were subjects: fingerprints of input are made of it, and a retry of what an earlier release
+/// recorded must have the same. Whoever makes a fingerprint adds the subject.
+impl std::fmt::Debug for Common {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Common")
+            .field("trace_id", &self.trace_id)
+            .field("ts", &self.ts)
+            .field("corrects", &self.corrects)
+            .field("idempotency_key", &self.idempotency_key)
+            .finish()
+    }
 }
 
 /// What a tool did, or is about to do.
@@ -208,7 +224,7 @@ fn lift(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
 
 fn take_common(members: &mut Map<String, Value>) -> Result<Common, VaultError> {
     let mut common = Map::new();
-    for name in ["trace_id", "ts", "corrects", "idempotency_key"] {
+    for name in ["trace_id", "ts", "corrects", "idempotency_key", "data_subject"] {
         if let Some(value) = members.remove(name) {
             common.insert(name.to_owned(), value);
         }

@@ -164,7 +164,8 @@ impl Frames {
 impl Drafter<'_> {
     fn frame(&mut self, session: &mut Session, direction: Direction, frame: &[u8]) -> Result<RowDraft, VaultError> {
         let Own { clock, entropy, .. } = &mut *self.sources;
-        session.frame(direction, frame, &**clock, &mut **entropy).map_err(VaultError::Session)
+        let draft = session.frame(direction, frame, &**clock, &mut **entropy).map_err(VaultError::Session)?;
+        Ok(draft.with_subject_key(self.subject_key(None)?))
     }
 
     fn frames(&mut self, session: &mut Session, frames: Frames) -> Result<Batch, VaultError> {

@@ -14,6 +14,7 @@ mod merge;
 mod mesh;
 mod pipeline;
 mod preview;
+mod privacy;
 mod record;
 mod redaction;
 mod scroll;
@@ -40,6 +41,7 @@ use vm_ledger::{Access, KnownScroll, Ledger, Patience};
 use crate::error::{TokenError, VaultError};
 use crate::keys::{HolderName, KeyStore, Role};
 use crate::redaction::in_force;
+use crate::subjects::{Opened, SubjectName};
 use crate::system::{SystemClock, SystemEntropy};
 use drafter::Drafter;
 
@@ -60,6 +62,7 @@ pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use merge::Merged;
 pub use mesh::Synced;
 pub use preview::{Preview, PreviewedRow};
+pub use privacy::{DisclosureMade, Erased, ErasurePlan};
 pub use record::{Recorded, RunePut};
 pub use seal::{SealOptions, Sealed};
 pub use token::{GrantRequest, Granted, LASTS_MICROS};
@@ -151,6 +154,9 @@ pub struct Vault {
     /// Scrolls as they were last left, so that what stands in them is not read at each write.
     scrolls: BTreeMap<EngineName, KnownScroll>,
     heard: Option<guard::Heard>,
+    /// Whose openings are recorded, where a record does not say so itself.
+    subject: Option<SubjectName>,
+    opened: Opened,
 }
 
 impl Vault {
@@ -201,6 +207,8 @@ impl Vault {
             folds: gate::Folds::default(),
             scrolls: BTreeMap::new(),
             heard: None,
+            subject: None,
+            opened: Opened::default(),
         })
     }
 
@@ -258,12 +266,11 @@ impl Vault {
 
     /// What drafts, and what appends.
     fn split(&mut self) -> (Drafter<'_>, Appender<'_>) {
-        let Self { place, ledger, keys, holder, blind, policy, sources, .. } = self;
-        let (vault, id) = (place.vault.as_path(), ledger.id());
-        (
-            Drafter { vault, ledger: id, keys, observer: holder.identity(), blind, policy, sources, files: None },
-            Appender { ledger, holder },
-        )
+        let Self { place, ledger, keys, holder, blind, policy, sources, subject, opened, .. } = self;
+        let (vault, id, subject) = (place.vault.as_path(), ledger.id(), subject.as_ref());
+        let (observer, files) = (holder.identity(), None);
+        let drafter = Drafter { vault, ledger: id, keys, observer, blind, policy, sources, files, subject, opened };
+        (drafter, Appender { ledger, holder })
     }
 }
 

@@ -79,7 +79,7 @@ impl Vault {
         let kind: ArtifactKind = KIND.parse().map_err(VaultError::Record)?;
         let artifact = ProofArtifact { header, kind, file, subject: None, meta };
         let draft = artifact.into_draft(Some(redaction)).map_err(VaultError::Record)?;
-        let draft = self.split().0.keyed(draft, common, &bytes);
+        let draft = self.split().0.keyed(draft, common, &bytes)?;
         let mut recorded = self.append(vec![draft])?;
         Ok(RunePut { recorded: recorded.remove(0), path })
     }

@@ -8,7 +8,7 @@ use vm_core::key::SigningIdentity;
 use vm_core::record::{RowHeader, Table};
 use vm_ledger::{ScrollError, ScrollEvent, ScrollState, ScrollWriter, TornTail};
 
-use crate::error::VaultError;
+use crate::error::{PrivacyFault, VaultError};
 use crate::keys::Role;
 use crate::vault::{Common, Vault};
 
@@ -24,6 +24,9 @@ impl Vault {
         events: &[Value],
         common: &Common,
     ) -> Result<ScrollState, VaultError> {
+        if common.data_subject.is_some() {
+            return Err(PrivacyFault::SubjectRefused { what: "a scroll" }.into());
+        }
         let permit = self.permit::<act::Record>()?;
         let (trace, now) = (self.header(common)?.trace_id, self.now());
         let mut lines = Vec::with_capacity(events.len());

@@ -371,6 +371,8 @@ const fn wanted(kind: Option<SystemKind>, table: Table) -> Option<(Action, &'sta
         Some(SystemKind::Seal | SystemKind::Index | SystemKind::WitnessCheckpoint) => Some((Action::Seal, "/seals")),
         Some(SystemKind::Anchor) => Some((Action::Anchor, "/anchors")),
         Some(SystemKind::StatisticsRelease) => Some((Action::Disclose, "/statistics")),
+        Some(SystemKind::Disclosure) => Some((Action::Disclose, "/openings")),
+        Some(SystemKind::Erasure) => Some((Action::Erase, "/openings")),
         Some(SystemKind::Intent) => Some((Action::Execute, "/gate")),
         Some(SystemKind::EpochChange) => Some((Action::ChangeEpoch, "/gate")),
         _ => Some((Action::Record, path)),

@@ -5,6 +5,7 @@ use crate::digest::{Blinded, CapabilityHash, LeafHash, PolicyHash};
 use crate::error::{CanonicalError, RecordError};
 use crate::id::{RowId, TraceId};
 use crate::instant::Instant;
+use crate::key::OpeningsKey;
 use crate::record::{Cell, SCHEMA, StoredRow, SystemKind, Table};
 use crate::redact::{Opening, Redaction};
 use crate::source::{Clock, Entropy};
@@ -56,6 +57,8 @@ pub struct RowDraft {
     redaction: Option<Redaction>,
     reserved: bool,
     idempotency: Option<(Blinded, Blinded)>,
+    /// Key of the subject whose openings these are.
+    subject_key: Option<OpeningsKey>,
 }
 
 impl RowDraft {
@@ -67,7 +70,7 @@ impl RowDraft {
         redaction: Option<Redaction>,
         reserved: bool,
     ) -> Self {
-        Self { table, header, own, meta, redaction, reserved, idempotency: None }
+        Self { table, header, own, meta, redaction, reserved, idempotency: None, subject_key: None }
     }
 
     /// Sets the idempotency key, under which a retry finds the row that the first try made, and the fingerprint of
@@ -76,6 +79,19 @@ impl RowDraft {
     pub const fn with_idempotency(mut self, key: Blinded, fingerprint: Blinded) -> Self {
         self.idempotency = Some((key, fingerprint));
         self
+    }
+
+    /// Says that its openings are kept under the key of a subject, and not under the vault's own.
+    #[must_use]
+    pub fn with_subject_key(mut self, key: Option<OpeningsKey>) -> Self {
+        self.subject_key = key;
+        self
+    }
+
+    /// The key of the subject whose openings these are; none where they are kept under the vault's own.
+    #[must_use]
+    pub const fn subject_key(&self) -> Option<&OpeningsKey> {
+        self.subject_key.as_ref()
     }
 
     /// The table it goes to.

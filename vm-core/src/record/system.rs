@@ -11,7 +11,7 @@ use crate::capability::Action;
 use crate::digest::Sha256Digest;
 use crate::error::RecordError;
 use crate::key::PublicKey;
-use crate::record::{StoredRow, Table};
+use crate::record::{DisclosureRecord, ErasureReceipt, StoredRow, Table};
 
 /// Longest artifact kind, in bytes.
 const KIND_MAX: usize = 64;
@@ -87,6 +87,10 @@ system_kinds! {
     StatisticsRelease "vm-statistics-release"
     /// A redaction policy that rows behind it may name.
     RedactionPolicy "vm-redaction-policy"
+    /// Openings that were given out to auditors.
+    Disclosure "vm-disclosure"
+    /// The receipt of an erasure of openings, or a part of it.
+    Erasure "vm-erasure"
 }
 
 impl SystemKind {
@@ -136,6 +140,8 @@ impl SystemKind {
             }
             // The receipt has a name of its own: it is also read where there is no ledger.
             Self::Merge => Some("vm-merge-receipt-v0".to_owned()),
+            Self::Disclosure => Some(DisclosureRecord::FORMAT.to_owned()),
+            Self::Erasure => Some(ErasureReceipt::FORMAT.to_owned()),
             _ => self.gate_format(),
         }
     }

@@ -31,6 +31,7 @@ const OPEN: &[Code] = &[
     Code::HorizonUnclosed,
     Code::OutcomeUnknown,
     Code::WitnessesUnmet,
+    Code::ErasureUnfinished,
 ];
 
 /// Looks for tampering and rollback.

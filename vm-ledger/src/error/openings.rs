@@ -1,6 +1,7 @@
 //! Faults of openings.
 
 use thiserror::Error;
+use vm_core::id::RowId;
 
 use super::LedgerError;
 
@@ -22,6 +23,15 @@ pub enum OpeningsError {
         /// Key id given.
         found: String,
     },
+    /// Their key was erased on record.
+    #[error("openings were erased under receipt {receipt}")]
+    Erased {
+        /// Row of the receipt.
+        receipt: RowId,
+    },
+    /// Their key could not be read.
+    #[error("key of openings")]
+    Key(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// They do not decrypt: changed, or moved from another row or ledger.
     #[error("openings do not decrypt")]
     Unauthentic,
@@ -40,6 +50,8 @@ impl OpeningsError {
         match self {
             Self::FormatUnknown { .. } => "format-unknown",
             Self::OtherKey { .. } => "openings-other-key",
+            Self::Erased { .. } => "openings-erased",
+            Self::Key(_) => "openings-key",
             Self::Unauthentic => "openings-unauthentic",
             Self::Malformed => "openings-malformed",
             Self::Ledger(source) => source.code(),

@@ -2,9 +2,9 @@
 
 use vm_core::capability::{PermitUse, Revocation, Token};
 use vm_core::epoch::EpochChange;
-use vm_core::record::{FormatChange, LogEntry, StoredRow, SystemKind, Table};
 use vm_core::statistics::{PrivacyBudget, Release};
 use vm_core::redact::Policy;
+use vm_core::record::{DisclosureRecord, ErasureReceipt, FormatChange, LogEntry, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 
 use crate::index::INDEX_FORMAT;
@@ -22,7 +22,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 23] = [
+const LATER: [(SystemKind, Which, &str); 25] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -47,6 +47,8 @@ const LATER: [(SystemKind, Which, &str); 23] = [
     (SystemKind::PrivacyBudget, Which::All, PrivacyBudget::FORMAT),
     (SystemKind::StatisticsRelease, Which::All, Release::FORMAT),
     (SystemKind::RedactionPolicy, Which::All, Policy::NAMED_FORMAT),
+    (SystemKind::Disclosure, Which::All, DisclosureRecord::FORMAT),
+    (SystemKind::Erasure, Which::All, ErasureReceipt::FORMAT),
 ];
 
 /// What was announced so far.

@@ -96,8 +96,32 @@ pub(super) fn scenarios(part: &mut Part) -> Result<Vec<Scenario>, Failure> {
     left.extend_from_slice(b"{\"cut\":");
     put(&torn, "vault/receipts/planner/ENGINE_EVENTS.jsonl", &left)?;
     all.push(Scenario { help, ..Scenario::new(&torn, &memory, &append) });
+    all.extend(private(part, &site, &memory)?);
     all.extend(beginnings(part, &site, &memory)?);
     Ok(all)
+}
+
+/// Commands about subjects, on a vault that has one.
+fn private(part: &Part, site: &Site, memory: &Memory) -> Result<[Scenario; 3], Failure> {
+    let site = site.copy_to(&part.dir().join("private"))?;
+    let mut memory = memory.clone();
+    let mut hear = |args: &[&str]| {
+        let answer = site.must(args, None)?;
+        memory.hear(&answer.out);
+        Ok::<_, Failure>(answer.envelope())
+    };
+    let told = hear(&["record", "tool", "login", "--input", "{\"pin\":1}", "--data-subject", "alice"])?;
+    let row = told.pointer("/result/id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    hear(&["grant", "dpo", "--action", "disclose", "--action", "erase", "--from-root"])?;
+    site.must(&["recipient", "new", "auditor.key"], None)?;
+    let on = |args: &[&str]| Scenario::new(&site, &memory, args);
+    let dpo = ["--holder", "dpo"];
+    let open = ["disclose", "--row", &row, "--path", "/pin", "--to", "auditor.key.pub", "--out", "out.disclosure"];
+    Ok([
+        on(&["record", "tool", "login", "--input", "{\"pin\":2}", "--data-subject", "bob"]),
+        Scenario { stands: &["file-exists"], ..on(&[&dpo[..], &open].concat()) },
+        on(&[&dpo[..], &["erase", "--subject", "alice", "--yes"]].concat()),
+    ])
 }
 
 /// Commands that begin a vault.

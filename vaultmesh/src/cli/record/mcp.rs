@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vaultmesh::error::VaultError;
 use vaultmesh::mcp::{Capture, ProxyError, Stop, Stopper, proxy, stops};
+use vaultmesh::subjects::SubjectName;
 use vaultmesh::vault::{CaptureOptions, CaptureRecorded, McpRecorder};
 use vm_core::id::{RowId, TraceId};
 use vm_core::record::{LogEntry, McpKind, StoredRow};
@@ -49,6 +50,9 @@ pub(super) struct Mcp {
     /// Key under which a retry makes no second row
     #[arg(long, value_name = "KEY", conflicts_with = "server")]
     idempotency_key: Option<String>,
+    /// Whose values these are; what opens their commitments is kept under a key of that subject, which `erase` destroys
+    #[arg(long, value_name = "NAME")]
+    data_subject: Option<SubjectName>,
     /// Server to run and record, with its arguments
     #[arg(last = true, value_name = "CMD")]
     server: Vec<OsString>,
@@ -105,11 +109,11 @@ impl Mcp {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let options = CaptureOptions { idempotency_key: self.idempotency_key, trace_id: self.trace };
         match (&self.jsonl, self.server.split_first()) {
-            (Some(path), _) => record_capture(context, path, &options),
+            (Some(path), _) => record_capture(context, path, &options, self.data_subject),
             (None, Some((program, arguments))) => {
                 let mut command = Command::new(program);
                 command.args(arguments);
-                record_live(context, command, &options)
+                record_live(context, command, &options, self.data_subject)
             }
             (None, None) => Err(CliError::Usage { what: "a capture or a server's command is missing".to_owned() }),
         }
@@ -117,7 +121,12 @@ impl Mcp {
 }
 
 /// Records a capture. A file is read twice: nothing of it is recorded if a line is malformed.
-fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> Result<Output, CliError> {
+fn record_capture(
+    context: &Context,
+    path: &Path,
+    options: &CaptureOptions,
+    subject: Option<SubjectName>,
+) -> Result<Output, CliError> {
     let mut lines = Lines::open(path)?;
     if lines.can_rewind() {
         for frame in Capture::new(lines.reader()) {
@@ -126,6 +135,7 @@ fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> R
         lines.rewind().map_err(|source| CliError::file(path, source))?;
     }
     let mut vault = context.open()?;
+    vault.set_subject(subject);
     let from = size(context)?;
     let recorded = vault.record_capture(lines.reader(), options);
     drop(vault);
@@ -137,8 +147,15 @@ fn record_capture(context: &Context, path: &Path, options: &CaptureOptions) -> R
 }
 
 /// Runs a server between our stdin and stdout.
-fn record_live(context: &Context, command: Command, options: &CaptureOptions) -> Result<Output, CliError> {
-    let (recorder, told) = McpRecorder::new(context.open()?, options);
+fn record_live(
+    context: &Context,
+    command: Command,
+    options: &CaptureOptions,
+    subject: Option<SubjectName>,
+) -> Result<Output, CliError> {
+    let mut vault = context.open()?;
+    vault.set_subject(subject);
+    let (recorder, told) = McpRecorder::new(vault, options);
     let from = size(context)?;
     let (stopper, stops) = stops();
     let signals = listen(stopper)?;
