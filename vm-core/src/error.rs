@@ -17,11 +17,13 @@ macro_rules! stable_codes {
 
 mod canonical;
 mod capability;
+mod key_change;
 mod record;
 mod view;
 
 pub use canonical::CanonicalError;
 pub use capability::CapabilityError;
+pub use key_change::KeyChangeError;
 pub use record::RecordError;
 pub use view::{FileFault, JournalError, ViewError};
 

@@ -81,6 +81,8 @@ system_kinds! {
     EpochChange "vm-epoch-change"
     /// The receipt of a merge with a peer.
     Merge "vm-merge"
+    /// Another key in the place of one of the ledger's.
+    KeyChange "vm-key-change"
 }
 
 impl SystemKind {
@@ -125,7 +127,7 @@ impl SystemKind {
     #[must_use]
     pub fn later_format(self) -> Option<String> {
         match self {
-            Self::Revocation | Self::PermitUse => Some(format!("{self}-v0")),
+            Self::Revocation | Self::PermitUse | Self::KeyChange => Some(format!("{self}-v0")),
             // The receipt has a name of its own: it is also read where there is no ledger.
             Self::Merge => Some("vm-merge-receipt-v0".to_owned()),
             _ => self.gate_format(),
