@@ -20,7 +20,7 @@ use vm_core::digest::RootHash;
 use vm_core::epoch::Epoch;
 use vm_core::id::{EngineName, LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{NOTE_MAX, Note, NoteKey, SigningIdentity};
+use vm_core::key::{KeyHistory, KeySpan, NOTE_MAX, Note, NoteKey, SigningIdentity};
 use vm_core::path::VaultPath;
 use vm_core::record::ArtifactFile;
 use vm_core::redact::Redacted;
@@ -85,6 +85,8 @@ pub struct ScrollWriter<'a> {
     events: VaultPath,
     root: VaultPath,
     key: NoteKey,
+    /// Keys that the ledger had before, by which the root may still be signed.
+    before: Vec<NoteKey>,
     known: Option<KnownScroll>,
 }
 
@@ -114,8 +116,23 @@ impl<'a> ScrollWriter<'a> {
             root: root_path(&engine).map_err(path)?,
             key,
             engine,
+            before: Vec::new(),
             known: None,
         })
+    }
+
+    /// The same writer for a scroll whose root may still be by a log key that the ledger had before. One that was declared stolen
+    /// counts only where `to_adopt` says that whoever calls this vouches for the scroll as it is.
+    ///
+    /// # Errors
+    /// As [`ScrollWriter::new`].
+    pub fn following(self, keys: &KeyHistory, to_adopt: bool) -> Result<Self, ScrollError> {
+        let counts = |span: &KeySpan| to_adopt || span.trusted.is_none();
+        let spans = keys.spans().filter(|span| counts(span) && span.key != self.key.public());
+        let named = spans.map(|span| NoteKey::new(self.ledger.scroll_origin(&self.engine), span.key));
+        let named = named.collect::<Result<Vec<NoteKey>, _>>();
+        let fault = |error| root_fault(&self.engine, CheckpointError::Note(vm_core::error::NoteError::Key(error)));
+        Ok(Self { before: named.map_err(fault)?, ..self })
     }
 
     /// The same writer with what [`ScrollWriter::into_known`] gave of this scroll, if anything.
@@ -227,7 +244,8 @@ impl<'a> ScrollWriter<'a> {
         Ok(self.take_up(Unsigned::Adopt, Torn::Keep)?.torn)
     }
 
-    /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written. From the first that
+    /// Signs full lines beyond the root, and a scroll whose root is by a key of before: whoever calls this vouches for lines it may
+    /// not have written. From the first that
     /// is no canonical JSON object on they are set aside like what follows the last newline.
     ///
     /// # Errors
@@ -241,7 +259,8 @@ impl<'a> ScrollWriter<'a> {
         self.check(permit, epoch, now)?;
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
         let Found { signed, frontier, torn } = self.take_up(Unsigned::Adopt, Torn::Cut)?;
-        if frontier.size().as_u64() > signed {
+        let is_ours = |text: String| Note::parse(text.as_bytes()).is_ok_and(|note| note.verify(&self.key).is_ok());
+        if frontier.size().as_u64() > signed || !self.read_note()?.is_none_or(is_ours) {
             self.sign(&frontier)?;
         }
         Ok(self.state(signed, &frontier, torn))
@@ -321,7 +340,9 @@ impl<'a> ScrollWriter<'a> {
             Some(text) => {
                 let fault = |error| root_fault(&self.engine, error);
                 let note = Note::parse(text.as_bytes()).map_err(|error| fault(CheckpointError::Note(error)))?;
-                Some(Checkpoint::verify(&note, &self.key).map_err(fault)?)
+                let own = Checkpoint::verify(&note, &self.key);
+                let by_before = || self.before.iter().find_map(|key| Checkpoint::verify(&note, key).ok());
+                Some(own.or_else(|error| by_before().ok_or(error)).map_err(fault)?)
             }
         };
         let signed_size = signed.as_ref().map_or(TreeSize::ZERO, |signed| signed.size());

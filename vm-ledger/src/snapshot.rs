@@ -160,7 +160,7 @@ impl Snapshot {
     /// [`LedgerError::Genesis`], [`LedgerError::Permit`], [`LedgerError::LogAltered`], [`LedgerError::Store`].
     pub fn in_force(&self) -> Result<InForce, LedgerError> {
         let (ledger, genesis) = lookup::genesis(&self.conn)?;
-        let mut force = Force::new(ledger, genesis.root_key());
+        let mut force = Force::new(ledger, genesis);
         force.catch_up(&self.conn)?;
         Ok(force.into_state())
     }
@@ -406,6 +406,14 @@ impl EvidenceView for Snapshot {
             }
             _ => Ok(None),
         }
+    }
+
+    fn visit_system(
+        &self,
+        kind: SystemKind,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        self.visit_kind(kind.as_str(), visit)
     }
 
     fn visit_checkpoints(

@@ -13,7 +13,6 @@ use vm_seal::witness::{WITNESS_ROW_FORMAT, WitnessRow, WitnessState};
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::lookup;
 use crate::snapshot::Snapshot;
 use crate::system::{SEALS, draft};
 
@@ -34,8 +33,9 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
-        let cosigned = row.latest(&self.cosigner()?).map_err(LedgerError::Witness)?;
         let _lock = self.lock(now)?;
+        self.refresh()?;
+        let cosigned = row.latest(&self.cosigner()?).map_err(LedgerError::Witness)?;
         let mut state = self.snapshot()?.witnessed()?;
         state.trust(row.log().clone());
         state.judge(row.request()).map_err(LedgerError::WitnessRefused)?;
@@ -54,7 +54,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Key`] never in practice: an origin can name a key.
     pub fn cosigner(&self) -> Result<CosignerKey, LedgerError> {
-        CosignerKey::new(self.id.origin(), self.genesis.log_key()).map_err(LedgerError::Key)
+        CosignerKey::new(self.id.origin(), self.force.keys().current()).map_err(LedgerError::Key)
     }
 }
 
@@ -65,11 +65,11 @@ impl Snapshot {
     /// # Errors
     /// [`LedgerError::Witness`] where a row is malformed, or not signed as it must be.
     pub fn witnessed(&self) -> Result<WitnessState, LedgerError> {
-        let mut last: BTreeMap<String, WitnessRow> = BTreeMap::new();
+        let mut last: BTreeMap<String, (u64, WitnessRow)> = BTreeMap::new();
         let mut fault = None;
         self.visit_kind(SystemKind::WitnessCheckpoint.as_str(), &mut |entry, state| {
             match as_logged(&entry, &state) {
-                Ok(row) => drop(last.insert(row.log().name().to_owned(), row)),
+                Ok(row) => drop(last.insert(row.log().name().to_owned(), (entry.seq, row))),
                 Err(error) => fault = Some(error),
             }
             Ok(if fault.is_none() { Visit::Continue } else { Visit::Stop })
@@ -77,10 +77,10 @@ impl Snapshot {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        let (ledger, genesis) = lookup::genesis(self.conn())?;
-        let cosigner = CosignerKey::new(ledger.origin(), genesis.log_key()).map_err(LedgerError::Key)?;
-        let mut state = WitnessState::default();
-        for row in last.values() {
+        let (keys, mut state) = (self.keys()?, WitnessState::default());
+        for (seq, row) in last.values() {
+            // What is recorded at a place was cosigned with the key that was in force before it.
+            let cosigner = CosignerKey::new(keys.ledger().origin(), keys.key_at(*seq)).map_err(LedgerError::Key)?;
             state.restore(row.latest(&cosigner).map_err(LedgerError::Witness)?);
         }
         Ok(state)

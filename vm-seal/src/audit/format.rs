@@ -2,6 +2,7 @@
 
 use vm_core::capability::{PermitUse, Revocation, Token};
 use vm_core::epoch::EpochChange;
+use vm_core::key::KeyChange;
 use vm_core::record::{FormatChange, LogEntry, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 
@@ -20,7 +21,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 20] = [
+const LATER: [(SystemKind, Which, &str); 21] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -42,6 +43,7 @@ const LATER: [(SystemKind, Which, &str); 20] = [
     (SystemKind::Outcome, Which::All, "vm-dee-outcome-v0"),
     (SystemKind::EpochChange, Which::All, EpochChange::FORMAT),
     (SystemKind::Merge, Which::All, "vm-merge-receipt-v0"),
+    (SystemKind::KeyChange, Which::All, KeyChange::FORMAT),
 ];
 
 /// What was announced so far.
