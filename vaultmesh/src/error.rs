@@ -6,6 +6,7 @@ mod forecast;
 mod gate;
 mod guard;
 mod horizon;
+mod keys;
 mod merge;
 mod mesh;
 mod token;
@@ -23,6 +24,7 @@ pub use forecast::ForecastFault;
 pub use gate::GateError;
 pub use guard::GuardFault;
 pub use horizon::HorizonFault;
+pub use keys::KeysError;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
 pub use token::TokenError;
@@ -178,6 +180,9 @@ pub enum VaultError {
     /// A token that is not granted, not revoked, or does not permit it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A key that is not changed, or a history of keys that cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The gate refuses, or cannot be asked.
     #[error("gate")]
     Gate(#[from] GateError),

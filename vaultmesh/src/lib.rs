@@ -28,6 +28,7 @@ pub mod mcp;
 pub mod merge;
 pub mod mesh;
 pub mod outside;
+pub mod pin;
 mod policies;
 pub mod proof;
 pub mod read;

@@ -5,7 +5,7 @@ use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{KeyHistory, Note, NoteKey};
 use vm_core::record::{SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
@@ -35,6 +35,8 @@ pub struct Outside {
     pub head: Option<Note>,
     /// Authorities that are believed.
     pub trust: Option<TrustFile>,
+    /// How the keys of the pinned ledger changed; see [`Outside::add_history`].
+    pub history: Option<KeyHistory>,
 }
 
 impl Outside {
@@ -126,7 +128,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     report.merge(gate::audit(reader.view(), reader.files(), &seals)?);
     report.merge(witness::audit(reader)?);
     report.merge(merge::audit(reader)?);
-    witness::judge_head(outside, &mut report);
+    witness::judge_head(&outside.with_keys_of(reader), &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }

@@ -370,7 +370,7 @@ pub(crate) fn read_genesis(view: &dyn EvidenceView) -> Result<Result<Genesis, &'
     Ok(read)
 }
 
-fn genesis(row: &StoredRow) -> Result<Genesis, &'static str> {
+pub(crate) fn genesis(row: &StoredRow) -> Result<Genesis, &'static str> {
     if row.table() != Table::ProofArtifacts || row.text("kind") != Some(SystemKind::Genesis.as_str()) {
         return Err("a row of another kind");
     }

@@ -24,6 +24,7 @@ mod horizon;
 mod import;
 mod init;
 mod input;
+mod keys;
 mod list;
 mod man;
 mod mesh;
@@ -106,6 +107,7 @@ enum Command {
     Grant(token::Grant),
     Revoke(token::Revoke),
     Tokens(token::Tokens),
+    Keys(keys::Keys),
     Gate(gate::Gate),
     Propose(propose::Propose),
     Replay(replay::Replay),
@@ -160,6 +162,7 @@ impl Command {
             Self::Grant(command) => command.run(context),
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
+            Self::Keys(command) => command.run(context),
             Self::Gate(command) => command.run(context),
             Self::Propose(command) => command.run(context),
             Self::Replay(command) => command.run(context),

@@ -6,11 +6,12 @@ use serde_json::json;
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
-use vm_core::key::Note;
+use vm_core::key::{Note, NoteKey};
 use vm_core::path::VaultPath;
 use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
 use vm_ledger::error::ProofFault;
+use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::CompletenessProof;
@@ -19,10 +20,10 @@ use vm_seal::error::ProveError;
 use vm_seal::index::{Card, Order, Query};
 use vm_seal::merkle::{LeafIndex, TreeSize, prove_inclusion};
 
-use crate::error::VaultError;
+use crate::error::{KeysError, VaultError};
 use crate::export::archive::Packer;
 use crate::export::{
-    CHECKPOINTS, COVERAGE, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, Scope, TRUST, VERIFY, completeness_name,
+    CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, Scope, TRUST, VERIFY, completeness_name,
 };
 use crate::read::Reader;
 use crate::trust::TrustFile;
@@ -66,7 +67,7 @@ const SCRIPT_TEXT: &str = include_str!("verify.py");
 pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError> {
     let view = reader.view();
     let size = view.size().map_err(VaultError::View)?;
-    let mut pack = begin(reader, out, Scope::Vault, None)?;
+    let mut pack = begin(reader, out, Scope::Vault, None, reader.claimed_key()?)?;
     let (mut rows, mut paths) = (0, Vec::new());
     pack.add(ROWS, &mut |write| {
         let mut fault = None;
@@ -117,7 +118,7 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
     };
     let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
     let completeness = prove_seal(reader, &bundle, options.is_blind)?;
-    let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
+    let mut pack = begin(reader, out, Scope::Seal, Some(seal_id), bundle.signer().clone())?;
     pack.add_bytes(SCRIPT, SCRIPT_TEXT.as_bytes())?;
     let own = || Ok::<_, VaultError>(TrustFile::new(Some(reader.claimed_key()?), Vec::new()));
     let trust = options.trust.clone().map_or_else(own, Ok)?;
@@ -128,6 +129,10 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
     };
     let coverage = coverage.to_bytes(&bundle, completeness.is_some(), &claims(reader)?);
     pack.add_bytes(COVERAGE, &coverage.map_err(VaultError::Canonical)?)?;
+    let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
+    if !history.changes().is_empty() {
+        pack.add_bytes(KEYS, &history.to_bytes().map_err(KeysError::Change)?)?;
+    }
     let mut paths = Vec::new();
     reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
         if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
@@ -233,10 +238,16 @@ fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::Row
     Ok(found)
 }
 
-fn begin(reader: &Reader, out: &Path, scope: Scope, seal_id: Option<SealId>) -> Result<Packer, VaultError> {
+fn begin(
+    reader: &Reader,
+    out: &Path,
+    scope: Scope,
+    seal_id: Option<SealId>,
+    key: NoteKey,
+) -> Result<Packer, VaultError> {
     let manifest = Manifest {
         format: Manifest::FORMAT.to_owned(),
-        key: reader.claimed_key()?,
+        key,
         ledger: reader.ledger(),
         scope,
         seal_id,
