@@ -13,9 +13,9 @@ use vm_core::record::{LogEntry, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, FileFault, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, Visit};
 use vm_ledger::OpeningsKey;
-use vm_seal::keys::verify_by_any;
 use vm_seal::audit::{AuditedSeal, Trust, audit};
 use vm_seal::checkpoint::VerifiedCheckpoint;
+use vm_seal::keys::verify_by_any;
 use vm_seal::merkle::{ConsistencyProof, Frontier};
 use vm_seal::verify::verify_seal;
 

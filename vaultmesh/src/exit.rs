@@ -21,7 +21,8 @@ const FILE_REMEDY: &str = "Give a regular file, below the vault where its path s
 
 const LINE_REMEDY: &str = "Split the record, or keep the large part in a file and record it as an artifact.";
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
-const WRONG_KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys; where the key is lost, `vaultmesh keys lost log`.";
+const WRONG_KEY_REMEDY: &str =
+    "Name the folder that holds this ledger's keys with --keys; where the key is lost, `vaultmesh keys lost log`.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
 const TRUST_REMEDY: &str = "Give a trust file of format vm-trust-v0.";
 const REFUSED_REMEDY: &str = "Ask another authority; no anchor was recorded.";

@@ -98,7 +98,8 @@ impl Ledger {
         let (dir, conn) = begin(path, &access.patience, header.ts)?;
         let id = LedgerId::from_genesis(leaf);
         let force = Force::new(id, genesis.clone());
-        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie: 0, force, next: None, keyring: None };
+        let mut ledger =
+            Self { conn, dir, id, genesis, access, tail: None, schema_cookie: 0, force, next: None, keyring: None };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
             batch.record(draft, None)

@@ -11,7 +11,7 @@ use vm_core::digest::LeafHash;
 use vm_core::error::KeyChangeError;
 use vm_core::id::LedgerId;
 use vm_core::key::{KEY_CHANGES_MAX, KeyChange, KeyHistory};
-use vm_core::record::{SystemKind, StoredRow};
+use vm_core::record::{StoredRow, SystemKind};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, ViewError, Visit};
 
 use crate::verify::genesis;

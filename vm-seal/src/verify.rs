@@ -93,11 +93,7 @@ fn own_keys(view: &dyn EvidenceView, report: &mut Report) -> Result<Option<KeyHi
 
 /// The key to check a seal by where `pinned` is pinned: its signer, if both are keys that the ledger had. The ledger's name in the
 /// pin is the hash of the genesis, whose root key signed each change; so it does not matter which of its keys was pinned.
-pub(crate) fn known_signer<'a>(
-    bundle: &'a SealBundle,
-    pinned: &'a NoteKey,
-    keys: Option<&KeyHistory>,
-) -> &'a NoteKey {
+pub(crate) fn known_signer<'a>(bundle: &'a SealBundle, pinned: &'a NoteKey, keys: Option<&KeyHistory>) -> &'a NoteKey {
     let is_own = |key: &NoteKey| {
         keys.is_some_and(|keys| key.name() == keys.ledger().origin() && keys.span_of(key.public()).is_some())
     };

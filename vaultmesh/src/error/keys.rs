@@ -63,12 +63,16 @@ impl KeysError {
     pub(crate) const fn remedy(&self) -> &'static str {
         match self {
             Self::RootMissing { .. } => "Name the file that holds it with --root-key.",
-            Self::NotRoot => "Give the root key that this ledger was made with; its public half stands in the genesis row.",
+            Self::NotRoot => {
+                "Give the root key that this ledger was made with; its public half stands in the genesis row."
+            }
             Self::TrustedBeyond { .. } => "Name a size that the log had while the key was yours alone.",
             Self::Shape | Self::Change(_) => "Get the history again with `vaultmesh keys history`.",
             Self::OtherLedger => "Give the history of the ledger whose key you pinned.",
             Self::NoPin => "Give the key that you pinned with --key or --trust.",
-            Self::PinAbsent => "Get a newer history with `vaultmesh keys history`; if that does not name the key, it is not the ledger's.",
+            Self::PinAbsent => {
+                "Get a newer history with `vaultmesh keys history`; if that does not name the key, it is not the ledger's."
+            }
         }
     }
 }

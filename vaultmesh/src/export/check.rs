@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use vm_core::canonical;
-use vm_core::error::KeyChangeError;
 use vm_core::digest::{LeafHash, RootHash};
+use vm_core::error::KeyChangeError;
 use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey};
@@ -30,7 +30,8 @@ use crate::anchors::{Evidence, Weighing};
 use crate::error::{KeysError, VaultError};
 use crate::export::archive::Unpacked;
 use crate::export::{
-    CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY, completeness_name,
+    CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY,
+    completeness_name,
 };
 use crate::pin::Pin;
 use crate::read::Reader;

@@ -11,13 +11,13 @@ use vm_core::path::VaultPath;
 use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
 use vm_ledger::error::ProofFault;
-use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::complete::CompletenessProof;
 use vm_seal::coverage::{Claims, Coverage};
 use vm_seal::error::ProveError;
 use vm_seal::index::{Card, Order, Query};
+use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::merkle::{LeafIndex, TreeSize, prove_inclusion};
 
 use crate::error::{KeysError, VaultError};
@@ -129,18 +129,18 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
     };
     let coverage = coverage.to_bytes(&bundle, completeness.is_some(), &claims(reader)?);
     pack.add_bytes(COVERAGE, &coverage.map_err(VaultError::Canonical)?)?;
-    let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
-    if !history.changes().is_empty() {
-        pack.add_bytes(KEYS, &history.to_bytes().map_err(KeysError::Change)?)?;
-    }
     let mut paths = Vec::new();
     reader.visit_kind(vm_core::record::SystemKind::Anchor.as_str(), &mut |anchor| {
         if row.is_some() && anchor.row.row_ref("subject_id").ok().flatten() == row {
             paths.extend(anchor.row.text("path").map(str::to_owned));
         }
     })?;
-    // Sorted by name, anchors stand before seals, and there the proof before the bundle.
+    // Sorted by name, anchors stand before keys, keys before seals, and there the proof before the bundle.
     let missing = add_files(&mut pack, reader, paths)?;
+    let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
+    if !history.changes().is_empty() {
+        pack.add_bytes(KEYS, &history.to_bytes().map_err(KeysError::Change)?)?;
+    }
     if let Some(proof) = &completeness {
         pack.add_bytes(&completeness_name(seal_id), &proof.to_bytes().map_err(VaultError::Completeness)?)?;
     }

@@ -6,9 +6,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use vm_core::key::{KeyHistory, NOTE_MAX, Note};
-use vm_seal::keys::verify_by_any;
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::error::CheckpointError;
+use vm_seal::keys::verify_by_any;
 use vm_seal::tlog::CHECKPOINT_PATH;
 
 use super::TilesError;

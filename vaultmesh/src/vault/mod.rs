@@ -52,8 +52,8 @@ pub use init::Initialized;
 pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
 pub use jsonl::{LINE_MAX, check_jsonl, read_line};
-pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use keys::{KeyChanged, KeyRotation};
+pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use merge::Merged;
 pub use mesh::Synced;
 pub use record::{Recorded, RunePut};
@@ -128,12 +128,7 @@ fn divide(
 ) -> Result<(Own, Access), VaultError> {
     let Sources { clock, entropy, nonces, command } = sources;
     let patience = Patience { command, timeout };
-    let access = Access {
-        log_key,
-        openings: Some(keys.openings()?),
-        entropy: nonces,
-        patience: patience.clone(),
-    };
+    let access = Access { log_key, openings: Some(keys.openings()?), entropy: nonces, patience: patience.clone() };
     Ok((Own { clock, entropy, patience }, access))
 }
 

@@ -147,8 +147,7 @@ impl KeyChange {
     ) -> Result<Self, KeyChangeError> {
         let unsigned = Signature::from_bytes([0; 64]);
         let (role, trusted_size, possession) = (KeyRole::Envelope, None, None);
-        let mut change =
-            Self { ledger, role, at, old, new, reason, trusted_size, possession, signature: unsigned };
+        let mut change = Self { ledger, role, at, old, new, reason, trusted_size, possession, signature: unsigned };
         change.check_shape()?;
         change.signature = root.sign(&change.body()?);
         Ok(change)

@@ -96,8 +96,7 @@ impl Auditor<'_> {
             self.report.find(Finding::new(Code::RollbackNotExcluded, "ledger"));
             return None;
         };
-        let checked =
-            keys.ok_or("no-key").and_then(|keys| verify_by_any(note, keys).map_err(|error| error.code()));
+        let checked = keys.ok_or("no-key").and_then(|keys| verify_by_any(note, keys).map_err(|error| error.code()));
         let (code, found) = match checked {
             Ok((checkpoint, KeyStanding::Good)) => return Some(Head { checkpoint, otherwise: Code::Forked }),
             Ok((checkpoint, KeyStanding::Stolen)) => return Some(Head { checkpoint, otherwise: Code::KeyStolen }),
@@ -110,10 +109,7 @@ impl Auditor<'_> {
 }
 
 /// A stored note, checked against the ledger's keys; the stable code of the fault where it does not hold.
-fn check_note(
-    bytes: &[u8],
-    keys: Option<&KeyHistory>,
-) -> Result<(VerifiedCheckpoint, KeyStanding), &'static str> {
+fn check_note(bytes: &[u8], keys: Option<&KeyHistory>) -> Result<(VerifiedCheckpoint, KeyStanding), &'static str> {
     let note = Note::parse(bytes).map_err(|error| error.code())?;
     let keys = keys.ok_or("no-key")?;
     verify_by_any(&note, keys).map_err(|error: CheckpointError| error.code())

@@ -187,7 +187,8 @@ impl Auditor<'_> {
         let walked = self.walk(ledger, size, genesis, marks, head.as_ref())?;
         self.unlogged();
         let seals = if self.is_of_log { Vec::new() } else { self.seals(&walked, own.as_ref()) };
-        let scrolls = keys.as_ref().filter(|_| !self.is_of_log).map_or_else(Vec::new, |keys| self.scrolls(keys, &seals));
+        let scrolls =
+            keys.as_ref().filter(|_| !self.is_of_log).map_or_else(Vec::new, |keys| self.scrolls(keys, &seals));
         let whole = is_whole(&self.report);
         let key = keys.filter(|_| whole).and_then(|keys| keys.note_key(keys.current()).ok());
         let audited = key.map(|key| AuditedLedger {
