@@ -9,6 +9,7 @@
 //! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
 //! the last newline are set aside, full lines beyond the root wait for [`ScrollWriter::adopt`].
 
+mod keys;
 mod known;
 
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,7 +21,7 @@ use vm_core::digest::RootHash;
 use vm_core::epoch::Epoch;
 use vm_core::id::{EngineName, LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{KeyHistory, KeySpan, NOTE_MAX, Note, NoteKey, SigningIdentity};
+use vm_core::key::{NOTE_MAX, Note, NoteKey, SigningIdentity};
 use vm_core::path::VaultPath;
 use vm_core::record::ArtifactFile;
 use vm_core::redact::Redacted;
@@ -119,20 +120,6 @@ impl<'a> ScrollWriter<'a> {
             before: Vec::new(),
             known: None,
         })
-    }
-
-    /// The same writer for a scroll whose root may still be by a log key that the ledger had before. One that was declared stolen
-    /// counts only where `to_adopt` says that whoever calls this vouches for the scroll as it is.
-    ///
-    /// # Errors
-    /// As [`ScrollWriter::new`].
-    pub fn following(self, keys: &KeyHistory, to_adopt: bool) -> Result<Self, ScrollError> {
-        let counts = |span: &KeySpan| to_adopt || span.trusted.is_none();
-        let spans = keys.spans().filter(|span| counts(span) && span.key != self.key.public());
-        let named = spans.map(|span| NoteKey::new(self.ledger.scroll_origin(&self.engine), span.key));
-        let named = named.collect::<Result<Vec<NoteKey>, _>>();
-        let fault = |error| root_fault(&self.engine, CheckpointError::Note(vm_core::error::NoteError::Key(error)));
-        Ok(Self { before: named.map_err(fault)?, ..self })
     }
 
     /// The same writer with what [`ScrollWriter::into_known`] gave of this scroll, if anything.

@@ -134,17 +134,6 @@ impl Snapshot {
         Ok(lookup::last_checkpoint(&self.conn)?.map(|(_, note)| note))
     }
 
-    /// The signed checkpoint stored for exactly `size` entries.
-    ///
-    /// # Errors
-    /// As [`Snapshot::checkpoint`].
-    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, LedgerError> {
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        let sql = "SELECT note FROM checkpoints WHERE size = ?1";
-        let text: Option<String> = self.conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
-        text.map(|text| lookup::parse_note(&text)).transpose()
-    }
-
     /// Openings kept for a row; none where there are none.
     ///
     /// # Errors

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::OptionalExtension as _;
 use vm_core::capability::{Permit, act};
 use vm_core::digest::LeafHash;
 use vm_core::instant::Instant;
-use vm_core::key::CosignerKey;
+use vm_core::key::{CosignerKey, Note};
 use vm_core::record::{Appended, LogEntry, RowHeader, SystemKind};
 use vm_core::view::{RowState, Visit};
 use vm_seal::witness::{WITNESS_ROW_FORMAT, WitnessRow, WitnessState};
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::lookup;
 use crate::snapshot::Snapshot;
 use crate::system::{SEALS, draft};
 
@@ -59,6 +61,17 @@ impl Ledger {
 }
 
 impl Snapshot {
+    /// The signed checkpoint stored for exactly `size` entries.
+    ///
+    /// # Errors
+    /// As [`Snapshot::checkpoint`].
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, LedgerError> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let sql = "SELECT note FROM checkpoints WHERE size = ?1";
+        let text: Option<String> = self.conn().prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
+        text.map(|text| lookup::parse_note(&text)).transpose()
+    }
+
     /// What the vault knows of logs as their witness: of each the last row about it. Cost: reads each such row once, and two
     /// signatures a log.
     ///

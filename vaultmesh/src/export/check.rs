@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash};
-use vm_core::error::KeyChangeError;
 use vm_core::id::{EngineName, LedgerId, SealId};
 use vm_core::instant::Instant;
 use vm_core::key::{Note, NoteKey};
@@ -22,18 +21,17 @@ use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::complete::CompletenessProof;
 use vm_seal::coverage::Coverage;
 use vm_seal::error::BundleError;
-use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::merkle::{InclusionProof, LeafIndex};
 use vm_seal::verify::{Exported, verify_exported};
 
 use crate::anchors::{Evidence, Weighing};
-use crate::error::{KeysError, VaultError};
+use crate::error::VaultError;
 use crate::export::archive::Unpacked;
+use crate::export::history::effective;
 use crate::export::{
     CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY,
     completeness_name,
 };
-use crate::pin::Pin;
 use crate::read::Reader;
 use crate::system::SystemClock;
 use crate::vault::{Place, check_vacant};
@@ -325,9 +323,8 @@ fn verify_exported_seal(
     if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
-    let (mut found, mut known) = (Report::new(), outside.clone());
-    read_history(unpacked, &mut known, &mut found)?;
-    let outside = &effective(&known, &bundle, &mut found);
+    let mut found = Report::new();
+    let outside = &effective(unpacked, &bundle, outside, &mut found)?;
     let (mut report, covered) = check_rows(unpacked, &bundle, outside)?;
     report.merge(found);
     let proof_name = completeness_name(seal_id);
@@ -363,47 +360,6 @@ fn verify_exported_seal(
     };
     let (subject, size) = (format!("exported seal {seal_id}"), bundle.as_of().as_u64());
     Ok(verification(&subject, bundle.ledger(), size, vec![state], report))
-}
-
-/// Takes the key history that an export carries. It proves itself from the ledger's name in the pin; one that does not, or is of
-/// another ledger, is found and helps nobody.
-fn read_history(unpacked: &Unpacked, known: &mut Outside, report: &mut Report) -> Result<(), VaultError> {
-    if !unpacked.names().any(|name| name == KEYS) {
-        return Ok(());
-    }
-    let history = match KeyHistoryFile::parse(&unpacked.read(KEYS)?).and_then(|file| file.verify()) {
-        Ok(history) => history,
-        Err(error @ KeyChangeError::UnknownFormat { .. }) => {
-            report.find(Finding::new(Code::FormatUnknown, KEYS).found(error.code()));
-            return Ok(());
-        }
-        Err(error) => {
-            report.find(Finding::new(Code::KeyChangeInvalid, KEYS).found(error.code()));
-            return Ok(());
-        }
-    };
-    match known.add_history(history) {
-        Err(VaultError::Keys(error @ KeysError::OtherLedger)) => {
-            report.find(Finding::new(Code::KeyChangeInvalid, KEYS).found(error.code()));
-            Ok(())
-        }
-        // Without a pin, or by one that it does not name, it proves nothing, which is found by the name of the pin.
-        Ok(()) | Err(VaultError::Keys(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// What to hold a bundle to: its own signer, where the history puts that in the place of the pinned key.
-fn effective(known: &Outside, bundle: &SealBundle, report: &mut Report) -> Outside {
-    let subject = format!("seal {} signer", bundle.seal_id());
-    match known.pin_for(bundle.checkpoint(), &subject, &mut Report::new()) {
-        Pin::Key(key) if key == *bundle.signer() => {
-            let _is_found = known.pin_for(bundle.checkpoint(), &subject, report);
-            Outside { key: Some(key), ..known.clone() }
-        }
-        // The bundle's own check finds what is wrong.
-        _ => known.clone(),
-    }
 }
 
 /// The coverage statement against what the rows cover. Where something is contradicted, that is told by its own name.

@@ -18,6 +18,7 @@
 mod archive;
 mod check;
 mod exact;
+mod history;
 mod write;
 
 use serde::{Deserialize, Serialize};
