@@ -84,15 +84,14 @@ fn good() -> (i32, Vec<String>) {
 
 fn row_of(home: &Home) -> String {
     let rows = home.told(0, &["query", "first", "--limit", "1"]);
-    rows["result"]["rows"][0]["id"].as_str().or_else(|| rows["result"][0]["id"].as_str()).unwrap().to_owned()
+    rows["result"]["rows"][0]["columns"]["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_rotation_leaves_everything_verified_under_either_pin() {
     let scene = Scene::new();
     let home = &scene.home;
-    home.write("event.json", "{\"a\":1}");
-    home.run_with(&["scroll", "append", "console", "--json", "{\"a\":1}"], b"");
+    home.run(&["scroll", "append", "console", "--event", "{\"a\":1}"]).expect(0);
     scene.seal();
     scene.head("before.txt");
     let old_secret = secret(&scene.key_file("log.key"));
@@ -102,7 +101,7 @@ fn a_rotation_leaves_everything_verified_under_either_pin() {
     assert!(new.parse::<NoteKey>().unwrap().public() == fresh.public() && fresh.public() != old_secret.public());
     assert!(!scene.key_file("log.next.key").exists(), "the new key took the place of the old one");
     scene.work("second");
-    home.run_with(&["scroll", "append", "console", "--json", "{\"b\":2}"], b"");
+    home.run(&["scroll", "append", "console", "--event", "{\"b\":2}"]).expect(0);
     scene.seal();
     scene.head("after.txt");
     for key in [&scene.old, &new] {
@@ -122,7 +121,6 @@ fn a_rotation_leaves_everything_verified_under_either_pin() {
     let third = scene.rotate();
     scene.work("third");
     scene.head("third.txt");
-    home.run(&["export", "vault", "--out", "vault.vmb"]);
     home.run(&["backup", "copy"]).expect(0);
     for key in [&scene.old, &new, &third] {
         assert_eq!(scene.verify(key, "third.txt"), good());
@@ -138,14 +136,13 @@ fn exports_carry_the_history_and_files_follow_one_that_is_given() {
     let scene = Scene::new();
     let home = &scene.home;
     let row = row_of(home);
-    home.run(&["prove", &row, "--output", "old.tlog-proof", "--form", "tlog"]);
     let new = scene.rotate();
     let seal = scene.work("second");
     scene.head("head.txt");
     scene.verify(&new, "head.txt");
-    home.run(&["keys", "history", "--out", "keys.json"]).expect(0);
-    home.run(&["export", "--seal", &seal, "--out", "seal.vmb"]).expect(0);
-    home.run(&["export", "--out", "whole.vmb"]).expect(0);
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
+    home.run(&["export", &seal, "-o", "seal.vmb"]).expect(0);
+    home.run(&["export", "-o", "whole.vmb"]).expect(0);
     for key in [&scene.old, &new] {
         let ran = home.json(&["verify-bundle", "seal.vmb", "--key", key, "--trust", "local.toml"]);
         assert_eq!(ran.code, 0, "{}", ran.out);
@@ -155,7 +152,7 @@ fn exports_carry_the_history_and_files_follow_one_that_is_given() {
     }
     home.run(&["--vault", "again", "import", "whole.vmb"]).expect(0);
     home.run(&["--vault", "again", "record", "tool", "imported"]).expect(0);
-    home.run(&["prove", &row, "--out", "row.tlog-proof"]).expect(0);
+    home.run(&["prove", &row, "-o", "row.tlog-proof"]).expect(0);
     let judge = |args: &[&str]| {
         let ran = home.json(&[&["verify-proof", "row.tlog-proof", "--key"], args].concat());
         (ran.code, ran.findings())
@@ -183,7 +180,7 @@ fn exports_carry_the_history_and_files_follow_one_that_is_given() {
         "key-change-signature"
     );
     let other = Home::with_vault();
-    other.run(&["keys", "history", "--out", "keys.json"]).expect(0);
+    other.run(&["keys", "history", "-o", "keys.json"]).expect(0);
     fs::copy(other.path("keys.json"), home.path("other.json")).unwrap();
     assert_eq!(
         home.refused(&["verify-proof", "row.tlog-proof", "--key", &scene.old, "--history", "other.json"]),
@@ -222,12 +219,12 @@ fn what_a_stolen_key_signed_behind_the_trusted_size_is_undecided() {
         assert!(found == exit && codes.iter().any(|found| found == code), "{size}: {codes:?}");
     }
     // Of files by the stolen key nothing shows who made them.
-    home.run(&["keys", "history", "--out", "keys.json"]).expect(0);
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
     let sealed = fs::read_dir(home.vault().join("seals")).unwrap().map(|file| file.unwrap().path());
     let mut codes: Vec<(i32, Vec<String>)> = Vec::new();
     for path in sealed.filter(|path| path.extension().is_some_and(|ending| ending == "json")) {
         let id = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        home.run(&["export", "--seal", &id, "--out", &format!("{id}.vmb")]).expect(0);
+        home.run(&["export", &id, "-o", &format!("{id}.vmb")]).expect(0);
         let ran = home.json(&["verify-bundle", &format!("{id}.vmb"), "--key", &scene.old, "--trust", "local.toml"]);
         codes.push((ran.code, ran.findings().into_iter().filter(|code| code != "anchor-not-independent").collect()));
     }
@@ -320,14 +317,14 @@ fn no_key_changes_without_the_root() {
     fs::set_permissions(home.path("forged.key"), mode).unwrap();
     assert_eq!(home.refused(&["keys", "rotate", "log", "--root-key", "forged.key"]), "root-key-other");
     // And a history that holds such a change is refused by name.
-    home.run(&["keys", "history", "--out", "keys.json"]).expect(0);
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
     let mut history: Value = serde_json::from_slice(&fs::read(home.path("keys.json")).unwrap()).unwrap();
     let keys = (thief.public(), &SigningIdentity::from_seed(&[5; 32]));
     let change = KeyChange::of_log(&thief, ledger, 4, keys, KeyChangeReason::Rotation, None).unwrap();
     history["changes"] = Value::Array(vec![change.to_value()]);
     home.write("forged.json", vm_core::canonical::to_bytes(&history).unwrap());
     let row = row_of(home);
-    home.run(&["prove", &row, "--out", "row.tlog-proof"]).expect(0);
+    home.run(&["prove", &row, "-o", "row.tlog-proof"]).expect(0);
     let refused = home.refused(&["verify-proof", "row.tlog-proof", "--key", &scene.old, "--history", "forged.json"]);
     assert_eq!(refused, "key-change-signature");
     // The head says what the ledger says, whoever asks.

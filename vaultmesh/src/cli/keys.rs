@@ -22,7 +22,7 @@ Examples:
   vaultmesh keys rotate log
   vaultmesh keys lost log --root-key /media/safe/root.key
   vaultmesh keys stolen log --trusted-size 4000
-  vaultmesh keys history --out keys.json
+  vaultmesh keys history -o keys.json
 
 The root key alone changes keys. What a key signed in its time goes on being verified, whichever of the ledger's keys was pinned:
 the ledger's name in the pin is the hash of the row that names the root, and the root signs each change.";
@@ -61,7 +61,7 @@ verify it; the ledger and its whole export still can. Scrolls are written again 
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
-  vaultmesh keys history --out keys.json
+  vaultmesh keys history -o keys.json
   vaultmesh verify-proof row.tlog-proof --key KEY --history keys.json
 
 It proves itself to whoever knows the ledger's name, and that stands in every key that was pinned. It cannot show that no later change
@@ -139,8 +139,8 @@ struct Stolen {
 #[command(after_help = HISTORY_EXAMPLES)]
 struct History {
     /// The new file
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, short, value_name = "FILE", alias = "out")]
+    output: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -215,9 +215,9 @@ impl History {
         let reader = context.reader()?;
         let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
         let bytes = history.to_bytes().map_err(KeysError::Change).map_err(VaultError::Keys)?;
-        write_new(&self.out, &bytes)?;
+        write_new(&self.output, &bytes)?;
         let size = reader.view().size().map_err(VaultError::View)?;
-        let (file, changes) = (shown(&self.out), history.changes().len());
+        let (file, changes) = (shown(&self.output), history.changes().len());
         Ok(Output::done(Written { file, ledger: reader.ledger(), changes, size }))
     }
 }
