@@ -51,7 +51,7 @@ fn changed(reason: KeyChangeReason) -> Changed {
     let mut world = World::empty();
     let old = world.key();
     let trace = world.trace();
-    let mut sealed = |world: &mut World| {
+    let sealed = |world: &mut World| {
         world.event(trace, None);
         world.seal_and_record(Selection::everything())
     };
