@@ -46,9 +46,8 @@ impl VaultError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Entropy(_) => "no-entropy",
-            Self::KeyFile { .. } | Self::KeyMissing { .. } | Self::KeyOpen { .. } | Self::KeyMalformed { .. } => {
-                self.key_code()
-            }
+            Self::KeyFile { .. } | Self::KeyMissing { .. } | Self::KeyOpen { .. } => self.key_code(),
+            Self::KeyMalformed { .. } => self.key_code(),
             Self::TrustFile { .. } | Self::TrustTooLong { .. } | Self::TrustMalformed { .. } | Self::TrustWrite(_) => {
                 self.trust_code()
             }
@@ -156,10 +155,8 @@ impl VaultError {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             #[cfg(feature = "client")]
             Self::Client(error) => !matches!(error, vm_anchor::error::ClientError::Url),
-            Self::KeyFile { source, .. } | Self::TrustFile { source, .. } | Self::File { source, .. } => {
-                is_machine(source)
-            }
-            Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
+            Self::KeyFile { source, .. } | Self::TrustFile { source, .. } => is_machine(source),
+            Self::File { source, .. } | Self::Config(ConfigError::Read { source, .. }) => is_machine(source),
             Self::Chain(error) => error.is_machine(),
             Self::Files(fault) => !matches!(fault, FileFault::Missing { .. } | FileFault::NotRegular { .. }),
             Self::Ledger(error) | Self::Openings(OpeningsError::Ledger(error)) => error.is_machine(),
