@@ -71,11 +71,14 @@ impl KeyStore {
     }
 
     /// Puts the key that came into force in the place of the one before, which is gone then: nothing needs it any more, and nobody
-    /// can steal what is not there.
+    /// can steal what is not there. Another process that has seen the row may have done it already.
     pub(crate) fn promote(&self) -> Result<(), VaultError> {
         let path = self.dir.join(LOG_FILE);
         let put = || {
-            fs::rename(self.dir.join(NEXT_FILE), &path)?;
+            match fs::rename(self.dir.join(NEXT_FILE), &path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             fs::File::open(&self.dir)?.sync_all()
         };
         put().map_err(|source| VaultError::KeyFile { path: path.clone(), source })
