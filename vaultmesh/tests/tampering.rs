@@ -729,8 +729,12 @@ fn a_vault_without_seals_or_anchors_is_undecided() {
     let verify = |vault: &Vault| {
         let reader = Reader::open(&place).unwrap();
         let (key, head) = (Some(vault.note_key().clone()), Some(reader.head().unwrap()));
-        let answer =
-            verify_vault(&reader, &Outside { key, head, trust: Some(vault.trust_file().unwrap()), history: None }, later()).unwrap();
+        let answer = verify_vault(
+            &reader,
+            &Outside { key, head, trust: Some(vault.trust_file().unwrap()), history: None },
+            later(),
+        )
+        .unwrap();
         (answer.verdict, codes(&answer))
     };
     let undecided = |codes: &[Code]| (Verdict::Undecided, codes.iter().copied().collect());
@@ -753,7 +757,7 @@ fn what_the_verifier_does_not_bring_is_named() {
     let copy = scene.copy();
     let all = scene.outside();
     let keyless = vaultmesh::trust::TrustFile::new(None, scene.trust.authorities.clone());
-    let outside = Outside { key: None, trust: Some(keyless), ..all.clone(), history: None };
+    let outside = Outside { key: None, trust: Some(keyless), ..all.clone() };
     copy.is_undecided(&outside, &[Code::NoTrustKey], "no key");
     copy.is_undecided(&Outside { head: None, ..all.clone() }, &[Code::RollbackNotExcluded], "no head");
     let expected = [Code::NoTrustRoot, Code::SealUnanchored, Code::RowsUnsealed];
