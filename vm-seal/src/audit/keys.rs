@@ -56,7 +56,8 @@ impl Auditor<'_> {
             let finding = Finding::new(Code::GenesisInvalid, "log key of the genesis");
             self.report.find(finding.expected_found(pinned.public(), own.current()));
         }
-        Some(KeyHistory::of_key(ledger, pinned.public()))
+        // Under the pin's own name: what is wrong with the first row is no fault of the checkpoints.
+        Some(KeyHistory::of_key(ledger_of(pinned).unwrap_or(ledger), pinned.public()))
     }
 
     /// Stored checkpoints whose signature holds, by size. Each is by the key in force at its size; one of a stolen key counts like
