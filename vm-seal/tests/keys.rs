@@ -9,6 +9,7 @@ use vm_core::digest::RootHash;
 use vm_core::key::{KeyChangeReason, Note, NoteKey, SigningIdentity};
 use vm_core::record::{ArtifactKind, FormatChange, ProofArtifact, SystemKind};
 use vm_core::redact::Redacted;
+use vm_core::source::{Clock, Entropy};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_seal::audit::{Audit, Trust, audit};
 use vm_seal::bundle::SealBundle;
@@ -25,8 +26,7 @@ fn signer(byte: u8) -> SigningIdentity {
 fn change(world: &mut World, new: u8, reason: KeyChangeReason, trusted: Option<u64>) {
     let permit = world.ledger.permit::<act::Record>(&world.holder, &world.clock).unwrap();
     let trace = world.trace();
-    let sources =
-        (&world.clock as &dyn vm_core::source::Clock, &mut world.entropy as &mut dyn vm_core::source::Entropy);
+    let sources: (&dyn Clock, &mut dyn Entropy) = (&world.clock, &mut world.entropy);
     world.ledger.change_log_key(&permit, &signer(1), &signer(new), (reason, trusted), trace, sources).unwrap();
 }
 
