@@ -7,14 +7,15 @@ use std::path::Path;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{KeyHistory, KeyStanding, Note};
 use vm_core::path::VaultPath;
 use vm_core::record::{LogEntry, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView, FileFault, LoggedRow, RowFilter, RowScope, RowState, StoredEntry, Visit};
 use vm_ledger::OpeningsKeys;
 use vm_seal::audit::{AuditedSeal, Trust, audit};
-use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use vm_seal::checkpoint::VerifiedCheckpoint;
+use vm_seal::keys::verify_by_any;
 use vm_seal::merkle::{ConsistencyProof, Frontier};
 use vm_seal::verify::verify_seal;
 
@@ -46,10 +47,10 @@ pub fn verify_artifact(
     if outside.pinned().is_none() {
         report.find(Finding::new(Code::NoTrustKey, format!("ledger {}", reader.ledger())));
     }
-    let key = key(reader, outside)?;
-    let checkpoint = latest_checkpoint(reader, &key, &mut report)?;
+    let keys = outside.keys_of(reader)?;
+    let checkpoint = latest_checkpoint(reader, &keys, &mut report)?;
     if let (Some(head), Some(latest)) = (&outside.head, &checkpoint) {
-        check_head(reader, head, &key, latest, &mut report);
+        check_head(reader, head, &keys, latest, &mut report);
     }
     judge_head(outside, &mut report);
     for logged in &rows {
@@ -131,18 +132,18 @@ fn hash_anywhere(reader: &Reader, artifact: &str) -> Result<Option<Sha256Digest>
     }
 }
 
-/// The pinned key, else the ledger's own word.
-fn key(reader: &Reader, outside: &Outside) -> Result<NoteKey, VaultError> {
-    outside.pinned().map_or_else(|| reader.claimed_key(), |key| Ok(key.clone()))
-}
-
 fn latest_checkpoint(
     reader: &Reader,
-    key: &NoteKey,
+    keys: &KeyHistory,
     report: &mut Report,
 ) -> Result<Option<VerifiedCheckpoint>, VaultError> {
-    match Checkpoint::verify(&reader.head()?, key) {
-        Ok(checkpoint) => Ok(Some(checkpoint)),
+    match verify_by_any(&reader.head()?, keys) {
+        Ok((_, KeyStanding::NotInForce)) => {
+            report.find(Finding::new(Code::KeyNotInForce, "latest checkpoint"));
+            Ok(None)
+        }
+        // The log that it signs is here, and holds the change where there was one.
+        Ok((checkpoint, _)) => Ok(Some(checkpoint)),
         Err(error) => {
             report.find(Finding::new(Code::CheckpointInvalid, "latest checkpoint").found(error.code()));
             Ok(None)
@@ -151,10 +152,13 @@ fn latest_checkpoint(
 }
 
 /// Whether the log that the latest checkpoint signs begins with the one that a head from outside remembers.
-fn check_head(reader: &Reader, head: &Note, key: &NoteKey, latest: &VerifiedCheckpoint, report: &mut Report) {
+fn check_head(reader: &Reader, head: &Note, keys: &KeyHistory, latest: &VerifiedCheckpoint, report: &mut Report) {
     let subject = "head from outside";
-    let head = match Checkpoint::verify(head, key) {
-        Ok(head) => head,
+    let (head, otherwise) = match verify_by_any(head, keys) {
+        Ok((_, KeyStanding::NotInForce)) => return report.find(Finding::new(Code::KeyNotInForce, subject)),
+        // Whoever stole the key may have made the head.
+        Ok((head, KeyStanding::Stolen)) => (head, Code::KeyStolen),
+        Ok((head, _)) => (head, Code::Forked),
         Err(error) => return report.find(Finding::new(Code::CheckpointInvalid, subject).found(error.code())),
     };
     let (from, to) = (head.size(), latest.size());
@@ -168,7 +172,7 @@ fn check_head(reader: &Reader, head: &Note, key: &NoteKey, latest: &VerifiedChec
     };
     match proof.and_then(same) {
         Ok(()) => report.checked(format!("{subject}: the log of {from} begins the log of {to}")),
-        Err(found) => report.find(Finding::new(Code::Forked, subject).expected_found(head.root(), found)),
+        Err(found) => report.find(Finding::new(otherwise, subject).expected_found(head.root(), found)),
     }
 }
 
@@ -282,7 +286,7 @@ pub fn verify_against(
     outside: &Outside,
 ) -> Result<Verification, VaultError> {
     let mut report = Report::new();
-    check_log(reader, &key(reader, outside)?, &mut report)?;
+    check_log(reader, &outside.keys_of(reader)?, &mut report)?;
     let filter = RowFilter {
         tables: vec![Table::McpCalls],
         scope: RowScope::Window { since: None, until: None },
@@ -321,12 +325,12 @@ pub fn verify_against(
 }
 
 /// The log's leaves against its latest checkpoint.
-fn check_log(reader: &Reader, key: &NoteKey, report: &mut Report) -> Result<(), VaultError> {
-    if key.name() != reader.ledger().origin() {
+fn check_log(reader: &Reader, keys: &KeyHistory, report: &mut Report) -> Result<(), VaultError> {
+    if keys.ledger() != reader.ledger() {
         let finding = Finding::new(Code::GenesisInvalid, "ledger");
-        report.find(finding.expected_found(key.name(), reader.ledger().origin()));
+        report.find(finding.expected_found(keys.ledger().origin(), reader.ledger().origin()));
     }
-    let Some(latest) = latest_checkpoint(reader, key, report)? else { return Ok(()) };
+    let Some(latest) = latest_checkpoint(reader, keys, report)? else { return Ok(()) };
     let mut leaves = Frontier::new();
     let visit = &mut |entry, _| {
         if let StoredEntry::Entry(entry) = entry {

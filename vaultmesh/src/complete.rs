@@ -13,6 +13,7 @@ use vm_seal::index::{Card, Query};
 use vm_seal::merkle::TreeSize;
 
 use crate::error::VaultError;
+use crate::pin::Pin;
 use crate::read::Reader;
 use crate::verify::Outside;
 
@@ -114,8 +115,12 @@ pub fn verify_complete(proof: &CompletenessProof, outside: &Outside) -> (Answer,
         complete_at: claimed.map_or(0, |claimed| claimed.size().as_u64()),
         rows: None,
     };
-    let Some(key) = outside.pinned() else {
-        report.find(Finding::new(Code::NoTrustKey, format!("checkpoint of {}", answer.origin)));
+    let subject = format!("checkpoint of {}", answer.origin);
+    let pin = outside.pin_for(proof.checkpoint(), &subject, &mut report);
+    let Some(key) = pin.key() else {
+        if pin == Pin::Absent {
+            report.find(Finding::new(Code::NoTrustKey, subject));
+        }
         return (answer, report);
     };
     match proof.verify(key, None) {

@@ -6,11 +6,12 @@ mod forecast;
 mod gate;
 mod guard;
 mod horizon;
+mod keys;
 mod merge;
 mod mesh;
-mod statistics;
-mod redaction;
 mod privacy;
+mod redaction;
+mod statistics;
 mod token;
 mod toml_fault;
 mod witness;
@@ -26,12 +27,13 @@ pub use forecast::ForecastFault;
 pub use gate::GateError;
 pub use guard::GuardFault;
 pub use horizon::HorizonFault;
+pub use keys::KeysError;
 pub use merge::MergeFault;
 pub use mesh::MeshError;
+pub use privacy::PrivacyFault;
+pub use redaction::RedactionFault;
 pub use statistics::StatisticsFault;
 pub(crate) use statistics::remedy as statistics_remedy;
-pub use redaction::RedactionFault;
-pub use privacy::PrivacyFault;
 pub use token::TokenError;
 pub use toml_fault::TomlFault;
 use vm_core::error::{CanonicalError, IdError, InstantError, KeyError, RecordError};
@@ -188,6 +190,9 @@ pub enum VaultError {
     /// A token that is not granted, not revoked, or does not permit it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A key that is not changed, or a history of keys that cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The gate refuses, or cannot be asked.
     #[error("gate")]
     Gate(#[from] GateError),

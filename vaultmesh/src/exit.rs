@@ -21,6 +21,8 @@ const FILE_REMEDY: &str = "Give a regular file, below the vault where its path s
 
 const LINE_REMEDY: &str = "Split the record, or keep the large part in a file and record it as an artifact.";
 const KEYS_REMEDY: &str = "Check that the folder of keys can be read and written, or name another with --keys.";
+const WRONG_KEY_REMEDY: &str =
+    "Name the folder that holds this ledger's keys with --keys; where the key is lost, `vaultmesh keys lost log`.";
 const KEY_REMEDY: &str = "Name the folder that holds this ledger's keys with --keys, or restore them from a backup.";
 const TRUST_REMEDY: &str = "Give a trust file of format vm-trust-v0.";
 const ERASED_REMEDY: &str = "Nothing can bring it back; the row with its commitment stands, and `vaultmesh show` of the receipt says when it was erased.";
@@ -57,6 +59,7 @@ impl VaultError {
             Self::Key(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Token(error) => error.code(),
+            Self::Keys(error) => error.code(),
             Self::Gate(error) => error.code(),
             Self::Shadow(error) => error.code(),
             Self::Horizon(error) => error.code(),
@@ -163,7 +166,6 @@ impl VaultError {
 
     /// Whether the machine failed, of errors that say that themselves.
     fn is_machine(&self) -> bool {
-        let io = is_machine;
         match self {
             Self::Entropy(_) | Self::TrustWrite(_) | Self::View(_) | Self::RateLimited { .. } => true,
             #[cfg(feature = "client")]
@@ -218,6 +220,7 @@ impl VaultError {
             Self::Record(_) | Self::Shadow(_) => "Correct the record; nothing of it was stored.",
             Self::Token(error) => error.remedy(),
             Self::Redaction(error) => error.remedy(),
+            Self::Keys(error) => error.remedy(),
             Self::Guard(error) => error.remedy(),
             Self::Config(_) => "Correct config.toml in the vault, or move it away for the defaults.",
             Self::View(_) | Self::Files(_) => "Check that the vault can be read, and its disk.",
@@ -305,7 +308,8 @@ fn ledger_remedy(error: &LedgerError) -> &'static str {
         LedgerError::LogAltered { .. } => {
             "Run `vaultmesh verify` to see what was changed, and restore the vault from a backup."
         }
-        LedgerError::WrongKey { .. } => "Name the folder that holds this ledger's keys with --keys.",
+        LedgerError::WrongKey { .. } => WRONG_KEY_REMEDY,
+        LedgerError::KeyChange(_) => "Change the key with this ledger's root key, to one that it never had.",
         LedgerError::Locked { .. } => LOCK_REMEDY,
         LedgerError::KeyErased { .. } => {
             "Finish the erasure with `vaultmesh erase`, and record it again: the subject gets a new key."

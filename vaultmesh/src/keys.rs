@@ -8,6 +8,8 @@
 //! vm-secret-key-v0 log 9d61...60
 //! ```
 
+mod rotation;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

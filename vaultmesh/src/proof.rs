@@ -14,6 +14,7 @@ use vm_seal::receipt::Receipt;
 use vm_seal::tlog::{TLOG_PROOF_MAX, TlogProof};
 
 use crate::error::ProofFileError;
+use crate::pin::Pin;
 use crate::verify::Outside;
 
 /// Format of a row proof in JSON.
@@ -112,7 +113,9 @@ impl ProofFile {
 pub fn verify_proof(file: &ProofFile, data: Option<&[u8]>, outside: &Outside) -> (ProvenRow, Report) {
     let (proof, mut report) = (file.proof(), Report::new());
     let subject = format!("checkpoint of {}", proof.claimed().origin());
-    match outside.pinned().map(|key| Checkpoint::verify(proof.note(), key)) {
+    let pin = outside.pin_for(proof.note(), &subject, &mut report);
+    match pin.key().map(|key| Checkpoint::verify(proof.note(), key)) {
+        None if pin == Pin::Unproven => {}
         None => report.find(Finding::new(Code::NoTrustKey, subject)),
         Some(Ok(_)) => report.checked(format!("signature of the {subject}")),
         Some(Err(error)) => report.find(Finding::new(Code::CheckpointInvalid, subject).found(error.code())),
@@ -157,7 +160,8 @@ pub fn verify_receipt(receipt: &Receipt, data: Option<&[u8]>, outside: &Outside)
         id: None,
     };
     let subject = format!("entry {} of {}", proven.index, proven.size);
-    if outside.pinned().is_none() {
+    let pin = outside.pin_for_receipt(receipt, &format!("receipt of {}", proven.origin), &mut report);
+    if pin == Pin::Absent {
         report.find(Finding::new(Code::NoTrustKey, format!("receipt of {}", proven.origin)));
     }
     let (Some(data), Some(leaf)) = (data, proven.leaf) else {
@@ -165,7 +169,7 @@ pub fn verify_receipt(receipt: &Receipt, data: Option<&[u8]>, outside: &Outside)
         return (proven, report);
     };
     // Without a key there is no root to compare with: the receipt names none.
-    let Some(key) = outside.pinned() else { return (proven, report) };
+    let Some(key) = pin.key() else { return (proven, report) };
     match receipt.verify(leaf, key) {
         Ok(verified) => {
             report.checked(format!("path of {subject}, and the signature over its root"));

@@ -9,7 +9,7 @@ use vm_core::capability::InForce;
 use vm_core::digest::LeafHash;
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{KeyHistory, Note, NoteKey};
 use vm_core::path::VaultPath;
 use vm_core::record::{CellRef, Genesis, StoredRow, Table};
 use vm_core::view::{
@@ -128,12 +128,21 @@ impl Reader {
         Ok(self.snapshot.genesis()?)
     }
 
-    /// The key that the ledger claims to sign with. A verifier pins it from elsewhere.
+    /// The key that the ledger claims to sign with now. A verifier pins it from elsewhere.
     ///
     /// # Errors
-    /// As [`Reader::genesis`].
+    /// As [`Reader::keys`].
     pub fn claimed_key(&self) -> Result<NoteKey, VaultError> {
-        NoteKey::new(self.ledger.origin(), self.genesis()?.log_key()).map_err(VaultError::Key)
+        let keys = self.keys()?;
+        keys.note_key(keys.current()).map_err(VaultError::Key)
+    }
+
+    /// The keys that the ledger had, by its own word.
+    ///
+    /// # Errors
+    /// [`VaultError::Ledger`] where the genesis is missing or malformed.
+    pub fn keys(&self) -> Result<KeyHistory, VaultError> {
+        Ok(self.snapshot.keys()?)
     }
 
     /// The latest signed checkpoint: what to keep outside the vault.

@@ -5,7 +5,7 @@ use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{KeyHistory, Note, NoteKey};
 use vm_core::record::{SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
@@ -23,8 +23,8 @@ use crate::error::VaultError;
 use crate::merge;
 use crate::policies::Policies;
 use crate::read::Reader;
-use crate::statistics;
 use crate::redaction;
+use crate::statistics;
 use crate::trust::TrustFile;
 use crate::vault::gate;
 use crate::witness;
@@ -38,6 +38,8 @@ pub struct Outside {
     pub head: Option<Note>,
     /// Authorities that are believed.
     pub trust: Option<TrustFile>,
+    /// How the keys of the pinned ledger changed; see [`Outside::add_history`].
+    pub history: Option<KeyHistory>,
 }
 
 impl Outside {
@@ -134,7 +136,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     let listed = outside.trust.as_ref().map(|trust| trust.redaction.as_slice()).unwrap_or_default();
     redaction::judge(&redactions, listed, &mut report)?;
     report.merge(erasure::audit(reader)?);
-    witness::judge_head(outside, &mut report);
+    witness::judge_head(&outside.with_keys_of(reader), &mut report);
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }

@@ -9,6 +9,7 @@ use vm_core::view::{RowState, Visit};
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::error::ForkError;
 use vm_seal::fork::CheckpointFork;
+use vm_seal::keys::verify_by_any;
 use vm_seal::merkle::TreeSize;
 use vm_seal::witness::{AddCheckpoint, Cosignature, UnixSeconds, WitnessRow, WitnessState, check_conduct};
 
@@ -72,7 +73,7 @@ impl Reader {
         witnesses: &[CosignerKey],
     ) -> Result<(Note, Vec<Cosignature>), VaultError> {
         let mut note = head.map_or_else(|| self.head(), Ok)?;
-        Checkpoint::verify(&note, &self.claimed_key()?).map_err(WitnessFault::Head)?;
+        verify_by_any(&note, &self.keys()?).map_err(WitnessFault::Head)?;
         let is_by =
             |line: &NoteSignature, key: &CosignerKey| line.name() == key.name() && line.key_hash() == key.hash();
         let mut cosignatures = Vec::new();
@@ -150,7 +151,7 @@ pub(crate) fn judge_head(outside: &Outside, report: &mut Report) {
         report.find(Finding::new(Code::WitnessesUnmet, HEAD).expected_found(expected, "no head"));
         return;
     };
-    let count = policy.count(head, outside.pinned());
+    let count = policy.count(head, outside.pin_for(head, HEAD, &mut Report::new()).key().or(outside.pinned()));
     for cosignature in &count.cosignatures {
         let (name, at) = (cosignature.key().name(), shown_time(cosignature.at()));
         report.checked(format!("cosignature of the {HEAD} by {name} at {at}"));
@@ -167,18 +168,21 @@ pub(crate) fn judge_head(outside: &Outside, report: &mut Report) {
 /// Judges again each checkpoint that this vault cosigned. Of a vault that cosigned none nothing is said.
 pub(crate) fn audit(reader: &Reader) -> Result<Report, VaultError> {
     let (mut report, mut state, mut rows) = (Report::new(), WitnessState::default(), 0_u64);
-    let cosigner =
-        reader.claimed_key().and_then(|key| CosignerKey::new(key.name(), key.public()).map_err(VaultError::Key));
+    let keys = reader.keys();
+    let cosigner = |seq| {
+        let keys = keys.as_ref().map_err(VaultError::code)?;
+        CosignerKey::new(keys.ledger().origin(), keys.key_at(seq)).map_err(|error| error.code())
+    };
     let visit = &mut |entry: vm_core::record::LogEntry, row| {
         let subject = format!("row proof_artifacts/{}", entry.row_id);
         rows += 1;
         // What is not there, or is not as it was logged, the audit of the rows tells.
         let RowState::Present(row) = row else { return Ok(Visit::Continue) };
-        match (WitnessRow::of_row(&row), &cosigner) {
+        match (WitnessRow::of_row(&row), &cosigner(entry.seq)) {
             (Ok(Some(row)), Ok(cosigner)) => check_conduct(&mut state, &row, cosigner, &subject, &mut report),
             (Ok(None), _) => {}
             (Ok(Some(_)), Err(error)) => {
-                report.find(Finding::new(Code::EvidenceUnreadable, subject).found(error.code()));
+                report.find(Finding::new(Code::EvidenceUnreadable, subject).found(error));
             }
             (Err(error), _) if error.code() == "format-unknown" => {
                 report.find(Finding::new(Code::FormatUnknown, subject).found(error.code()));

@@ -729,8 +729,12 @@ fn a_vault_without_seals_or_anchors_is_undecided() {
     let verify = |vault: &Vault| {
         let reader = Reader::open(&place).unwrap();
         let (key, head) = (Some(vault.note_key().clone()), Some(reader.head().unwrap()));
-        let answer =
-            verify_vault(&reader, &Outside { key, head, trust: Some(vault.trust_file().unwrap()) }, later()).unwrap();
+        let answer = verify_vault(
+            &reader,
+            &Outside { key, head, trust: Some(vault.trust_file().unwrap()), history: None },
+            later(),
+        )
+        .unwrap();
         (answer.verdict, codes(&answer))
     };
     let undecided = |codes: &[Code]| (Verdict::Undecided, codes.iter().copied().collect());

@@ -17,6 +17,7 @@ macro_rules! stable_codes {
 
 mod canonical;
 mod capability;
+mod key_change;
 mod policy;
 mod record;
 mod statistics;
@@ -24,6 +25,7 @@ mod view;
 
 pub use canonical::CanonicalError;
 pub use capability::CapabilityError;
+pub use key_change::KeyChangeError;
 pub use policy::PolicyError;
 pub use record::RecordError;
 pub use statistics::StatisticsError;

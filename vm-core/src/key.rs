@@ -1,5 +1,8 @@
-//! Signing identities and verifying keys, those of notes and of cosigners by their names, and C2SP signed notes.
+//! Signing identities and verifying keys, those of notes and of cosigners by their names, C2SP signed notes, and how the keys of
+//! a ledger change.
 
+mod change;
+mod history;
 mod note;
 mod openings;
 
@@ -16,6 +19,8 @@ use crate::digest::{Blinded, from_hex, to_hex};
 use crate::error::KeyError;
 use crate::source::Entropy;
 
+pub use change::{KeyChange, KeyChangeReason, KeyRole};
+pub use history::{KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding};
 pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 pub use openings::{OpeningsKey, OpeningsKeyId};
 

@@ -181,6 +181,12 @@ codes! {
     GateViolated "gate-violated" Contradicted
         "A row of the gate is there that the gate refuses, such as an execution that nobody approved."
         "Treat what it says as unauthorised, and find out who recorded it past the gate."
+    KeyChangeInvalid "key-change-invalid" Contradicted
+        "A row says that a key of the ledger changed, and the ledger's root did not sign that, or it does not follow the key in force."
+        "It changes nothing; find out who recorded it past the ledger."
+    KeyNotInForce "key-not-in-force" Contradicted
+        "Something is signed by a key of the ledger that was not in force where it stands in the log."
+        "Treat it as forged, and get it again from the ledger; whoever has the old key can make such things."
     AnchorInvalid "anchor-invalid" Contradicted
         "An anchor's evidence is malformed, badly signed, or stamps something else."
         "Anchor the seal again with an authority that answers correctly."
@@ -256,6 +262,12 @@ codes! {
     NoTrustKey "no-trust-key" Undecided
         "No key of the ledger was pinned, so its signatures prove only that it agrees with itself."
         "Give the ledger's key with `--key` or in the trust file."
+    KeyStolen "key-stolen" Undecided
+        "Something is signed by a key that was declared stolen, and nothing shows that the ledger's owner signed it."
+        "Seal again with the key in force, or verify it against the ledger itself, which holds what is vouched for."
+    KeyChangeUnproven "key-change-unproven" Undecided
+        "A file is signed by another key of the ledger than the pinned one, and nothing here proves that the key was changed."
+        "Get the ledger's key history with `vaultmesh keys history`, and give it with `--history`."
     NoTrustRoot "no-trust-root" Undecided
         "No trusted root was given for an anchor's authority."
         "Give the authority's root certificate in a trust file with `--trust`."

@@ -8,7 +8,7 @@ use crate::error::RecordError;
 use crate::id::{EngineName, LedgerId, RowId, TraceId};
 use crate::instant::Instant;
 use crate::path::VaultPath;
-use crate::record::{Appended, LogEntry, RowDraft, SchemaVersion, StoredRow, Table};
+use crate::record::{Appended, LogEntry, RowDraft, SchemaVersion, StoredRow, SystemKind, Table};
 
 pub use crate::error::{FileFault, JournalError, ViewError};
 
@@ -192,6 +192,24 @@ pub trait EvidenceView {
     /// # Errors
     /// [`ViewError`].
     fn row(&self, id: RowId) -> Result<Option<LoggedRow>, ViewError>;
+
+    /// Artifact rows of a reserved kind, in the order of the log, each with its entry. Cost: here one pass over the log; a store
+    /// that finds rows by their kind does less.
+    ///
+    /// # Errors
+    /// [`ViewError`], or the visitor's own.
+    fn visit_system(
+        &self,
+        kind: SystemKind,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        self.visit_log(0, u64::MAX, &mut |stored, state| match (stored, &state) {
+            (StoredEntry::Entry(entry), RowState::Present(row)) if SystemKind::of_row(row) == Some(kind) => {
+                visit(entry, state)
+            }
+            _ => Ok(Visit::Continue),
+        })
+    }
 
     /// Signed checkpoints as stored: size they are filed under, and note text; by size.
     ///

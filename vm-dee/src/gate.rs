@@ -18,8 +18,8 @@ use vm_core::digest::Sha256Digest;
 use vm_core::epoch::Epoch;
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::PublicKey;
-use vm_core::record::{Genesis, LogEntry, StoredRow};
+use vm_core::key::{KeyHistory, PublicKey};
+use vm_core::record::{Genesis, LogEntry, StoredRow, SystemKind};
 
 use crate::content::Signed;
 use crate::error::Violation;
@@ -113,7 +113,7 @@ impl Unfinished {
 pub struct Gate {
     ledger: LedgerId,
     root_key: PublicKey,
-    log_key: PublicKey,
+    keys: KeyHistory,
     next: u64,
     epoch: Epoch,
     last_change: Option<RowPlace>,
@@ -129,7 +129,7 @@ impl Gate {
         Self {
             ledger,
             root_key: genesis.root_key(),
-            log_key: genesis.log_key(),
+            keys: KeyHistory::new(ledger, genesis),
             next: 0,
             epoch: Epoch::Nigredo,
             last_change: None,
@@ -145,6 +145,13 @@ impl Gate {
     /// # Errors
     /// [`Violation`]; the state is as it was.
     pub fn apply(&mut self, entry: &LogEntry, row: &StoredRow) -> Result<(), Violation> {
+        if SystemKind::of_row(row) == Some(SystemKind::KeyChange) {
+            // One that does not hold changes nothing, as everywhere; the audit of the ledger finds it.
+            if row.leaf_hash().ok() == Some(entry.leaf) {
+                let _is_change = self.keys.step(entry.seq, row);
+            }
+            return Ok(());
+        }
         let Some((at, event)) = event::read(self, entry, row)? else {
             return Ok(());
         };
@@ -157,10 +164,10 @@ impl Gate {
         self.ledger
     }
 
-    /// The key that signs the ledger's checkpoints.
+    /// The key that signs the ledger's checkpoints now.
     #[must_use]
     pub const fn log_key(&self) -> PublicKey {
-        self.log_key
+        self.keys.current()
     }
 
     /// The least place that the next row may have.

@@ -206,8 +206,8 @@ impl Prepared {
     }
 
     fn check_durable(&self, proof: &VerifiedTlogProof, under: CapabilityHash) -> Result<(), RoadError> {
-        let key = proof.checkpoint().key();
-        if !self.approved.trail.is_key(key.name(), key.public()) {
+        let (key, size) = (proof.checkpoint().key(), proof.checkpoint().size().as_u64());
+        if !self.approved.trail.is_key(key.name(), key.public(), size) {
             return Err(RoadError::OtherCheckpoint);
         }
         let record = |error| RoadError::Content(ContentError::Record(error));

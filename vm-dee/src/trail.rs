@@ -2,7 +2,7 @@
 //! and whoever audits one ask the same.
 
 use vm_core::id::LedgerId;
-use vm_core::key::PublicKey;
+use vm_core::key::{KeyHistory, KeyStanding, PublicKey};
 use vm_core::record::Table;
 use vm_seal::bundle::SealBundle;
 use vm_seal::digest::ScrollRoot;
@@ -17,7 +17,7 @@ use crate::intent::ENGINE;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trail {
     pub(crate) ledger: LedgerId,
-    pub(crate) log_key: PublicKey,
+    pub(crate) keys: KeyHistory,
     pub(crate) rows: Vec<RowPlace>,
 }
 
@@ -35,7 +35,7 @@ impl Trail {
     /// [`RoadError::OtherSeal`] or [`RoadError::SealDoesNotCover`].
     pub fn check_seal(&self, bundle: &SealBundle) -> Result<(), RoadError> {
         let signer = bundle.signer();
-        if bundle.ledger() != self.ledger || !self.is_key(signer.name(), signer.public()) {
+        if bundle.ledger() != self.ledger || !self.is_key(signer.name(), signer.public(), bundle.as_of().as_u64()) {
             return Err(RoadError::OtherSeal);
         }
         let selection = bundle.digest().selection();
@@ -44,9 +44,9 @@ impl Trail {
         if covers_all { Ok(()) } else { Err(RoadError::SealDoesNotCover) }
     }
 
-    /// Whether this is the key that signs the ledger's checkpoints.
-    pub(crate) fn is_key(&self, name: &str, key: PublicKey) -> bool {
-        name == self.ledger.origin() && key == self.log_key
+    /// Whether this is the key that signs the ledger's checkpoints of this size. A stolen key's seal is nothing to act on.
+    pub(crate) fn is_key(&self, name: &str, key: PublicKey, size: u64) -> bool {
+        name == self.ledger.origin() && self.keys.judge(key, size) == KeyStanding::Good
     }
 }
 

@@ -5,6 +5,7 @@ use vm_core::capability::{Permit, PermitUse, Resource, act};
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
+use vm_core::key::PublicKey;
 use vm_core::record::{
     Appended, Correction, FormatChange, LogEntry, RowDraft, RowHeader, StoredRow, SystemKind, Table,
 };
@@ -108,6 +109,11 @@ impl<'a> Batch<'a> {
 
     pub(crate) const fn conn(&self) -> &'a Connection {
         self.conn
+    }
+
+    /// Place of the next row, and the log key in force before it.
+    pub(crate) fn place_and_key(&self) -> Option<(u64, PublicKey)> {
+        self.force.as_ref().map(|force| (self.edge.size(), force.keys().current()))
     }
 
     /// Whether what is in force lets rows in under this claim.
@@ -240,7 +246,7 @@ impl<'a> Batch<'a> {
         };
         rows::insert(insert, row).map_err(taken)?;
         if let Some(force) = &mut self.force {
-            force.let_in(row, conn)?;
+            force.let_in(seq, row, conn)?;
         }
         let log = match &mut self.log {
             Some(statement) => statement,

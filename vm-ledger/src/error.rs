@@ -16,7 +16,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vm_core::digest::{CapabilityHash, LeafHash, Sha256Digest};
-use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError, StatisticsError};
+use vm_core::error::{
+    CanonicalError, CapabilityError, KeyChangeError, KeyError, NoteError, RecordError, StatisticsError,
+};
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::key::PublicKey;
 use vm_core::record::SchemaVersion;
@@ -78,11 +80,14 @@ pub enum LedgerError {
     /// The signing key is not the ledger's.
     #[error("ledger's log key is {expected}, the key given is {found}")]
     WrongKey {
-        /// Key in the genesis.
+        /// Log key in force.
         expected: PublicKey,
         /// Key given.
         found: PublicKey,
     },
+    /// A change of a key that does not hold.
+    #[error("the ledger's key cannot be changed so")]
+    KeyChange(#[source] KeyChangeError),
     /// The genesis row is missing or malformed.
     #[error("genesis row is missing or malformed")]
     Genesis(#[source] Option<RecordError>),
@@ -296,6 +301,7 @@ impl LedgerError {
             Self::NewerSchema { .. } => "ledger-newer-schema",
             Self::SchemaAltered { .. } => "ledger-schema-altered",
             Self::WrongKey { .. } => "ledger-wrong-key",
+            Self::KeyChange(error) => error.code(),
             Self::Genesis(_) => "ledger-genesis",
             Self::LogAltered { .. } => "ledger-log-altered",
             Self::Locked { .. } => "ledger-locked",

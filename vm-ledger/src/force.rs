@@ -9,8 +9,10 @@ use vm_core::capability::{Act, Action, InForce, Permit, PermitUse, Revocation, S
 use vm_core::error::CapabilityError;
 use vm_core::id::{LedgerId, RowId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{OpeningsKeyId, PublicKey};
-use vm_core::record::{Appended, ErasureReceipt, FormatChange, RowDraft, RowHeader, StoredRow, SystemKind, Table};
+use vm_core::key::{KeyHistory, OpeningsKeyId};
+use vm_core::record::{
+    Appended, ErasureReceipt, FormatChange, Genesis, RowDraft, RowHeader, StoredRow, SystemKind, Table,
+};
 use vm_core::source::{Clock, Entropy};
 
 use crate::append::table_resource;
@@ -27,8 +29,9 @@ const GATE: &str = "/gate";
 #[derive(Debug)]
 pub(crate) struct Force {
     ledger: LedgerId,
-    root: PublicKey,
+    genesis: Genesis,
     state: InForce,
+    keys: KeyHistory,
     announced: BTreeSet<String>,
     /// Keys of openings that were erased on record, each with the receipt.
     erased: BTreeMap<OpeningsKeyId, RowId>,
@@ -40,18 +43,23 @@ pub(crate) struct Force {
 }
 
 impl Force {
-    pub(crate) const fn new(ledger: LedgerId, root: PublicKey) -> Self {
-        let state = InForce::new(ledger, root);
+    pub(crate) fn new(ledger: LedgerId, genesis: Genesis) -> Self {
         Self {
             ledger,
-            root,
-            state,
+            state: InForce::new(ledger, genesis.root_key()),
+            keys: KeyHistory::new(ledger, &genesis),
+            genesis,
             announced: BTreeSet::new(),
             erased: BTreeMap::new(),
             read: 0,
             taken: 0,
             is_doubtful: false,
         }
+    }
+
+    /// The keys that the ledger had.
+    pub(crate) const fn keys(&self) -> &KeyHistory {
+        &self.keys
     }
 
     pub(crate) const fn state(&self) -> &InForce {
@@ -82,7 +90,7 @@ impl Force {
 
     /// Forgets all, to be read again.
     fn forget(&mut self) {
-        *self = Self::new(self.ledger, self.root);
+        *self = Self::new(self.ledger, self.genesis.clone());
     }
 
     /// Reads all again after rows were taken back, if any of those was heeded.
@@ -120,18 +128,18 @@ impl Force {
         while let Some(row) = found.next()? {
             let (read, id) = (row.get(0)?, row.get::<_, Vec<u8>>(1)?);
             let entry = RowId::from_slice(&id).ok().map(|id| lookup::entry_of(conn, id)).transpose()?.flatten();
-            let row = entry.map(|entry| lookup::logged_row(conn, &entry)).transpose()?;
+            let row = entry.as_ref().map(|entry| lookup::logged_row(conn, entry)).transpose()?;
             let row = row.transpose().map_err(LedgerError::Record)?.flatten();
             let altered = LedgerError::LogAltered { reason: "a row about capabilities is not the one that was logged" };
-            let row = row.ok_or(altered)?;
-            self.take(&row)?;
+            let (entry, row) = entry.zip(row).ok_or(altered)?;
+            self.take(entry.seq, &row)?;
             self.read = read;
         }
         Ok(())
     }
 
-    /// Takes in a row that was just inserted.
-    pub(crate) fn take(&mut self, row: &StoredRow) -> Result<(), LedgerError> {
+    /// Takes in a row that was just inserted at place `seq`.
+    pub(crate) fn take(&mut self, seq: u64, row: &StoredRow) -> Result<(), LedgerError> {
         let Some(kind) = SystemKind::of_row(row).filter(|kind| heeds(*kind)) else { return Ok(()) };
         self.taken += 1;
         match kind {
@@ -147,27 +155,28 @@ impl Force {
                 }
                 Ok(())
             }
+            SystemKind::KeyChange => self.keys.step(seq, row).map(drop).map_err(LedgerError::KeyChange),
             _ => self.state.apply(row).map_err(LedgerError::Permit),
         }
     }
 
     /// Judges a row that was just inserted as an audit will, and takes it in. A token may stand behind its own row, and
     /// nothing stands behind the genesis.
-    pub(crate) fn let_in(&mut self, row: &StoredRow, conn: &Connection) -> Result<(), LedgerError> {
+    pub(crate) fn let_in(&mut self, seq: u64, row: &StoredRow, conn: &Connection) -> Result<(), LedgerError> {
         let kind = SystemKind::of_row(row);
         if !matches!(kind, Some(SystemKind::Capability | SystemKind::Genesis)) {
             self.state.check(row).map_err(refused)?;
         }
         if row.table() == Table::ProofArtifacts {
             self.read = conn.last_insert_rowid();
-            self.take(row)?;
+            self.take(seq, row)?;
         }
         if kind == Some(SystemKind::Capability) { self.state.check(row).map_err(refused) } else { Ok(()) }
     }
 }
 
 const fn heeds(kind: SystemKind) -> bool {
-    matches!(kind, SystemKind::FormatChange | SystemKind::Erasure) || InForce::heeds(kind)
+    matches!(kind, SystemKind::FormatChange | SystemKind::Erasure | SystemKind::KeyChange) || InForce::heeds(kind)
 }
 
 /// The present instant of a call, as a clock.

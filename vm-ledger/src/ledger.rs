@@ -8,7 +8,7 @@ use vm_core::capability::{Act, Permit};
 use vm_core::epoch::Epoch;
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
-use vm_core::key::{NoteKey, SigningIdentity};
+use vm_core::key::{KeyHistory, PublicKey, SigningIdentity};
 use vm_core::record::{ArtifactKind, Genesis, ProofArtifact, RowHeader, SCHEMA, SystemKind};
 use vm_core::redact::Redacted;
 use vm_core::source::Entropy;
@@ -20,6 +20,7 @@ use crate::connection;
 use crate::error::{FileError, LedgerError, ProofFault};
 use crate::files::{DATABASE_FILE, VaultDir, make_private_folders};
 use crate::force::Force;
+use crate::keys::Keyring;
 use crate::lock::{LOCK_FILE, Lock, Patience};
 use crate::lookup;
 use crate::migration;
@@ -30,7 +31,7 @@ use crate::tiles::{self, Edge};
 
 /// What a writer brings along: keys, which live outside the vault, and its manners.
 pub struct Access {
-    /// Signs checkpoints; the genesis names its public half.
+    /// Signs checkpoints: the log key in force, by the genesis and the changes behind it.
     pub log_key: SigningIdentity,
     /// Encrypts openings; without it, openings are dropped.
     pub openings: Option<OpeningsKey>,
@@ -60,6 +61,9 @@ pub struct Ledger {
     tail: Option<Tail>,
     schema_cookie: i64,
     pub(crate) force: Force,
+    /// The log key that is being changed to.
+    pub(crate) next: Option<SigningIdentity>,
+    pub(crate) keyring: Option<Keyring>,
 }
 
 /// The right edge as this writer last left it, good as long as nobody else has written.
@@ -79,7 +83,7 @@ impl Ledger {
     /// [`LedgerError::NotEmpty`] where anything is there but what an unfinished `init` left;
     /// [`LedgerError::WrongKey`] where `access` holds another key than `genesis` names; [`LedgerError::Store`].
     pub fn init(path: &Path, genesis: Genesis, header: RowHeader, access: Access) -> Result<Self, LedgerError> {
-        check_key(&genesis, &access)?;
+        check_key(genesis.log_key(), &access)?;
         let meta = Redacted::system(&genesis.to_value()).map_err(LedgerError::Canonical)?;
         let row = ProofArtifact {
             header,
@@ -93,8 +97,9 @@ impl Ledger {
         let leaf = draft.complete(None).and_then(|row| row.leaf_hash()).map_err(LedgerError::Record)?;
         let (dir, conn) = begin(path, &access.patience, header.ts)?;
         let id = LedgerId::from_genesis(leaf);
-        let force = Force::new(id, genesis.root_key());
-        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie: 0, force };
+        let force = Force::new(id, genesis.clone());
+        let mut ledger =
+            Self { conn, dir, id, genesis, access, tail: None, schema_cookie: 0, force, next: None, keyring: None };
         ledger.write(header.ts, |batch| {
             migration::apply(batch.conn(), 0, SCHEMA.number())?;
             batch.record(draft, None)
@@ -110,6 +115,17 @@ impl Ledger {
     /// [`LedgerError::SchemaAltered`] naming each difference, [`LedgerError::Genesis`],
     /// [`LedgerError::WrongKey`] where `access` does not hold the ledger's log key, [`LedgerError::Store`].
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
+        let ledger = Self::open_without_log_key(path, access)?;
+        check_key(ledger.force.keys().current(), &ledger.access)?;
+        Ok(ledger)
+    }
+
+    /// As [`Ledger::open`], by whoever does not hold the log key in force: nothing can be recorded but that another one takes its
+    /// place ([`Ledger::record_key_change`]).
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], but for the key.
+    pub fn open_without_log_key(path: &Path, access: Access) -> Result<Self, LedgerError> {
         let dir = lookup::open_vault(path)?;
         let mut conn = connection::open_writer(&dir, &access.patience, false)?;
         let version = schema::version(&conn)?;
@@ -120,10 +136,10 @@ impl Ledger {
         }
         connection::make_durable(&mut conn)?;
         let (id, genesis) = lookup::genesis(&conn)?;
-        check_key(&genesis, &access)?;
         let schema_cookie = cookie(&conn)?;
-        let force = Force::new(id, genesis.root_key());
-        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie, force };
+        let force = Force::new(id, genesis.clone());
+        let (next, keyring) = (None, None);
+        let mut ledger = Self { conn, dir, id, genesis, access, tail: None, schema_cookie, force, next, keyring };
         ledger.refresh()?;
         Ok(ledger)
     }
@@ -195,9 +211,7 @@ impl Ledger {
         &mut self,
         work: impl FnOnce(&mut Batch<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let Self { conn, id, genesis, access, tail, schema_cookie, force, .. } = self;
-        let key = NoteKey::new(id.origin(), genesis.log_key());
-        let key = key.map_err(|error| checkpoint_fault(vm_core::error::NoteError::Key(error)))?;
+        let Self { conn, id, access, tail, schema_cookie, force, next, keyring, .. } = self;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let data_version: i64 = tx.pragma_query_value(None, "data_version", |row| row.get(0))?;
         let forgotten = force.begin();
@@ -205,10 +219,11 @@ impl Ledger {
             Some(tail) if tail.data_version == data_version && !forgotten => (tail.edge, tail.fresh),
             _ => {
                 refuse_changed(&tx, schema_cookie)?;
-                let edge = trusted_edge(&tx, &key)?;
-                if edge.size() > 0 {
+                // First of all which key must have signed the last checkpoint.
+                if migration::user_version(&tx)? > 0 {
                     force.catch_up(&tx)?;
                 }
+                let edge = trusted_edge(&tx, force.keys())?;
                 let fresh = Deck::new(edge.size());
                 (edge, fresh)
             }
@@ -219,12 +234,14 @@ impl Ledger {
         let (edge, fresh, added) = batch.finish()?;
         if added > 0 {
             let checkpoint = Checkpoint::of_ledger(id, vm_seal::merkle::TreeSize::new(edge.size()), edge.root());
-            let note = checkpoint.and_then(|checkpoint| checkpoint.sign(&access.log_key));
+            let signer = Self::signer(&access.log_key, next.as_ref(), keyring.as_ref(), force.keys().current())?;
+            let note = checkpoint.and_then(|checkpoint| checkpoint.sign(&signer));
             let note = note.map_err(LedgerError::Checkpoint)?.to_string();
             let size = i64::try_from(edge.size()).unwrap_or(i64::MAX);
             tx.prepare_cached("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?
                 .execute(rusqlite::params![size, note])?;
             tx.commit()?;
+            access.log_key = signer;
         } else {
             tx.rollback()?;
         }
@@ -275,8 +292,8 @@ pub(crate) fn sync_vault(dir: &VaultDir) -> Result<(), LedgerError> {
     }
 }
 
-fn check_key(genesis: &Genesis, access: &Access) -> Result<(), LedgerError> {
-    let (expected, found) = (genesis.log_key(), access.log_key.public());
+fn check_key(expected: PublicKey, access: &Access) -> Result<(), LedgerError> {
+    let found = access.log_key.public();
     if expected == found { Ok(()) } else { Err(LedgerError::WrongKey { expected, found }) }
 }
 
@@ -303,7 +320,7 @@ fn refuse_changed(conn: &Connection, known: &mut i64) -> Result<(), LedgerError>
 
 /// The right edge as stored, if it is the one that was last signed. Nothing is signed over any other: a log that was
 /// changed behind our back must not get a signature of ours.
-fn trusted_edge(conn: &Connection, key: &NoteKey) -> Result<Edge, LedgerError> {
+fn trusted_edge(conn: &Connection, keys: &KeyHistory) -> Result<Edge, LedgerError> {
     if migration::user_version(conn)? == 0 {
         return Ok(Edge::default());
     }
@@ -316,7 +333,8 @@ fn trusted_edge(conn: &Connection, key: &NoteKey) -> Result<Edge, LedgerError> {
     let Some((filed, note)) = lookup::last_checkpoint(conn)? else {
         return Err(altered("there is no checkpoint"));
     };
-    let signed = Checkpoint::verify(&note, key).map_err(LedgerError::Checkpoint)?;
+    let key = keys.note_key(keys.key_at(size)).map_err(LedgerError::Key)?;
+    let signed = Checkpoint::verify(&note, &key).map_err(LedgerError::Checkpoint)?;
     if signed.size().as_u64() != size || filed != size {
         return Err(altered("it has another size"));
     }
@@ -324,8 +342,4 @@ fn trusted_edge(conn: &Connection, key: &NoteKey) -> Result<Edge, LedgerError> {
         return Err(altered("it has another root"));
     }
     Ok(edge)
-}
-
-fn checkpoint_fault(error: vm_core::error::NoteError) -> LedgerError {
-    LedgerError::Checkpoint(vm_seal::error::CheckpointError::Note(error))
 }

@@ -9,9 +9,9 @@ use vm_core::capability::PermitUse;
 use vm_core::digest::{LeafHash, RootHash};
 use vm_core::id::LedgerId;
 use vm_core::instant::Instant;
-use vm_core::key::{Note, NoteKey, PublicKey};
+use vm_core::key::{KeyHistory, Note, PublicKey};
 use vm_core::record::{SCHEMA, StoredRow, SystemKind};
-use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use vm_seal::checkpoint::Checkpoint;
 use vm_seal::error::CheckpointError;
 use vm_seal::index::Deck;
 
@@ -34,13 +34,13 @@ pub struct Restored {
     pub size: u64,
     /// Root over them, which a given checkpoint signs.
     pub root: RootHash,
-    /// Key that signs its checkpoints, as the genesis names it.
+    /// Key that signs its checkpoints: that of the genesis, or the last that it was changed to.
     pub log_key: PublicKey,
 }
 
 /// Rebuilds a ledger in the empty folder `path` from leaf data in log order, the genesis first. Every checkpoint given
-/// must be signed by the log key that the genesis names and be true of the leaves, and the last must cover them all;
-/// they are stored as they are. Openings and idempotency keys are no evidence and are not restored.
+/// must be signed by the log key in force at its size, by the genesis and the changes among the leaves, and be true of the leaves,
+/// and the last must cover them all; they are stored as they are. Openings and idempotency keys are no evidence and are not restored.
 /// `beside` is called once all of it holds and puts the files that rows name into the vault. Nothing is committed before, so
 /// that a crash never leaves rows without their files. Cost: one pass; memory does not grow with the number of leaves.
 ///
@@ -75,11 +75,12 @@ fn fill<E: Into<Cause>>(
     let first = leaves.next().ok_or(LedgerError::Genesis(None))?;
     let (row, leaf) = read_leaf(0, first)?;
     let ledger = LedgerId::from_genesis(leaf);
-    let log_key = genesis_of(&row)?.log_key();
-    let signed = verify_all(checkpoints, ledger, log_key)?;
+    let mut keys = KeyHistory::new(ledger, &genesis_of(&row)?);
+    let signed = Signed::read(checkpoints)?;
     let mut batch = Batch::new(conn, Edge::default(), Deck::new(0), None, None);
+    signed.check(0, RootHash::empty(), &keys)?;
     batch.insert(&row, leaf)?;
-    check_root(&signed, 1, batch.root())?;
+    signed.check(1, batch.root(), &keys)?;
     let mut size = 1;
     for next in leaves {
         let (row, leaf) = read_leaf(size, next)?;
@@ -87,19 +88,21 @@ fn fill<E: Into<Cause>>(
         if let Some(spent) = spent_use(&row) {
             keep_use(conn, spent, size.saturating_sub(spent.rows))?;
         }
+        // One that does not hold changes nothing, and an audit finds it.
+        let _is_change = keys.step(size, &row);
         size += 1;
-        if signed.contains_key(&size) {
-            check_root(&signed, size, batch.root())?;
+        if signed.0.contains_key(&size) {
+            signed.check(size, batch.root(), &keys)?;
         }
     }
-    let last = signed.last_key_value().map_or(0, |(size, _)| *size);
+    let last = signed.0.last_key_value().map_or(0, |(size, _)| *size);
     if last != size {
         return Err(LedgerError::Uncovered { leaves: size, last });
     }
     let root = batch.root();
     batch.finish()?;
     store_checkpoints(conn, &signed)?;
-    Ok(Restored { ledger, size, root, log_key })
+    Ok(Restored { ledger, size, root, log_key: keys.current() })
 }
 
 /// The use that a row says was spent. One that is malformed spends nothing, and an audit finds it.
@@ -109,35 +112,32 @@ fn spent_use(row: &StoredRow) -> Option<PermitUse> {
     PermitUse::from_value(&value).ok()
 }
 
-/// A checkpoint with the note it came in.
-type Signed = BTreeMap<u64, (VerifiedCheckpoint, String)>;
+/// The notes that are given, by the size they claim. Each is verified when the leaves have come to that size, since they say which
+/// key was in force there.
+struct Signed(BTreeMap<u64, Vec<Note>>);
 
-fn verify_all(
-    checkpoints: impl IntoIterator<Item = Note>,
-    ledger: LedgerId,
-    log_key: PublicKey,
-) -> Result<Signed, LedgerError> {
-    let fault = |error| LedgerError::Checkpoint(CheckpointError::Note(error));
-    let key = NoteKey::new(ledger.origin(), log_key);
-    let key = key.map_err(|error| fault(vm_core::error::NoteError::Key(error)))?;
-    let mut signed = Signed::new();
-    for note in checkpoints {
-        let checkpoint = Checkpoint::verify(&note, &key).map_err(LedgerError::Checkpoint)?;
-        let (size, text) = (checkpoint.size().as_u64(), note.to_string());
-        // Two of one size with different roots are a fork, and one of them is not true of the leaves.
-        if let Some((other, _)) = signed.insert(size, (checkpoint.clone(), text))
-            && other.root() != checkpoint.root()
-        {
-            return Err(LedgerError::RootMismatch { size });
+impl Signed {
+    fn read(notes: impl IntoIterator<Item = Note>) -> Result<Self, LedgerError> {
+        let mut signed: BTreeMap<u64, Vec<Note>> = BTreeMap::new();
+        for note in notes {
+            let claimed = Checkpoint::parse_text(note.unverified_text()).map_err(LedgerError::Checkpoint)?;
+            signed.entry(claimed.size().as_u64()).or_default().push(note);
         }
+        Ok(Self(signed))
     }
-    Ok(signed)
-}
 
-fn check_root(signed: &Signed, size: u64, root: RootHash) -> Result<(), LedgerError> {
-    match signed.get(&size) {
-        Some((checkpoint, _)) if checkpoint.root() != root => Err(LedgerError::RootMismatch { size }),
-        _ => Ok(()),
+    /// Holds the notes over `size` leaves to the key in force and the root. Two with different roots are a fork, and one of them
+    /// is not true of the leaves.
+    fn check(&self, size: u64, root: RootHash, keys: &KeyHistory) -> Result<(), LedgerError> {
+        let Some(notes) = self.0.get(&size) else { return Ok(()) };
+        let fault = |error| LedgerError::Checkpoint(CheckpointError::Note(vm_core::error::NoteError::Key(error)));
+        let key = keys.note_key(keys.key_at(size)).map_err(fault)?;
+        for note in notes {
+            if Checkpoint::verify(note, &key).map_err(LedgerError::Checkpoint)?.root() != root {
+                return Err(LedgerError::RootMismatch { size });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -150,9 +150,11 @@ fn read_leaf<E: Into<Cause>>(seq: u64, leaf: Result<Vec<u8>, E>) -> Result<(Stor
 
 fn store_checkpoints(conn: &Connection, signed: &Signed) -> Result<(), LedgerError> {
     let mut insert = conn.prepare("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?;
-    for (size, (_, note)) in signed {
+    for (size, notes) in &signed.0 {
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
-        insert.execute(params![size, note])?;
+        if let Some(note) = notes.last() {
+            insert.execute(params![size, note.to_string()])?;
+        }
     }
     Ok(())
 }

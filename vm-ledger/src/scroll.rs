@@ -9,6 +9,7 @@
 //! Lines are written and synced first, then the root. What a crash leaves between is never signed silently: bytes after
 //! the last newline are set aside, full lines beyond the root wait for [`ScrollWriter::adopt`].
 
+mod keys;
 mod known;
 
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -85,6 +86,8 @@ pub struct ScrollWriter<'a> {
     events: VaultPath,
     root: VaultPath,
     key: NoteKey,
+    /// Keys that the ledger had before, by which the root may still be signed.
+    before: Vec<NoteKey>,
     known: Option<KnownScroll>,
 }
 
@@ -114,6 +117,7 @@ impl<'a> ScrollWriter<'a> {
             root: root_path(&engine).map_err(path)?,
             key,
             engine,
+            before: Vec::new(),
             known: None,
         })
     }
@@ -227,7 +231,8 @@ impl<'a> ScrollWriter<'a> {
         Ok(self.take_up(Unsigned::Adopt, Torn::Keep)?.torn)
     }
 
-    /// Signs full lines beyond the root: whoever calls this vouches for lines it may not have written. From the first that
+    /// Signs full lines beyond the root, and a scroll whose root is by a key of before: whoever calls this vouches for lines it may
+    /// not have written. From the first that
     /// is no canonical JSON object on they are set aside like what follows the last newline.
     ///
     /// # Errors
@@ -241,7 +246,8 @@ impl<'a> ScrollWriter<'a> {
         self.check(permit, epoch, now)?;
         let _lock = Lock::acquire(self.dir, &self.patience, now)?;
         let Found { signed, frontier, torn } = self.take_up(Unsigned::Adopt, Torn::Cut)?;
-        if frontier.size().as_u64() > signed {
+        let is_ours = |text: String| Note::parse(text.as_bytes()).is_ok_and(|note| note.verify(&self.key).is_ok());
+        if frontier.size().as_u64() > signed || !self.read_note()?.is_none_or(is_ours) {
             self.sign(&frontier)?;
         }
         Ok(self.state(signed, &frontier, torn))
@@ -321,7 +327,9 @@ impl<'a> ScrollWriter<'a> {
             Some(text) => {
                 let fault = |error| root_fault(&self.engine, error);
                 let note = Note::parse(text.as_bytes()).map_err(|error| fault(CheckpointError::Note(error)))?;
-                Some(Checkpoint::verify(&note, &self.key).map_err(fault)?)
+                let own = Checkpoint::verify(&note, &self.key);
+                let by_before = || self.before.iter().find_map(|key| Checkpoint::verify(&note, key).ok());
+                Some(own.or_else(|error| by_before().ok_or(error)).map_err(fault)?)
             }
         };
         let signed_size = signed.as_ref().map_or(TreeSize::ZERO, |signed| signed.size());

@@ -134,17 +134,6 @@ impl Snapshot {
         Ok(lookup::last_checkpoint(&self.conn)?.map(|(_, note)| note))
     }
 
-    /// The signed checkpoint stored for exactly `size` entries.
-    ///
-    /// # Errors
-    /// As [`Snapshot::checkpoint`].
-    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, LedgerError> {
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        let sql = "SELECT note FROM checkpoints WHERE size = ?1";
-        let text: Option<String> = self.conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
-        text.map(|text| lookup::parse_note(&text)).transpose()
-    }
-
     /// Openings kept for a row; none where there are none. `keys` is one key, or gives the one that they are under.
     ///
     /// # Errors
@@ -160,7 +149,7 @@ impl Snapshot {
     /// [`LedgerError::Genesis`], [`LedgerError::Permit`], [`LedgerError::LogAltered`], [`LedgerError::Store`].
     pub fn in_force(&self) -> Result<InForce, LedgerError> {
         let (ledger, genesis) = lookup::genesis(&self.conn)?;
-        let mut force = Force::new(ledger, genesis.root_key());
+        let mut force = Force::new(ledger, genesis);
         force.catch_up(&self.conn)?;
         Ok(force.into_state())
     }
@@ -406,6 +395,14 @@ impl EvidenceView for Snapshot {
             }
             _ => Ok(None),
         }
+    }
+
+    fn visit_system(
+        &self,
+        kind: SystemKind,
+        visit: &mut dyn FnMut(LogEntry, RowState) -> Result<Visit, ViewError>,
+    ) -> Result<(), ViewError> {
+        self.visit_kind(kind.as_str(), visit)
     }
 
     fn visit_checkpoints(

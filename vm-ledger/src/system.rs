@@ -57,7 +57,7 @@ impl Ledger {
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
         self.check_bundle(bundle)?;
-        let seal = bundle.seal_id();
+        let (seal, signer, as_of) = (bundle.seal_id(), bundle.signer().public(), bundle.as_of().as_u64());
         let path: VaultPath = seal_path(seal)?;
         let _lock = self.lock(now)?;
         if let Some(row) = self.find_artifact(SystemKind::Seal, &path)? {
@@ -66,6 +66,12 @@ impl Ledger {
             } else {
                 Err(LedgerError::SealRecorded { seal })
             };
+        }
+        self.refresh()?;
+        let keys = self.force.keys();
+        // A seal that was made before the key was changed is recorded before, or not at all.
+        if keys.current() != signer || keys.key_at(as_of) != signer {
+            return Err(LedgerError::SealUnsigned(None));
         }
         let file = self.dir.write_new(&path, bundle.as_bytes())?;
         let digest = bundle.digest().hash();
@@ -201,9 +207,6 @@ impl Ledger {
         let (expected, found) = (self.id, bundle.ledger());
         if expected != found {
             return Err(LedgerError::SealOfAnother { expected, found });
-        }
-        if bundle.signer().public() != self.genesis.log_key() {
-            return Err(LedgerError::SealUnsigned(None));
         }
         let checked = bundle.check_statement();
         checked.map_err(|error| LedgerError::SealUnsigned(Some(error)))

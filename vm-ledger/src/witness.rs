@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::OptionalExtension as _;
 use vm_core::capability::{Permit, act};
 use vm_core::digest::LeafHash;
 use vm_core::instant::Instant;
-use vm_core::key::CosignerKey;
+use vm_core::key::{CosignerKey, Note};
 use vm_core::record::{Appended, LogEntry, RowHeader, SystemKind};
 use vm_core::view::{RowState, Visit};
 use vm_seal::witness::{WITNESS_ROW_FORMAT, WitnessRow, WitnessState};
@@ -34,8 +35,9 @@ impl Ledger {
         now: Instant,
     ) -> Result<Appended, LedgerError> {
         self.check_act(permit, SEALS, now)?;
-        let cosigned = row.latest(&self.cosigner()?).map_err(LedgerError::Witness)?;
         let _lock = self.lock(now)?;
+        self.refresh()?;
+        let cosigned = row.latest(&self.cosigner()?).map_err(LedgerError::Witness)?;
         let mut state = self.snapshot()?.witnessed()?;
         state.trust(row.log().clone());
         state.judge(row.request()).map_err(LedgerError::WitnessRefused)?;
@@ -54,22 +56,33 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Key`] never in practice: an origin can name a key.
     pub fn cosigner(&self) -> Result<CosignerKey, LedgerError> {
-        CosignerKey::new(self.id.origin(), self.genesis.log_key()).map_err(LedgerError::Key)
+        CosignerKey::new(self.id.origin(), self.force.keys().current()).map_err(LedgerError::Key)
     }
 }
 
 impl Snapshot {
+    /// The signed checkpoint stored for exactly `size` entries.
+    ///
+    /// # Errors
+    /// As [`Snapshot::checkpoint`].
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, LedgerError> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let sql = "SELECT note FROM checkpoints WHERE size = ?1";
+        let text: Option<String> = self.conn().prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?;
+        text.map(|text| lookup::parse_note(&text)).transpose()
+    }
+
     /// What the vault knows of logs as their witness: of each the last row about it. Cost: reads each such row once, and two
     /// signatures a log.
     ///
     /// # Errors
     /// [`LedgerError::Witness`] where a row is malformed, or not signed as it must be.
     pub fn witnessed(&self) -> Result<WitnessState, LedgerError> {
-        let mut last: BTreeMap<String, WitnessRow> = BTreeMap::new();
+        let mut last: BTreeMap<String, (u64, WitnessRow)> = BTreeMap::new();
         let mut fault = None;
         self.visit_kind(SystemKind::WitnessCheckpoint.as_str(), &mut |entry, state| {
             match as_logged(&entry, &state) {
-                Ok(row) => drop(last.insert(row.log().name().to_owned(), row)),
+                Ok(row) => drop(last.insert(row.log().name().to_owned(), (entry.seq, row))),
                 Err(error) => fault = Some(error),
             }
             Ok(if fault.is_none() { Visit::Continue } else { Visit::Stop })
@@ -77,10 +90,10 @@ impl Snapshot {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        let (ledger, genesis) = lookup::genesis(self.conn())?;
-        let cosigner = CosignerKey::new(ledger.origin(), genesis.log_key()).map_err(LedgerError::Key)?;
-        let mut state = WitnessState::default();
-        for row in last.values() {
+        let (keys, mut state) = (self.keys()?, WitnessState::default());
+        for (seq, row) in last.values() {
+            // What is recorded at a place was cosigned with the key that was in force before it.
+            let cosigner = CosignerKey::new(keys.ledger().origin(), keys.key_at(*seq)).map_err(LedgerError::Key)?;
             state.restore(row.latest(&cosigner).map_err(LedgerError::Witness)?);
         }
         Ok(state)

@@ -187,8 +187,9 @@ fn read_digest(members: &Members<'_>) -> Result<SealDigest, BundleError> {
     SealDigest::of_parts(selection, leaves, set_root, bounds, scrolls).map_err(BundleError::Json)
 }
 
-/// The ledger that a key is named after.
-pub(crate) fn ledger_of(key: &NoteKey) -> Option<LedgerId> {
+/// The ledger that a key is named after; none where it is named otherwise.
+#[must_use]
+pub fn ledger_of(key: &NoteKey) -> Option<LedgerId> {
     let ledger = LedgerId::parse(key.name().strip_prefix("vaultmesh/")?).ok()?;
     (ledger.origin() == key.name()).then_some(ledger)
 }

@@ -1,7 +1,7 @@
 //! Errors: one enum an operation, each variant with a stable code.
 
 use thiserror::Error;
-use vm_core::error::{CanonicalError, CapabilityError, KeyError, NoteError, RecordError};
+use vm_core::error::{CanonicalError, CapabilityError, KeyChangeError, KeyError, NoteError, RecordError};
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
 use vm_core::record::Table;
@@ -287,6 +287,9 @@ pub enum MemoryError {
     /// A key cannot be used.
     #[error("key")]
     Key(#[from] KeyError),
+    /// A key cannot be changed so.
+    #[error("change of a key")]
+    KeyChange(#[from] KeyChangeError),
     /// The checkpoint cannot be made.
     #[error("checkpoint")]
     Checkpoint(#[from] CheckpointError),
@@ -304,6 +307,7 @@ pub enum MemoryError {
     Empty,
 }
 stable_codes!(MemoryError {
+    Self::KeyChange(_) => "memory-key-change",
     Self::Record(_) => "memory-record",
     Self::Canonical(_) => "memory-canonical",
     Self::Capability(_) => "memory-capability",

@@ -3,7 +3,8 @@
 //! # In scope
 //!
 //! Merkle trees and their proofs ([`merkle`]), stored proofs ([`proof`]), foreign logs and
-//! `.tlog-proof` files ([`tlog`]), COSE receipts ([`receipt`]), attestations of seals for foreign clients ([`attest`]), signed checkpoints ([`checkpoint`]), witnesses that cosign them
+//! `.tlog-proof` files ([`tlog`]), COSE receipts ([`receipt`]), attestations of seals for foreign clients ([`attest`]), signed checkpoints ([`checkpoint`]), which keys a ledger had ([`keys`],
+//! [`key_history`]), witnesses that cosign them
 //! ([`witness`]) and proofs that a log was forked ([`mod@fork`]), selections ([`selection`]), seal
 //! digests ([`mod@digest`]), bundles ([`bundle`]), sealing ([`mod@seal`]), verification of seals ([`verify`]) and scrolls
 //! ([`scroll`]), indexes ([`mod@index`]) and proofs that an answer is complete ([`complete`]), statements of what an export
@@ -26,6 +27,8 @@ pub mod digest;
 pub mod error;
 pub mod fork;
 pub mod index;
+pub mod key_history;
+pub mod keys;
 pub mod memory;
 pub mod merkle;
 pub mod proof;

@@ -13,7 +13,7 @@ use vm_core::canonical::{self, Canonicalizer};
 use vm_core::digest::{LeafHash, RootHash};
 use vm_core::error::PathError;
 use vm_core::id::{EngineName, LedgerId};
-use vm_core::key::{NOTE_MAX, Note, NoteKey, PublicKey};
+use vm_core::key::{KeyHistory, NOTE_MAX, Note, NoteKey, PublicKey};
 use vm_core::path::VaultPath;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{FileFault, VaultFiles};
@@ -191,16 +191,32 @@ pub fn verify_scroll(
     engine: &EngineName,
     recorded: &[ScrollRoot],
 ) -> (Report, Option<VerifiedScroll>) {
+    verify_scroll_by(files, &KeyHistory::of_key(*ledger, log_key), engine, recorded)
+}
+
+/// As [`verify_scroll`], by the keys that a ledger had. The root is signed by any of them: a scroll does not say where the log
+/// stood when it was written. One by a key that was declared stolen is `key-stolen` until it is signed anew.
+pub fn verify_scroll_by(
+    files: &dyn VaultFiles,
+    keys: &KeyHistory,
+    engine: &EngineName,
+    recorded: &[ScrollRoot],
+) -> (Report, Option<VerifiedScroll>) {
     let mut report = Report::new();
     let subject = format!("scroll {engine}");
-    let key = match NoteKey::new(ledger.scroll_origin(engine), log_key) {
-        Ok(key) => key,
+    let named = keys.spans().rev().map(|span| NoteKey::new(keys.ledger().scroll_origin(engine), span.key));
+    let named = match named.collect::<Result<Vec<NoteKey>, _>>() {
+        Ok(named) => named,
         Err(error) => {
             report.find(Finding::new(Code::EvidenceUnreadable, &subject).found(error));
             return (report, None);
         }
     };
-    let signed = read_root(files, engine, &key, &subject, &mut report);
+    let signed = read_root(files, engine, &named, &subject, &mut report);
+    let stolen = |key: &NoteKey| keys.span_of(key.public()).is_some_and(|span| span.trusted.is_some());
+    if signed.as_ref().is_some_and(|signed| stolen(signed.key())) {
+        report.find(Finding::new(Code::KeyStolen, format!("{subject} root")));
+    }
     let recorded = recorded.iter().filter(|root| root.engine == *engine);
     let sizes = recorded.clone().map(|root| root.size).chain(signed.as_ref().map(VerifiedCheckpoint::size));
     let lines = match read_lines(files, engine, sizes) {
@@ -234,7 +250,7 @@ pub fn verify_scroll(
     let sound = report.findings().is_empty();
     let verified = signed.filter(|_| sound).map(|signed| VerifiedScroll {
         root: ScrollRoot { engine: engine.clone(), size: signed.size(), root: signed.root() },
-        key,
+        key: signed.key().clone(),
     });
     (report, verified)
 }
@@ -251,11 +267,11 @@ fn compare(lines: &ScrollLines, size: TreeSize, root: RootHash, subject: &str, r
     }
 }
 
-/// The signed root beside a scroll; none where it is missing or not signed by `key`.
+/// The signed root beside a scroll; none where it is missing or not signed by one of `keys`, the one in force first.
 fn read_root(
     files: &dyn VaultFiles,
     engine: &EngineName,
-    key: &NoteKey,
+    keys: &[NoteKey],
     subject: &str,
     report: &mut Report,
 ) -> Option<VerifiedCheckpoint> {
@@ -279,7 +295,12 @@ fn read_root(
         }
     }
     let note = Note::parse(&bytes).map_err(crate::error::CheckpointError::Note);
-    match note.and_then(|note| Checkpoint::verify(&note, key)) {
+    let by_any = |note: Note| {
+        let mut tried = keys.iter().map(|key| Checkpoint::verify(&note, key));
+        let first = tried.next().ok_or(crate::error::CheckpointError::Origin)?;
+        first.or_else(|fault| tried.find_map(Result::ok).ok_or(fault))
+    };
+    match note.and_then(by_any) {
         Ok(verified) => Some(verified),
         Err(error) => {
             report.find(Finding::new(Code::CheckpointInvalid, format!("{subject} root")).found(error.code()));

@@ -6,7 +6,7 @@ use vm_core::canonical;
 use vm_core::digest::{LeafHash, RootHash, Sha256Digest};
 use vm_core::error::RecordError;
 use vm_core::id::{LedgerId, RowId};
-use vm_core::key::NoteKey;
+use vm_core::key::{KeyHistory, NoteKey};
 use vm_core::record::{Genesis, LogEntry, SCHEMA, StoredRow, SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
@@ -18,6 +18,7 @@ use crate::coverage::Coverage;
 use crate::digest::{RowFate, RowSet, SealDigest, walk_selected};
 use crate::error::CompletenessError;
 use crate::index::Card;
+use crate::keys::{check_signer, read_keys};
 use crate::merkle::{Frontier, TreeSize};
 use crate::rehash::Hashed;
 use crate::scroll::{ScrollLines, read_lines};
@@ -58,14 +59,45 @@ pub fn verify_seal(
     files: Option<&dyn VaultFiles>,
     pinned: Option<&NoteKey>,
 ) -> (Report, Option<VerifiedSeal>) {
+    let (subject, mut found) = (subject(bundle), Report::new());
+    let keys = match own_keys(view, &mut found) {
+        Ok(keys) => keys,
+        Err(error) => {
+            found.find(Finding::new(Code::EvidenceUnreadable, &subject).found(error));
+            None
+        }
+    };
+    let pinned = pinned.map(|pinned| known_signer(bundle, pinned, keys.as_ref()));
     let (mut report, checkpoint) = check_bundle(bundle, pinned);
-    let subject = subject(bundle);
-    if let Err(error) = check_against_view(bundle, view, checkpoint.as_ref(), None, &mut report) {
+    report.merge(found);
+    let held = Held { keys: keys.as_ref(), place: None, root: None };
+    if let Err(error) = check_against_view(bundle, view, checkpoint.as_ref(), &held, &mut report) {
         report.find(Finding::new(Code::EvidenceUnreadable, &subject).found(error));
     }
     check_scrolls(bundle, files, &mut report);
     let verified = VerifiedSeal::of(bundle, &report);
     (report, verified)
+}
+
+/// The keys that the ledger of a view had; none where it has no genesis, which is found.
+fn own_keys(view: &dyn EvidenceView, report: &mut Report) -> Result<Option<KeyHistory>, ViewError> {
+    let ledger = view.ledger()?;
+    match read_genesis(view)? {
+        Ok(genesis) => read_keys(view, ledger, &genesis, report).map(Some),
+        Err(found) => {
+            report.find(Finding::new(Code::GenesisInvalid, format!("genesis of {ledger}")).found(found));
+            Ok(None)
+        }
+    }
+}
+
+/// The key to check a seal by where `pinned` is pinned: its signer, if both are keys that the ledger had. The ledger's name in the
+/// pin is the hash of the genesis, whose root key signed each change; so it does not matter which of its keys was pinned.
+pub(crate) fn known_signer<'a>(bundle: &'a SealBundle, pinned: &'a NoteKey, keys: Option<&KeyHistory>) -> &'a NoteKey {
+    let is_own = |key: &NoteKey| {
+        keys.is_some_and(|keys| key.name() == keys.ledger().origin() && keys.span_of(key.public()).is_some())
+    };
+    if is_own(pinned) && is_own(bundle.signer()) { bundle.signer() } else { pinned }
 }
 
 /// Verifies what a bundle says by itself: signatures, digest, checkpoint. The rows stay unproven, so the answer is
@@ -105,7 +137,7 @@ pub fn verify_exported<L: AsRef<[u8]>>(
     let (cards, proof) = match exported {
         Exported::Rows(rows, proof) => {
             let covered = coverage.insert(Coverage::of_rows());
-            let cards = read_exported(bundle, rows, covered, &mut report);
+            let cards = read_exported(bundle, rows, covered, pinned, &mut report);
             let mut set = RowSet::default();
             cards.iter().for_each(|card| set.add(card.leaf, card.ts));
             compare_set(bundle, &set, &mut report);
@@ -151,6 +183,7 @@ fn read_exported<L: AsRef<[u8]>>(
     bundle: &SealBundle,
     rows: impl IntoIterator<Item = (u64, L)>,
     coverage: &mut Coverage,
+    pinned: Option<&NoteKey>,
     report: &mut Report,
 ) -> Vec<Card> {
     let mut cards: Vec<Card> = Vec::new();
@@ -158,7 +191,7 @@ fn read_exported<L: AsRef<[u8]>>(
         match exported_card(bundle, place, data.as_ref()) {
             Ok((card, row)) => {
                 if place == 0 {
-                    check_exported_genesis(bundle, card.leaf, &row, report);
+                    check_exported_genesis(bundle, card.leaf, &row, pinned, report);
                 }
                 coverage.add(&row);
                 cards.push(card);
@@ -174,8 +207,15 @@ fn read_exported<L: AsRef<[u8]>>(
     cards
 }
 
-/// The row at place 0 must be the genesis that gives the ledger its name and names the key.
-fn check_exported_genesis(bundle: &SealBundle, leaf: LeafHash, row: &StoredRow, report: &mut Report) {
+/// The row at place 0 must be the genesis that gives the ledger its name and names its first key. That another one signed must
+/// have been shown to whoever pins that one.
+fn check_exported_genesis(
+    bundle: &SealBundle,
+    leaf: LeafHash,
+    row: &StoredRow,
+    pinned: Option<&NoteKey>,
+    report: &mut Report,
+) {
     let subject = subject(bundle);
     let found = LedgerId::from_genesis(leaf);
     match genesis(row) {
@@ -183,8 +223,8 @@ fn check_exported_genesis(bundle: &SealBundle, leaf: LeafHash, row: &StoredRow, 
             let finding = Finding::new(Code::GenesisInvalid, format!("genesis of {subject}"));
             report.find(finding.expected_found(bundle.ledger(), found));
         }
-        Ok(genesis) if genesis.log_key() != bundle.signer().public() => {
-            let finding = Finding::new(Code::SealAltered, format!("{subject} signer"));
+        Ok(genesis) if genesis.log_key() != bundle.signer().public() && pinned != Some(bundle.signer()) => {
+            let finding = Finding::new(Code::KeyChangeUnproven, format!("{subject} signer"));
             report.find(finding.expected_found(genesis.log_key(), bundle.signer().public()));
         }
         Ok(_) => {}
@@ -234,6 +274,11 @@ pub(crate) fn check_bundle(bundle: &SealBundle, pinned: Option<&NoteKey>) -> (Re
     }
     match pinned {
         None => report.find(Finding::new(Code::NoTrustKey, &subject)),
+        // The key may have been changed since; what would prove that is not here.
+        Some(key) if key.name() == bundle.signer().name() && key != bundle.signer() => {
+            let finding = Finding::new(Code::KeyChangeUnproven, format!("{subject} signer"));
+            report.find(finding.expected_found(key, bundle.signer()));
+        }
         Some(key) if key != bundle.signer() => {
             report.find(altered("signer").expected_found(key, bundle.signer()));
         }
@@ -260,13 +305,22 @@ pub(crate) fn check_bundle(bundle: &SealBundle, pinned: Option<&NoteKey>) -> (Re
     (report, checkpoint)
 }
 
-/// Checks ledger, size, log root and rows. `known_root` is the log's root at the sealed size where the caller has
-/// already computed it.
+/// What is known of the ledger that a seal is held against.
+pub(crate) struct Held<'a> {
+    /// Its keys; none where they could not be read, or there is no genesis.
+    pub(crate) keys: Option<&'a KeyHistory>,
+    /// Place of the seal's row, where the caller has it.
+    pub(crate) place: Option<u64>,
+    /// The log's root at the sealed size, where the caller has already computed it.
+    pub(crate) root: Option<RootHash>,
+}
+
+/// Checks ledger, size, log root and rows.
 pub(crate) fn check_against_view(
     bundle: &SealBundle,
     view: &dyn EvidenceView,
     checkpoint: Option<&VerifiedCheckpoint>,
-    known_root: Option<RootHash>,
+    held_by: &Held<'_>,
     report: &mut Report,
 ) -> Result<(), ViewError> {
     let subject = subject(bundle);
@@ -276,14 +330,17 @@ pub(crate) fn check_against_view(
         report.find(finding.expected_found(ledger, bundle.ledger()));
         return Ok(());
     }
-    check_signer(bundle, view, report)?;
+    match held_by.keys {
+        Some(keys) => check_signer(bundle, view, keys, held_by.place, report)?,
+        None => report.find(Finding::new(Code::EvidenceUnreadable, format!("keys of {ledger}"))),
+    }
     let held = TreeSize::new(view.size()?);
     if bundle.as_of() > held {
         report.find(Finding::new(Code::TailCut, &subject).expected_found(bundle.as_of(), held));
         return Ok(());
     }
     if let Some(checkpoint) = checkpoint {
-        let found = match known_root {
+        let found = match held_by.root {
             Some(root) => root,
             None => log_root(view, bundle.as_of())?,
         };
@@ -294,20 +351,6 @@ pub(crate) fn check_against_view(
         report.checked(format!("{subject}: root of the log at {}", bundle.as_of()));
     }
     check_rows(bundle, view, report)
-}
-
-/// The genesis row names the key that seals are signed with, whether or not one was pinned.
-fn check_signer(bundle: &SealBundle, view: &dyn EvidenceView, report: &mut Report) -> Result<(), ViewError> {
-    let subject = subject(bundle);
-    match read_genesis(view)? {
-        Ok(genesis) if genesis.log_key() == bundle.signer().public() => {}
-        Ok(genesis) => {
-            let finding = Finding::new(Code::SealAltered, format!("{subject} signer"));
-            report.find(finding.expected_found(genesis.log_key(), bundle.signer().public()));
-        }
-        Err(found) => report.find(Finding::new(Code::GenesisInvalid, format!("genesis of {subject}")).found(found)),
-    }
-    Ok(())
 }
 
 /// Content of the first row, which names the keys, or what is wrong with it.
@@ -323,7 +366,7 @@ pub(crate) fn read_genesis(view: &dyn EvidenceView) -> Result<Result<Genesis, &'
     Ok(read)
 }
 
-fn genesis(row: &StoredRow) -> Result<Genesis, &'static str> {
+pub(crate) fn genesis(row: &StoredRow) -> Result<Genesis, &'static str> {
     if row.table() != Table::ProofArtifacts || row.text("kind") != Some(SystemKind::Genesis.as_str()) {
         return Err("a row of another kind");
     }

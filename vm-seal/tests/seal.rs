@@ -442,7 +442,13 @@ fn the_genesis_among_exported_rows_gives_ledger_and_key() {
     let forged = signed_by(&mut world, &SigningIdentity::from_seed(&[9; 32]));
     let report = verify(&forged, &rows);
     let signer = report.findings().iter().find(|finding| finding.subject().ends_with("signer"));
-    assert_eq!(signer.map(vm_core::verdict::Finding::code), Some(Code::SealAltered), "{:?}", report.findings());
+    assert_eq!(signer.map(vm_core::verdict::Finding::code), None, "whoever pins that key knows that it took its place");
+    let unpinned = rows.iter().map(|(place, data)| (*place, data));
+    let (report, _) = verify_exported(&forged, Exported::Rows(unpinned, None), None);
+    assert!(report.has(Code::KeyChangeUnproven), "{:?}", report.findings());
+    let other = (world.key(), rows.iter().map(|(place, data)| (*place, data)));
+    let (report, _) = verify_exported(&forged, Exported::Rows(other.1, None), Some(&other.0));
+    assert!(report.has(Code::KeyChangeUnproven), "{:?}", report.findings());
 }
 
 fn drop_two_after(text: &str, mark: &str) -> String {

@@ -164,6 +164,14 @@ impl Context {
         Ok(Vault::open_as(&self.place()?, self.sources()?, timeout, self.global.holder.as_ref())?)
     }
 
+    /// The vault, open for a change of its keys, be the log key lost.
+    pub(super) fn open_to_change_keys(&self) -> Result<Vault, CliError> {
+        let config = self.config()?;
+        let timeout = self.lock_timeout(config.as_ref()).value;
+        let holder = self.global.holder.as_ref();
+        Ok(Vault::open_to_change_keys(&self.place()?, self.sources()?, timeout, holder)?)
+    }
+
     /// Clock, entropy, and the name that others see who wait for us.
     pub(super) fn sources(&self) -> Result<Sources, CliError> {
         let mut sources = Sources::system()?;

@@ -26,6 +26,7 @@ mod horizon;
 mod import;
 mod init;
 mod input;
+mod keys;
 mod list;
 mod man;
 mod mesh;
@@ -114,6 +115,7 @@ enum Command {
     Grant(token::Grant),
     Revoke(token::Revoke),
     Tokens(token::Tokens),
+    Keys(keys::Keys),
     Gate(gate::Gate),
     Propose(propose::Propose),
     Replay(replay::Replay),
@@ -174,6 +176,7 @@ impl Command {
             Self::Grant(command) => command.run(context),
             Self::Revoke(command) => command.run(context),
             Self::Tokens(command) => command.run(context),
+            Self::Keys(command) => command.run(context),
             Self::Gate(command) => command.run(context),
             Self::Propose(command) => command.run(context),
             Self::Replay(command) => command.run(context),

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use vaultmesh::anchors::{AnchorState, Interval};
-use vaultmesh::error::VaultError;
+use vaultmesh::error::{KeysError, VaultError};
 use vaultmesh::trust::TrustFile;
 use vaultmesh::verify::{Outside, RecordedAt, SealState, Verification};
 use vm_core::id::LedgerId;
 use vm_core::key::{NOTE_MAX, Note, NoteKey};
+use vm_seal::key_history::{KEY_HISTORY_MAX, KeyHistoryFile};
 
 use super::error::CliError;
 use super::input::read_limited;
@@ -24,6 +25,9 @@ pub(super) struct TrustArgs {
     /// Trust file: the key, and the authorities whose anchors count
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Key history of the ledger (`keys history`), where its key was changed since it was pinned
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 impl TrustArgs {
@@ -37,7 +41,13 @@ impl TrustArgs {
             // Neither may win silently: one of the two is not what its giver thinks.
             return Err(CliError::Usage { what: "--key and the trust file name different keys".to_owned() });
         }
-        Ok(Outside { key: self.key, head: None, trust })
+        let mut outside = Outside { key: self.key, head: None, trust, history: None };
+        if let Some(path) = &self.history {
+            let file = KeyHistoryFile::parse(&read_limited(path, KEY_HISTORY_MAX)?);
+            let keys = file.and_then(|file| file.verify());
+            outside.add_history(keys.map_err(|error| VaultError::Keys(KeysError::Change(error)))?)?;
+        }
+        Ok(outside)
     }
 }
 

@@ -10,12 +10,12 @@ use vaultmesh::vault::{Common, read_line};
 use vm_core::canonical;
 use vm_core::digest::RootHash;
 use vm_core::id::{EngineName, LedgerId, TraceId};
-use vm_core::key::NoteKey;
+use vm_core::key::{KeyHistory, NoteKey};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::VaultFiles as _;
 use vm_ledger::ScrollState;
 use vm_ledger::StillFiles;
-use vm_seal::scroll::{VerifiedScroll, verify_scroll};
+use vm_seal::scroll::{VerifiedScroll, verify_scroll_by};
 
 use super::context::Context;
 use super::error::CliError;
@@ -181,7 +181,8 @@ struct Checked {
 
 impl Verify {
     fn run(self, context: &Context) -> Result<Output, CliError> {
-        let pinned = self.trust.load()?.pinned().cloned();
+        let outside = self.trust.load()?;
+        let pinned = outside.pinned().cloned();
         let mut report = Report::new();
         if pinned.is_none() {
             report.find(Finding::new(Code::NoTrustKey, "scrolls"));
@@ -193,13 +194,18 @@ impl Verify {
             return Ok(Output::checked(checked, &report));
         };
         let ledger = ledger_of(&key)?;
+        let keys = match context.reader() {
+            Ok(reader) => outside.keys_of(&reader).ok(),
+            Err(_) => outside.history.clone(),
+        };
+        let keys = keys.unwrap_or_else(|| KeyHistory::of_key(ledger, key.public()));
         let files = StillFiles::open(&context.vault()?.value).map_err(VaultError::VaultFile)?;
         let engines = match self.engine {
             Some(engine) => vec![engine],
             None => files.engines().map_err(VaultError::Files)?,
         };
         for engine in engines {
-            let (found, scroll) = verify_scroll(&files, &ledger, key.public(), &engine, &[]);
+            let (found, scroll) = verify_scroll_by(&files, &keys, &engine, &[]);
             report.merge(found);
             let root = scroll.as_ref().map(VerifiedScroll::root);
             let (lines, root) = (root.map(|root| root.size.as_u64()), root.map(|root| root.root));

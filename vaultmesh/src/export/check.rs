@@ -27,8 +27,10 @@ use vm_seal::verify::{Exported, verify_exported};
 use crate::anchors::{Evidence, Weighing};
 use crate::error::VaultError;
 use crate::export::archive::Unpacked;
+use crate::export::history::effective;
 use crate::export::{
-    CHECKPOINTS, COVERAGE, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY, completeness_name,
+    CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, SUMS, Scope, TRUST, VERIFY,
+    completeness_name,
 };
 use crate::read::Reader;
 use crate::system::SystemClock;
@@ -321,9 +323,12 @@ fn verify_exported_seal(
     if (bundle.seal_id(), bundle.ledger(), bundle.signer()) != (seal_id, manifest.ledger, &manifest.key) {
         return Err(VaultError::Archive { reason: "its manifest names another seal, ledger or key".to_owned() });
     }
+    let mut found = Report::new();
+    let outside = &effective(unpacked, &bundle, outside, &mut found)?;
     let (mut report, covered) = check_rows(unpacked, &bundle, outside)?;
+    report.merge(found);
     let proof_name = completeness_name(seal_id);
-    let known = [MANIFEST, VERIFY, SCRIPT, TRUST, ROWS, PROOFS, COVERAGE, SUMS, &bundle_name, &proof_name];
+    let known = [MANIFEST, VERIFY, SCRIPT, TRUST, ROWS, PROOFS, COVERAGE, KEYS, SUMS, &bundle_name, &proof_name];
     let stamps = format!("anchors/{seal_id}/");
     for name in unpacked.names().filter(|name| !known.contains(name) && !name.starts_with(&stamps)) {
         // Passed over, it would look as if it had been checked with the rest.

@@ -8,6 +8,7 @@
 //! rows.jsonl           leaf data, one row a line: all in log order, or those of the seal by table and id
 //! proofs.jsonl         seal alone: {"index":...,"path":[...]} of each row, in the same order
 //! coverage.json        seal alone: what it covers, and what not
+//! keys.json            seal alone, where keys of the ledger were changed: how
 //! seals/ID.complete.json    seal alone: that no other row belongs to it; in a blind export with the rows' cards, and no rows
 //! checkpoints.jsonl    vault alone: {"note":...,"size":...}
 //! receipts/ seals/ anchors/ artifacts/ runes/    files as they stand below the vault
@@ -17,6 +18,7 @@
 mod archive;
 mod check;
 mod exact;
+mod history;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,8 @@ const ROWS: &str = "rows.jsonl";
 const PROOFS: &str = "proofs.jsonl";
 /// Name of the coverage statement.
 const COVERAGE: &str = "coverage.json";
+/// Name of the key history, in exports of ledgers whose keys were changed.
+const KEYS: &str = "keys.json";
 /// Name of the second verifier.
 const SCRIPT: &str = "verify.py";
 /// Name of the trust file.

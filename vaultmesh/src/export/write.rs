@@ -6,7 +6,7 @@ use serde_json::json;
 use vm_core::canonical;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::SealId;
-use vm_core::key::Note;
+use vm_core::key::{Note, NoteKey};
 use vm_core::path::VaultPath;
 use vm_core::record::Table;
 use vm_core::view::{EvidenceView, FileFault, RowState, StoredEntry, VaultFiles, ViewError, Visit};
@@ -17,12 +17,13 @@ use vm_seal::complete::CompletenessProof;
 use vm_seal::coverage::{Claims, Coverage};
 use vm_seal::error::ProveError;
 use vm_seal::index::{Card, Order, Query};
+use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::merkle::{LeafIndex, TreeSize, prove_inclusion};
 
-use crate::error::VaultError;
+use crate::error::{KeysError, VaultError};
 use crate::export::archive::Packer;
 use crate::export::{
-    CHECKPOINTS, COVERAGE, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, Scope, TRUST, VERIFY, completeness_name,
+    CHECKPOINTS, COVERAGE, KEYS, MANIFEST, Manifest, PROOFS, ROWS, SCRIPT, Scope, TRUST, VERIFY, completeness_name,
 };
 use crate::read::Reader;
 use crate::trust::TrustFile;
@@ -66,7 +67,7 @@ const SCRIPT_TEXT: &str = include_str!("verify.py");
 pub fn export_vault(reader: &Reader, out: &Path) -> Result<Exported, VaultError> {
     let view = reader.view();
     let size = view.size().map_err(VaultError::View)?;
-    let mut pack = begin(reader, out, Scope::Vault, None)?;
+    let mut pack = begin(reader, out, Scope::Vault, None, reader.claimed_key()?)?;
     let (mut rows, mut paths) = (0, Vec::new());
     pack.add(ROWS, &mut |write| {
         let mut fault = None;
@@ -117,7 +118,7 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
     };
     let bundle = SealBundle::parse(&bytes).map_err(VaultError::Bundle)?;
     let completeness = prove_seal(reader, &bundle, options.is_blind)?;
-    let mut pack = begin(reader, out, Scope::Seal, Some(seal_id))?;
+    let mut pack = begin(reader, out, Scope::Seal, Some(seal_id), bundle.signer().clone())?;
     pack.add_bytes(SCRIPT, SCRIPT_TEXT.as_bytes())?;
     let own = || Ok::<_, VaultError>(TrustFile::new(Some(reader.claimed_key()?), Vec::new()));
     let trust = options.trust.clone().map_or_else(own, Ok)?;
@@ -134,8 +135,12 @@ pub fn export_seal(reader: &Reader, seal_id: SealId, options: &SealExport, out: 
             paths.extend(anchor.row.text("path").map(str::to_owned));
         }
     })?;
-    // Sorted by name, anchors stand before seals, and there the proof before the bundle.
+    // Sorted by name, anchors stand before keys, keys before seals, and there the proof before the bundle.
     let missing = add_files(&mut pack, reader, paths)?;
+    let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
+    if !history.changes().is_empty() {
+        pack.add_bytes(KEYS, &history.to_bytes().map_err(KeysError::Change)?)?;
+    }
     if let Some(proof) = &completeness {
         pack.add_bytes(&completeness_name(seal_id), &proof.to_bytes().map_err(VaultError::Completeness)?)?;
     }
@@ -233,10 +238,16 @@ fn seal_row(reader: &Reader, path: &VaultPath) -> Result<Option<vm_core::id::Row
     Ok(found)
 }
 
-fn begin(reader: &Reader, out: &Path, scope: Scope, seal_id: Option<SealId>) -> Result<Packer, VaultError> {
+fn begin(
+    reader: &Reader,
+    out: &Path,
+    scope: Scope,
+    seal_id: Option<SealId>,
+    key: NoteKey,
+) -> Result<Packer, VaultError> {
     let manifest = Manifest {
         format: Manifest::FORMAT.to_owned(),
-        key: reader.claimed_key()?,
+        key,
         ledger: reader.ledger(),
         scope,
         seal_id,

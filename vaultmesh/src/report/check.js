@@ -1017,7 +1017,7 @@ function linesOf(data) {
 }
 
 /** The rows that the seal selects. */
-async function readRows(entries, seal, signer, head, report) {
+async function readRows(entries, seal, {signer, isGiven}, head, report) {
   const {order, asked} = readQuery({selection: seal.selection});
   need(entries.has('rows.jsonl') && entries.has('proofs.jsonl'), 'rows without proofs, or proofs without rows');
   const [lines, proofs] = ['rows.jsonl', 'proofs.jsonl'].map((name) => linesOf(entries.get(name)));
@@ -1035,17 +1035,19 @@ async function readRows(entries, seal, signer, head, report) {
     seen.add(row.columns.id);
     const isSelected = seal.selection.kinds.includes(row.table) && leavesOf(row, order, asked).length > 0;
     if (report.expect(isSelected, 'row-altered', subject, 'outside the selection')) rows.push(row);
-    if (row.place === 0n) checkGenesis(row, signer, subject, report);
+    if (row.place === 0n) checkGenesis(row, {signer, isGiven}, subject, report);
   }
   report.lines = lines.length;
   return rows;
 }
 
-function checkGenesis(row, signer, subject, report) {
+function checkGenesis(row, {signer, isGiven}, subject, report) {
   const isOwn = 'vaultmesh/' + hex(row.leaf) === signer.name;
   report.expect(isOwn, 'genesis-invalid', subject, 'the genesis of another ledger');
   const isKey = String(row.columns.meta_json).includes(`"log_key":"${hex(signer.point)}"`);
-  if (report.expect(isKey, 'seal-altered', subject, 'a genesis of another key') && isOwn) {
+  // Whoever gave that very key knows that it took the place of the first.
+  const isShown = report.expect(isKey || isGiven, 'key-change-unproven', subject, 'a genesis of another key');
+  if (isShown && isKey && isOwn) {
     report.held(
       'The first row of the ledger is among the rows: it gives the name of the ledger, and names the key that sealed.',
     );
@@ -1078,9 +1080,10 @@ function openExport(data, entries, report) {
 /** Key, schema, both signatures and scrolls; the signed head of the log, where its signature holds. */
 async function checkSeal({path, seal, signer}, pinned, report, held) {
   report.expect(pinned, 'no-trust-key', path, "the key is the export's own: give the ledger's key");
+  // Another key of this ledger may have taken the place of the one given; this check does not follow a history of keys.
+  const code = pinned && pinned.name === signer.name ? 'key-change-unproven' : 'seal-altered';
   held.key =
-    report.expect(!pinned || pinned.text === signer.text, 'seal-altered', path, 'signed by another key') &&
-    Boolean(pinned);
+    report.expect(!pinned || pinned.text === signer.text, code, path, 'signed by another key') && Boolean(pinned);
   if (held.key) report.held('The seal names the very key that this check was given.');
   const isKnown = SCHEMAS.includes(seal.schema_version);
   report.expect(isKnown, 'format-unknown', path, `schema ${seal.schema_version}`);
@@ -1102,7 +1105,7 @@ async function checkSeal({path, seal, signer}, pinned, report, held) {
 
 /** The rows of the seal, each with its proof. */
 async function checkRows(entries, {seal, signer}, head, report, held) {
-  const rows = await readRows(entries, seal, signer, head, report);
+  const rows = await readRows(entries, seal, {signer, isGiven: held.key}, head, report);
   const isSet = () => checkSet(seal, rows.map(cardOf));
   held.set = Boolean(await report.attempt('seal-altered', 'rows of the seal', isSet));
   const located = rows.filter((row) => row.place !== NOWHERE).length;

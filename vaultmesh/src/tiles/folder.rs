@@ -5,9 +5,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use vm_core::key::{NOTE_MAX, Note, NoteKey};
+use vm_core::key::{KeyHistory, NOTE_MAX, Note};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use vm_seal::error::CheckpointError;
+use vm_seal::keys::verify_by_any;
 use vm_seal::tlog::CHECKPOINT_PATH;
 
 use super::TilesError;
@@ -48,17 +49,17 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _lock: file, unsynced: unsynced.into_iter().collect() })
     }
 
-    /// The checkpoint that stands there, which `key` must have signed.
-    pub(super) fn checkpoint(&self, key: &NoteKey) -> Result<Option<VerifiedCheckpoint>, TilesError> {
+    /// The checkpoint that stands there, which one of the ledger's keys must have signed.
+    pub(super) fn checkpoint(&self, keys: &KeyHistory) -> Result<Option<VerifiedCheckpoint>, TilesError> {
         let Some(bytes) = self.read(CHECKPOINT_PATH, NOTE_MAX)? else { return Ok(None) };
         let wrong = |source| TilesError::Checkpoint { path: self.path.clone(), source };
         let note = Note::parse(&bytes).map_err(|error| wrong(CheckpointError::Note(error)))?;
         let claimed = Checkpoint::parse_text(note.unverified_text()).map_err(wrong)?;
-        if claimed.origin() != key.name() {
-            let (expected, found) = (key.name().to_owned(), claimed.origin().to_owned());
+        if claimed.origin() != keys.ledger().origin() {
+            let (expected, found) = (keys.ledger().origin(), claimed.origin().to_owned());
             return Err(TilesError::OtherLog { expected, found });
         }
-        Checkpoint::verify(&note, key).map_err(wrong).map(Some)
+        verify_by_any(&note, keys).map_err(wrong).map(|(checkpoint, _)| Some(checkpoint))
     }
 
     /// Whether a file is there; of another length than `length` it is refused.

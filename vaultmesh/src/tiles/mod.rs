@@ -13,7 +13,8 @@ use vm_core::digest::{LeafHash, RootHash};
 use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 use vm_ledger::VaultDir;
 use vm_seal::audit::Trust;
-use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use vm_seal::checkpoint::VerifiedCheckpoint;
+use vm_seal::keys::verify_by_any;
 use vm_seal::merkle::TreeSize;
 use vm_seal::merkle::tile::{TILE_WIDTH, Tile, TileAt};
 use vm_seal::tlog::{ENTRY_MAX, EntryBundle, Tlog};
@@ -62,12 +63,12 @@ pub struct TilesRead {
 /// # Errors
 /// [`VaultError::Tiles`] where `dir` holds something else, another log, or one that this log does not go on from.
 pub fn write_tiles(reader: &Reader, dir: &Path, with_entries: bool) -> Result<TilesWritten, VaultError> {
-    let key = reader.claimed_key()?;
+    let keys = reader.keys()?;
     let note = reader.head()?;
-    let head = Checkpoint::verify(&note, &key).map_err(TilesError::Head)?;
+    let (head, _) = verify_by_any(&note, &keys).map_err(TilesError::Head)?;
     check_root(reader, &head, TilesError::LogAltered { size: head.size() })?;
     let mut folder = Folder::open(dir)?;
-    let before = folder.checkpoint(&key)?;
+    let before = folder.checkpoint(&keys)?;
     if let Some(before) = &before {
         if before.size() > head.size() {
             return Err(TilesError::Ahead { held: head.size(), published: before.size() }.into());
@@ -95,9 +96,12 @@ pub fn write_tiles(reader: &Reader, dir: &Path, with_entries: bool) -> Result<Ti
 /// [`VaultError::Tlog`] where it has no checkpoint that reads. What does not hold is told in the report.
 pub fn verify_tiles(dir: &Path, outside: &Outside) -> Result<(TilesRead, vm_core::verdict::Report), VaultError> {
     let files = VaultDir::open(dir).map_err(VaultError::VaultFile)?;
-    let trust = Trust { key: outside.pinned(), head: outside.head.as_ref() };
-    let (_, claimed, _) = Tlog::open(&files).map_err(VaultError::Tlog)?;
+    let (note, claimed, _) = Tlog::open(&files).map_err(VaultError::Tlog)?;
+    let mut found = vm_core::verdict::Report::new();
+    let pin = outside.pin_for(&note, &format!("checkpoint of {}", claimed.origin()), &mut found);
+    let trust = Trust { key: pin.key(), head: outside.head.as_ref() };
     let (mut report, verified) = Tlog::verify(&files, &trust).map_err(VaultError::Tlog)?;
+    report.merge(found);
     judge_head(outside, &mut report);
     let read = TilesRead {
         origin: claimed.origin().to_owned(),

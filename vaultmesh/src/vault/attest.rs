@@ -11,7 +11,6 @@ use vm_seal::bundle::SealBundle;
 use vm_seal::receipt::Receipt;
 
 use crate::error::{ProofFileError, VaultError};
-use crate::keys::Role;
 use crate::read::Reader;
 use crate::vault::Vault;
 
@@ -57,7 +56,7 @@ impl Vault {
         let _may_seal = self.permit::<act::Seal>()?;
         let proof = Reader::open(&self.place)?.prove_tlog(row, true)?;
         let entry = proof.extra().map(<[u8]>::to_vec).unwrap_or_default();
-        let receipt = Receipt::sign(&proof, LeafHash::of(&entry), &self.keys.identity(Role::Log)?);
+        let receipt = Receipt::sign(&proof, LeafHash::of(&entry), &self.log_identity()?);
         Ok(Receipted { receipt: receipt.map_err(ProofFileError::Receipt)?, entry })
     }
 
@@ -83,7 +82,7 @@ impl Vault {
         if found.to_hex() != expected {
             return Err(VaultError::EvidenceDiffers { expected, found: found.to_hex() });
         }
-        let (bundle, signer) = (SealBundle::parse(&bytes).map_err(VaultError::Bundle)?, self.keys.identity(Role::Log)?);
+        let (bundle, signer) = (SealBundle::parse(&bytes).map_err(VaultError::Bundle)?, self.log_identity()?);
         let attestation = match form {
             AttestForm::Dsse => String::from_utf8_lossy(&attest_dsse(&bundle, &signer)?).into_owned(),
             AttestForm::Sshsig => attest_sshsig(&bundle, &signer)?,

@@ -51,7 +51,7 @@ impl Vault {
             // Keys before the ledger: a ledger whose keys were lost in a crash could never go on.
             keys.save(&new)?;
             keys.save_chain(&chain)?;
-            let (own, access) = divide(sources, &keys, LOCK_TIMEOUT)?;
+            let (own, access) = divide(sources, &keys, log, LOCK_TIMEOUT)?;
             Ok((own, Ledger::init(&place.vault, genesis, header, access)?))
         };
         let (own, store) = begin().inspect_err(|_| forget(&keys, ledger, &place.vault))?;
@@ -195,7 +195,7 @@ mod tests {
         let grant = operator_grant(&new, ledger, nonce(&mut *sources.entropy)).unwrap();
         keys.save(&new).unwrap();
         keys.save_chain(&Chain::root(&root, grant).unwrap()).unwrap();
-        let (_, access) = divide(sources, &keys, LOCK_TIMEOUT).unwrap();
+        let (_, access) = divide(sources, &keys, log, LOCK_TIMEOUT).unwrap();
         drop(Ledger::init(&place.vault, genesis, header, access).unwrap());
 
         for rows in [3, 4] {

@@ -9,6 +9,7 @@ mod horizon;
 mod init;
 mod input;
 mod jsonl;
+mod keys;
 mod mcp;
 mod merge;
 mod mesh;
@@ -31,15 +32,14 @@ use vm_core::capability::{Act, Authority, Holder, Permit};
 use vm_core::epoch::Epoch;
 use vm_core::id::{EngineName, LedgerId, TraceId};
 use vm_core::instant::Instant;
-use vm_core::key::{BlindKey, NoteKey};
+use vm_core::key::{BlindKey, NoteKey, SigningIdentity};
 use vm_core::record::RowDraft;
 use vm_core::redact::Policy;
 use vm_core::source::{Clock, Entropy};
-use vm_core::view::EvidenceView as _;
-use vm_ledger::{Access, KnownScroll, Ledger, Patience};
+use vm_ledger::{Access, Keyring, KnownScroll, Ledger, Patience};
 
 use crate::error::{TokenError, VaultError};
-use crate::keys::{HolderName, KeyStore, Role};
+use crate::keys::{HolderName, KeyStore};
 use crate::redaction::in_force;
 use crate::subjects::{Opened, SubjectName};
 use crate::system::{SystemClock, SystemEntropy};
@@ -58,6 +58,7 @@ pub use init::Initialized;
 pub(crate) use init::check_vacant;
 pub use input::{ArtifactInput, Common, DeployInput, InputKind, RecordInput, ShadowInput, ToolInput};
 pub use jsonl::{LINE_MAX, check_jsonl, read_line};
+pub use keys::{KeyChanged, KeyRotation};
 pub use mcp::{CaptureOptions, CaptureRecorded, McpRecorder};
 pub use merge::Merged;
 pub use mesh::Synced;
@@ -127,15 +128,15 @@ impl std::fmt::Debug for Own {
 }
 
 /// Divides the sources: the ledger keeps its nonces and its manners.
-fn divide(sources: Sources, keys: &KeyStore, timeout: Duration) -> Result<(Own, Access), VaultError> {
+fn divide(
+    sources: Sources,
+    keys: &KeyStore,
+    log_key: SigningIdentity,
+    timeout: Duration,
+) -> Result<(Own, Access), VaultError> {
     let Sources { clock, entropy, nonces, command } = sources;
     let patience = Patience { command, timeout };
-    let access = Access {
-        log_key: keys.identity(Role::Log)?,
-        openings: Some(keys.openings()?),
-        entropy: nonces,
-        patience: patience.clone(),
-    };
+    let access = Access { log_key, openings: Some(keys.openings()?), entropy: nonces, patience: patience.clone() };
     Ok((Own { clock, entropy, patience }, access))
 }
 
@@ -178,10 +179,13 @@ impl Vault {
         timeout: Duration,
         holder: Option<&HolderName>,
     ) -> Result<Self, VaultError> {
-        let ledger_id = Ledger::open_read(&place.vault)?.ledger().map_err(VaultError::View)?;
-        let keys = KeyStore::new(&place.keys, ledger_id);
-        let (own, access) = divide(sources, &keys, timeout)?;
-        let ledger = Ledger::open(&place.vault, access)?;
+        let known = Ledger::open_read(&place.vault)?.keys()?;
+        let keys = KeyStore::new(&place.keys, known.ledger());
+        let log_key = keys.log(known.current())?;
+        let (own, access) = divide(sources, &keys, log_key, timeout)?;
+        let mut ledger = Ledger::open(&place.vault, access)?;
+        let ring = keys.clone();
+        ledger.set_keyring(Keyring::new(move |key| ring.log(key).ok()));
         let mut vault = Self::assemble(place.clone(), ledger, keys, own)?;
         vault.ensure_operator()?;
         vault.ensure_policy()?;
@@ -192,7 +196,7 @@ impl Vault {
     }
 
     fn assemble(place: Place, ledger: Ledger, keys: KeyStore, sources: Own) -> Result<Self, VaultError> {
-        let note_key = NoteKey::new(ledger.id().origin(), ledger.genesis().log_key()).map_err(VaultError::Key)?;
+        let note_key = ledger.keys().note_key(ledger.keys().current()).map_err(VaultError::Key)?;
         let (holder, blind) = (keys.operator()?, keys.blind()?);
         let policy = in_force(&place.vault)?;
         Ok(Self {

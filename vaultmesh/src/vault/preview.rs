@@ -16,8 +16,9 @@ use crate::error::VaultError;
 use crate::keys::KeyStore;
 use crate::mcp::Session;
 use crate::redaction::Detector;
+use crate::subjects::Opened;
 use crate::vault::drafter::Drafter;
-use crate::vault::input::RecordInput;
+use crate::vault::input::{Common, RecordInput};
 use crate::vault::{LOCK_TIMEOUT, Own, Sources};
 
 /// One row as it would be stored.
@@ -59,6 +60,11 @@ impl std::fmt::Debug for Preview {
 /// Nobody's ledger.
 const NOWHERE: LedgerId = LedgerId::from_genesis(LeafHash::from_bytes([0; 32]));
 
+/// What a record says of itself, without what only a vault has: rows that stand, and keys of subjects.
+fn nowhere(common: Common) -> Common {
+    Common { corrects: None, data_subject: None, ..common }
+}
+
 impl Preview {
     /// A preview under `policy`. Keys and salts are drawn from `sources` and go with this.
     #[must_use]
@@ -80,13 +86,13 @@ impl Preview {
     pub fn record(&mut self, input: RecordInput) -> Result<PreviewedRow, VaultError> {
         let input = match input {
             RecordInput::Tool(mut tool) => {
-                tool.common.corrects = None;
+                tool.common = nowhere(tool.common);
                 tool.common.trace_id.get_or_insert_with(|| self.session.connection());
                 tool.intent = None;
                 RecordInput::Tool(tool)
             }
             RecordInput::Artifact(mut artifact) => {
-                artifact.common.corrects = None;
+                artifact.common = nowhere(artifact.common);
                 let has_file = artifact.path.take().is_some() | artifact.file.take().is_some();
                 if has_file && artifact.meta.is_none() {
                     return Ok(PreviewedRow::empty(Table::ProofArtifacts, artifact.kind));
@@ -94,7 +100,7 @@ impl Preview {
                 RecordInput::Artifact(artifact)
             }
             RecordInput::Shadow(mut shadow) => {
-                shadow.common.corrects = None;
+                shadow.common = nowhere(shadow.common);
                 RecordInput::Shadow(shadow)
             }
             RecordInput::Deploy(_) => {
@@ -108,8 +114,9 @@ impl Preview {
             _ => String::new(),
         };
         let Self { policy, sources, observer, blind, keys, .. } = self;
+        let (vault, ledger, opened) = (Path::new(""), NOWHERE, &mut Opened::default());
         let mut drafter =
-            Drafter { vault: Path::new(""), ledger: NOWHERE, keys, observer, blind, policy, sources, files: None };
+            Drafter { vault, ledger, keys, observer, blind, policy, sources, files: None, subject: None, opened };
         let draft = drafter.draft(input)?;
         previewed(draft, policy, &name)
     }

@@ -9,7 +9,6 @@ use vm_core::record::{RowHeader, Table};
 use vm_ledger::{ScrollError, ScrollEvent, ScrollState, ScrollWriter, TornTail};
 
 use crate::error::{PrivacyFault, VaultError};
-use crate::keys::Role;
 use crate::vault::{Common, Vault};
 
 impl Vault {
@@ -66,15 +65,15 @@ impl Vault {
         now: Instant,
         write: impl FnOnce(&mut ScrollWriter<'_>) -> Result<ScrollState, ScrollError>,
     ) -> Result<ScrollState, VaultError> {
-        let signer = self.keys.identity(Role::Log)?;
+        let signer = self.log_identity()?;
         let known = self.scrolls.remove(engine);
-        let mut writer = self.scroll_writer(engine, &signer)?.knowing(known);
+        let mut writer = self.scroll_writer(engine, &signer, to_adopt)?.knowing(known);
         let torn = writer.keep_torn(permit, to_adopt, self.ledger.epoch(), now);
         let known = writer.into_known();
         if let Some(torn) = torn.map_err(VaultError::Scroll)? {
             self.record_torn(permit, &torn, trace, now)?;
         }
-        let mut writer = self.scroll_writer(engine, &signer)?.knowing(known);
+        let mut writer = self.scroll_writer(engine, &signer, to_adopt)?.knowing(known);
         let state = write(&mut writer);
         if let Some(known) = writer.into_known() {
             self.scrolls.insert(engine.clone(), known);
@@ -91,9 +90,11 @@ impl Vault {
         &'a self,
         engine: &EngineName,
         signer: &'a SigningIdentity,
+        to_adopt: bool,
     ) -> Result<ScrollWriter<'a>, VaultError> {
         let (files, ledger, patience) = (self.ledger.files(), self.ledger.id(), self.sources.patience.clone());
-        ScrollWriter::new(files, ledger, engine.clone(), signer, patience).map_err(VaultError::Scroll)
+        let writer = ScrollWriter::new(files, ledger, engine.clone(), signer, patience);
+        writer.and_then(|writer| writer.following(self.ledger.keys(), to_adopt)).map_err(VaultError::Scroll)
     }
 
     fn record_torn(

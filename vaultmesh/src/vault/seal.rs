@@ -14,7 +14,6 @@ use vm_seal::seal::{SealRequest, seal, seal_trusting_leaves};
 use vm_seal::selection::Selection;
 
 use crate::error::VaultError;
-use crate::keys::Role;
 use crate::vault::{Recorded, Vault};
 
 /// Name of the database below the vault.
@@ -85,7 +84,7 @@ impl Vault {
             receipt_roots: vec![RECEIPT_ROOTS.to_owned()],
         };
         let request = SealRequest { selection, scrolls, checkpoint: &checkpoint, inputs };
-        let signer = self.keys.identity(Role::Log)?;
+        let signer = self.log_identity()?;
         let seal = if options.trust_stored_leaves { seal_trusting_leaves } else { seal };
         let bundle = seal(&snapshot, request, &signer, &permit, &*self.sources.clock, &mut *self.sources.entropy)?;
         drop(snapshot);
@@ -132,10 +131,10 @@ impl Vault {
 
     /// Every scroll's engine, size and root, each verified against its signature first.
     fn scroll_roots(&self, files: &StillFiles) -> Result<Vec<ScrollRoot>, VaultError> {
-        let (ledger, log_key) = (self.ledger_id(), self.ledger.genesis().log_key());
+        let keys = self.ledger.keys();
         let mut roots = Vec::new();
         for engine in vm_core::view::VaultFiles::engines(files).map_err(VaultError::Files)? {
-            let (report, verified) = vm_seal::scroll::verify_scroll(files, &ledger, log_key, &engine, &[]);
+            let (report, verified) = vm_seal::scroll::verify_scroll_by(files, keys, &engine, &[]);
             match verified {
                 Some(scroll) => roots.push(scroll.root().clone()),
                 None => return Err(VaultError::ScrollUnsound { engine, report: Box::new(report) }),

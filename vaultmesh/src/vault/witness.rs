@@ -10,7 +10,6 @@ use vm_seal::fork::CheckpointFork;
 use vm_seal::witness::{AddCheckpoint, UnixSeconds, Witness, WitnessRow};
 
 use crate::error::{VaultError, WitnessFault};
-use crate::keys::Role;
 use crate::vault::Vault;
 use crate::witness::shown_time;
 
@@ -60,7 +59,7 @@ impl Vault {
             return Err(WitnessFault::NoKey { origin: origin.to_owned() }.into());
         };
         state.trust(key.clone());
-        let signer = self.keys.identity(Role::Log)?;
+        let signer = self.log_identity()?;
         let mut witness = Witness::new(self.ledger_id().origin(), signer, state).map_err(VaultError::Key)?;
         let headers = self.headers();
         let (permit, now) = (self.permit::<act::Seal>()?, self.now());

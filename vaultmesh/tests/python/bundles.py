@@ -427,7 +427,7 @@ class Bundles:
         self.add("whole-ledger-swapped", "the sound export of another ledger, under the key of this one", foreign, "contradicted",
                  "seal-altered", "no-trust-root", "seal-unanchored", browser={"seal-altered", *UNANCHORED})
         self.add("signed-by-another-key", "everything signed anew by a key of the forger's, under the ledger's name", self.resigned(), "contradicted",
-                 "seal-altered", "anchor-invalid", "seal-unanchored")
+                 "key-change-unproven", "anchor-invalid", "seal-unanchored")
         older = self.older()
         places = [at for at, line in enumerate(self.proofs) if json.loads(line)["index"] < older["as_of"]]
         rows = [self.rows[at].rstrip(b"\n") for at in places]

@@ -91,6 +91,8 @@ system_kinds! {
     Disclosure "vm-disclosure"
     /// The receipt of an erasure of openings, or a part of it.
     Erasure "vm-erasure"
+    /// Another key in the place of one of the ledger's.
+    KeyChange "vm-key-change"
 }
 
 impl SystemKind {
@@ -135,7 +137,7 @@ impl SystemKind {
     #[must_use]
     pub fn later_format(self) -> Option<String> {
         match self {
-            Self::Revocation | Self::PermitUse | Self::PrivacyBudget | Self::StatisticsRelease => {
+            Self::Revocation | Self::PermitUse | Self::KeyChange | Self::PrivacyBudget | Self::StatisticsRelease => {
                 Some(format!("{self}-v0"))
             }
             // The receipt has a name of its own: it is also read where there is no ledger.

@@ -35,7 +35,7 @@ pub enum Event {
 
 impl Gate {
     /// Kinds of the rows that it is folded over; a row of any other kind changes nothing.
-    pub const KINDS: [SystemKind; 7] = [
+    pub const KINDS: [SystemKind; 8] = [
         SystemKind::GatePolicy,
         SystemKind::Proposal,
         SystemKind::Replay,
@@ -43,6 +43,8 @@ impl Gate {
         SystemKind::Intent,
         SystemKind::Outcome,
         SystemKind::EpochChange,
+        // No row of the gate: it says which key signs the seals that others rest on.
+        SystemKind::KeyChange,
     ];
 }
 

@@ -22,7 +22,7 @@ impl Gate {
         self.last_change.map(|at| self.trail_of(vec![at]))
     }
 
-    pub(crate) const fn trail_of(&self, rows: Vec<RowPlace>) -> Trail {
-        Trail { ledger: self.ledger, log_key: self.log_key, rows }
+    pub(crate) fn trail_of(&self, rows: Vec<RowPlace>) -> Trail {
+        Trail { ledger: self.ledger, keys: self.keys.clone(), rows }
     }
 }

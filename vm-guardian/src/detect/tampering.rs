@@ -26,6 +26,8 @@ const OPEN: &[Code] = &[
     Code::FormatUnknown,
     Code::EvidenceUnreadable,
     Code::NoTrustKey,
+    Code::KeyStolen,
+    Code::KeyChangeUnproven,
     Code::RollbackNotExcluded,
     Code::ScrollUnsignedTail,
     Code::HorizonUnclosed,

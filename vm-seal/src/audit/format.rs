@@ -2,9 +2,10 @@
 
 use vm_core::capability::{PermitUse, Revocation, Token};
 use vm_core::epoch::EpochChange;
-use vm_core::statistics::{PrivacyBudget, Release};
-use vm_core::redact::Policy;
+use vm_core::key::KeyChange;
 use vm_core::record::{DisclosureRecord, ErasureReceipt, FormatChange, LogEntry, StoredRow, SystemKind, Table};
+use vm_core::redact::Policy;
+use vm_core::statistics::{PrivacyBudget, Release};
 use vm_core::verdict::{Code, Finding, Report};
 
 use crate::index::INDEX_FORMAT;
@@ -22,7 +23,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 25] = [
+const LATER: [(SystemKind, Which, &str); 26] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -49,6 +50,7 @@ const LATER: [(SystemKind, Which, &str); 25] = [
     (SystemKind::RedactionPolicy, Which::All, Policy::NAMED_FORMAT),
     (SystemKind::Disclosure, Which::All, DisclosureRecord::FORMAT),
     (SystemKind::Erasure, Which::All, ErasureReceipt::FORMAT),
+    (SystemKind::KeyChange, Which::All, KeyChange::FORMAT),
 ];
 
 /// What was announced so far.

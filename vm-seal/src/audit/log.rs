@@ -7,7 +7,7 @@ use vm_core::record::{LogEntry, StoredRow};
 use vm_core::verdict::{Code, FINDINGS_MAX, Finding, Report};
 use vm_core::view::{RowState, StoredEntry};
 
-use crate::checkpoint::VerifiedCheckpoint;
+use super::keys::Head;
 use crate::digest::RowFate;
 use crate::merkle::tile::TILE_HEIGHT;
 use crate::merkle::{Frontier, NodeAt, TreeSize};
@@ -19,6 +19,8 @@ use crate::verify::{find_fate, row_subject};
 pub(super) struct LogWalk {
     marks: BTreeMap<TreeSize, RootHash>,
     head: Option<(TreeSize, RootHash)>,
+    /// What it means that the log has another root than the head.
+    otherwise: Code,
     logged: Frontier,
     /// Present while some row since the last signed root hashes to another leaf than the log holds.
     rehashed: Option<Frontier>,
@@ -32,10 +34,11 @@ pub(super) struct LogWalk {
 }
 
 impl LogWalk {
-    pub(super) fn new(marks: BTreeMap<TreeSize, RootHash>, head: Option<&VerifiedCheckpoint>) -> Self {
+    pub(super) fn new(marks: BTreeMap<TreeSize, RootHash>, head: Option<&Head>) -> Self {
         Self {
             marks,
-            head: head.map(|head| (head.size(), head.root())),
+            head: head.map(|head| (head.checkpoint.size(), head.checkpoint.root())),
+            otherwise: head.map_or(Code::Forked, |head| head.otherwise),
             logged: Frontier::new(),
             rehashed: None,
             pending: Vec::new(),
@@ -122,7 +125,7 @@ impl LogWalk {
         let found = self.logged.root();
         self.roots.insert(size, found);
         if let Some(signed) = headed.filter(|signed| *signed != found) {
-            report.find(Finding::new(Code::Forked, "head from outside").expected_found(signed, found));
+            report.find(Finding::new(self.otherwise, "head from outside").expected_found(signed, found));
         }
     }
 

@@ -6,6 +6,7 @@
 mod artifact;
 mod format;
 mod index;
+mod keys;
 mod log;
 mod redaction;
 mod row;
@@ -15,19 +16,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vm_core::digest::RootHash;
 use vm_core::id::{EngineName, LedgerId, SealId};
-use vm_core::key::{Note, NoteKey};
+use vm_core::key::{KeyHistory, Note, NoteKey};
 use vm_core::record::Genesis;
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, StoredEntry, VaultFiles, ViewError, Visit};
 
-use crate::bundle::{SealBundle, ledger_of};
-use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::bundle::SealBundle;
 use crate::digest::ScrollRoot;
-use crate::error::{BundleError, CheckpointError};
+use crate::error::BundleError;
 use crate::merkle::TreeSize;
 use crate::rehash::{self, Take};
-use crate::scroll::{VerifiedScroll, verify_scroll};
-use crate::verify::{VerifiedSeal, check_against_view, check_bundle, read_genesis};
+use crate::scroll::{VerifiedScroll, verify_scroll_by};
+use crate::verify::{Held, VerifiedSeal, check_against_view, check_bundle, known_signer, read_genesis};
 
 pub use artifact::ArtifactRow;
 pub use redaction::{PolicyUse, Redactions};
@@ -35,6 +35,7 @@ pub use redaction::{PolicyUse, Redactions};
 use artifact::Artifacts;
 use format::FormatRules;
 use index::IndexRules;
+use keys::Head;
 use log::LogWalk;
 use redaction::RedactionRules;
 use row::RowRules;
@@ -42,7 +43,8 @@ use row::RowRules;
 /// What the verifier brings from outside the vault.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trust<'a> {
-    /// The ledger's key. Without it signatures prove only that the ledger agrees with itself.
+    /// A key of the ledger, be it one that was changed since: the ledger's name in it is what binds the others. Without it
+    /// signatures prove only that the ledger agrees with itself.
     pub key: Option<&'a NoteKey>,
     /// A checkpoint that the verifier remembers. Without it an older copy of the whole vault looks the same.
     pub head: Option<&'a Note>,
@@ -190,16 +192,18 @@ impl Auditor<'_> {
         let ledger = self.view.ledger()?;
         let size = TreeSize::new(self.view.size()?);
         let genesis = self.read_genesis(ledger)?;
-        let key = self.key(ledger, genesis.as_ref());
-        let marks = self.marks(key.as_ref());
-        let head = self.head(key.as_ref());
+        let own = self.own_keys(ledger, genesis.as_ref());
+        let keys = self.keys(ledger, own.as_ref());
+        let marks = self.marks(keys.as_ref());
+        let head = self.head(keys.as_ref());
         let walked = self.walk(ledger, size, genesis, marks, head.as_ref())?;
         self.unlogged();
-        let seals = if self.is_of_log { Vec::new() } else { self.seals(&walked) };
+        let seals = if self.is_of_log { Vec::new() } else { self.seals(&walked, own.as_ref()) };
         let scrolls =
-            key.as_ref().filter(|_| !self.is_of_log).map_or_else(Vec::new, |key| self.scrolls(ledger, key, &seals));
+            keys.as_ref().filter(|_| !self.is_of_log).map_or_else(Vec::new, |keys| self.scrolls(keys, &seals));
         let whole = is_whole(&self.report);
-        let audited = key.filter(|_| whole).map(|key| AuditedLedger {
+        let key = keys.filter(|_| whole).and_then(|keys| keys.note_key(keys.current()).ok());
+        let audited = key.map(|key| AuditedLedger {
             ledger,
             size,
             root: walked.root,
@@ -224,77 +228,13 @@ impl Auditor<'_> {
         }
     }
 
-    /// The key to check signatures with: the pinned one, else the ledger's own word.
-    fn key(&mut self, ledger: LedgerId, genesis: Option<&Genesis>) -> Option<NoteKey> {
-        let own = genesis.and_then(|genesis| NoteKey::new(ledger.origin(), genesis.log_key()).ok());
-        let Some(pinned) = self.trust.key else {
-            self.report.find(Finding::new(Code::NoTrustKey, format!("ledger {ledger}")));
-            return own;
-        };
-        if ledger_of(pinned) != Some(ledger) {
-            let finding = Finding::new(Code::GenesisInvalid, "ledger");
-            self.report.find(finding.expected_found(pinned.name(), ledger.origin()));
-        } else if own.as_ref().is_some_and(|own| own != pinned) {
-            let finding = Finding::new(Code::GenesisInvalid, "log key of the genesis");
-            let own = own.as_ref().map(NoteKey::public);
-            self.report
-                .find(finding.expected_found(pinned.public(), own.map_or_else(String::new, |own| own.to_string())));
-        }
-        Some(pinned.clone())
-    }
-
-    /// Stored checkpoints whose signature holds, by size.
-    fn marks(&mut self, key: Option<&NoteKey>) -> BTreeMap<TreeSize, RootHash> {
-        let mut marks = BTreeMap::new();
-        let mut count = 0_u64;
-        let report = &mut self.report;
-        let visited = self.view.visit_checkpoints(&mut |size, text| {
-            count += 1;
-            let (subject, size) = (format!("checkpoint {size}"), TreeSize::new(size));
-            match check_note(text.as_bytes(), key) {
-                Ok(found) if found.size() != size => {
-                    report.find(Finding::new(Code::CheckpointInvalid, subject).expected_found(size, found.size()));
-                }
-                Ok(found) => {
-                    if let Some(other) = marks.insert(size, found.root()).filter(|other| *other != found.root()) {
-                        report.find(Finding::new(Code::Forked, subject).expected_found(other, found.root()));
-                    }
-                }
-                Err(error) => report.find(Finding::new(Code::CheckpointInvalid, subject).found(error)),
-            }
-            Ok(Visit::Continue)
-        });
-        if let Err(error) = visited {
-            unreadable("checkpoints", error, report);
-        } else if count == 0 {
-            report.find(Finding::new(Code::CheckpointInvalid, "checkpoints").found("none is stored"));
-        }
-        report.checked(format!("checkpoints: {count} signatures"));
-        marks
-    }
-
-    fn head(&mut self, key: Option<&NoteKey>) -> Option<VerifiedCheckpoint> {
-        let Some(note) = self.trust.head else {
-            self.report.find(Finding::new(Code::RollbackNotExcluded, "ledger"));
-            return None;
-        };
-        let checked = key.ok_or("no-key").and_then(|key| Checkpoint::verify(note, key).map_err(|error| error.code()));
-        match checked {
-            Ok(head) => Some(head),
-            Err(found) => {
-                self.report.find(Finding::new(Code::CheckpointInvalid, "head from outside").found(found));
-                None
-            }
-        }
-    }
-
     fn walk(
         &mut self,
         ledger: LedgerId,
         size: TreeSize,
         genesis: Option<Genesis>,
         marks: BTreeMap<TreeSize, RootHash>,
-        head: Option<&VerifiedCheckpoint>,
+        head: Option<&Head>,
     ) -> Result<Walked, ViewError> {
         let mut log = LogWalk::new(marks, head);
         let mut rules = RowRules::new(self.view, ledger, genesis);
@@ -343,20 +283,22 @@ impl Auditor<'_> {
         }
     }
 
-    fn seals(&mut self, walked: &Walked) -> Vec<AuditedSeal> {
+    fn seals(&mut self, walked: &Walked, keys: Option<&KeyHistory>) -> Vec<AuditedSeal> {
         let mut seals = Vec::new();
         let mut seen: BTreeSet<SealId> = BTreeSet::new();
         for row in &walked.artifacts.seals {
             let bundle = self.read_bundle(row);
             let mut verified = None;
             if let Some(bundle) = &bundle {
-                let (mut report, checkpoint) = check_bundle(bundle, self.trust.key);
+                let pinned = self.trust.key.map(|pinned| known_signer(bundle, pinned, keys));
+                let (mut report, checkpoint) = check_bundle(bundle, pinned);
                 if !seen.insert(bundle.seal_id()) {
                     let subject = format!("seal {}", bundle.seal_id());
                     report.find(Finding::new(Code::SealAltered, subject).found("another seal has the same id"));
                 }
                 let root = walked.roots.get(&bundle.as_of()).copied();
-                if let Err(error) = check_against_view(bundle, self.view, checkpoint.as_ref(), root, &mut report) {
+                let held = Held { keys, place: Some(row.entry.seq), root };
+                if let Err(error) = check_against_view(bundle, self.view, checkpoint.as_ref(), &held, &mut report) {
                     unreadable(&format!("rows of seal {}", bundle.seal_id()), error, &mut report);
                 }
                 verified = VerifiedSeal::of(bundle, &report);
@@ -383,7 +325,7 @@ impl Auditor<'_> {
         }
     }
 
-    fn scrolls(&mut self, ledger: LedgerId, key: &NoteKey, seals: &[AuditedSeal]) -> Vec<VerifiedScroll> {
+    fn scrolls(&mut self, keys: &KeyHistory, seals: &[AuditedSeal]) -> Vec<VerifiedScroll> {
         let bundles = seals.iter().filter_map(|seal| seal.bundle.as_ref());
         let recorded: Vec<ScrollRoot> = bundles.flat_map(|bundle| bundle.digest().scrolls().iter().cloned()).collect();
         let mut engines: BTreeSet<EngineName> = recorded.iter().map(|root| root.engine.clone()).collect();
@@ -398,7 +340,7 @@ impl Auditor<'_> {
                 self.report.find(Finding::new(Code::EvidenceUnreadable, format!("scroll {engine}")));
                 continue;
             };
-            let (report, scroll) = verify_scroll(files, &ledger, key.public(), &engine, &recorded);
+            let (report, scroll) = verify_scroll_by(files, keys, &engine, &recorded);
             self.report.merge(report);
             verified.extend(scroll);
         }
@@ -418,11 +360,4 @@ fn is_whole(report: &Report) -> bool {
 /// Finds that a part of the evidence could not be looked at; the rest of the audit goes on.
 fn unreadable(subject: &str, error: ViewError, report: &mut Report) {
     report.find(Finding::new(Code::EvidenceUnreadable, subject).found(error));
-}
-
-/// A stored note, checked against the ledger's key; the stable code of the fault where it does not hold.
-fn check_note(bytes: &[u8], key: Option<&NoteKey>) -> Result<VerifiedCheckpoint, &'static str> {
-    let note = Note::parse(bytes).map_err(|error| error.code())?;
-    let key = key.ok_or("no-key")?;
-    Checkpoint::verify(&note, key).map_err(|error: CheckpointError| error.code())
 }

@@ -5,6 +5,7 @@
 
 mod files;
 pub mod hazmat;
+mod keys;
 mod view;
 
 use std::collections::BTreeMap;

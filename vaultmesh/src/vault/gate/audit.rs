@@ -83,7 +83,9 @@ struct Auditor<'a> {
 
 impl Auditor<'_> {
     fn take(&mut self, entry: &LogEntry, state: &RowState) -> Result<Visit, ViewError> {
-        self.rows += 1;
+        let is_key_change =
+            matches!(state, RowState::Present(row) if SystemKind::of_row(row) == Some(SystemKind::KeyChange));
+        self.rows += u64::from(!is_key_change);
         if self.gate.is_none() {
             let (Ok(ledger), Ok(genesis)) = (self.snapshot.ledger(), self.snapshot.genesis()) else {
                 let finding = Finding::new(Code::EvidenceUnreadable, "gate");

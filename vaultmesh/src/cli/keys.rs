@@ -1,0 +1,257 @@
+//! `keys`: which keys the ledger has and had, and changing them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use vaultmesh::error::{KeysError, VaultError};
+use vaultmesh::vault::{KeyChanged, KeyRotation};
+use vm_core::id::LedgerId;
+use vm_core::key::{KeyChangeReason, KeySpan, NoteKey, PublicKey};
+use vm_core::view::EvidenceView as _;
+use vm_seal::key_history::KeyHistoryFile;
+
+use super::context::Context;
+use super::error::CliError;
+use super::output::{shown, write_new};
+use crate::render::{Human, Output, Page, Style};
+
+const EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys show
+  vaultmesh keys rotate log
+  vaultmesh keys lost log --root-key /media/safe/root.key
+  vaultmesh keys stolen log --trusted-size 4000
+  vaultmesh keys history -o keys.json
+
+The root key alone changes keys. What a key signed in its time goes on being verified, whichever of the ledger's keys was pinned:
+the ledger's name in the pin is the hash of the row that names the root, and the root signs each change.";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys show
+  vaultmesh --format json keys show
+
+Sizes are those of the log: a key signs checkpoints from its first size up to the one before the next key's.";
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys rotate log
+  vaultmesh keys rotate log --root-key /media/safe/root.key
+
+What the old key signed stands. Its file is gone afterwards: nothing needs it any more. Give verifiers the new key, or the
+history (`vaultmesh keys history`), by which they can go on with the old one.";
+
+const LOST_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys lost log
+  vaultmesh keys lost log --root-key /media/safe/root.key
+
+The old key is not needed. What it signed stands.";
+
+const STOLEN_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys stolen log
+  vaultmesh keys stolen log --trusted-size 4000
+  vaultmesh keys stolen log --trusted-size 4000 --root-key /media/safe/root.key
+
+Say up to which size of the log nobody else had the key. Seals that were recorded behind it are undecided from now on (key-stolen): seal
+again. Rows stand, since the new key signs the log that holds them. Whoever has only a file by the stolen key can no longer
+verify it; the ledger and its whole export still can. Scrolls are written again once `vaultmesh scroll adopt` signed them anew.";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys history -o keys.json
+  vaultmesh verify-proof row.tlog-proof --key KEY --history keys.json
+
+It proves itself to whoever knows the ledger's name, and that stands in every key that was pinned. It cannot show that no later change
+was made: get it anew from time to time.";
+
+/// Show the ledger's keys, and change them
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Show(Show),
+    Rotate(Rotate),
+    Lost(Lost),
+    Stolen(Stolen),
+    History(History),
+}
+
+/// List the log keys that the ledger had: since which size, and how each ended
+#[derive(Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+struct Show {}
+
+/// Which key is changed.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Which {
+    /// Signs checkpoints, seals and scrolls.
+    Log,
+}
+
+/// What every change needs.
+#[derive(Args)]
+struct Change {
+    /// Which key
+    #[arg(value_enum, value_name = "ROLE")]
+    _which: Which,
+    /// File of the root key [default: root.key among the ledger's keys]
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
+}
+
+/// Put a new key in the place of one
+#[derive(Args)]
+#[command(after_help = ROTATE_EXAMPLES)]
+struct Rotate {
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Declare a key lost, and put a new one in its place
+#[derive(Args)]
+#[command(after_help = LOST_EXAMPLES)]
+struct Lost {
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Declare a key stolen, and put a new one in its place
+#[derive(Args)]
+#[command(after_help = STOLEN_EXAMPLES)]
+struct Stolen {
+    #[command(flatten)]
+    change: Change,
+    /// Size of the log up to which nobody else had the key [default: all of it]
+    #[arg(long, value_name = "N")]
+    trusted_size: Option<u64>,
+}
+
+/// Write how the keys changed, for verifiers who have no vault
+#[derive(Args)]
+#[command(after_help = HISTORY_EXAMPLES)]
+struct History {
+    /// The new file
+    #[arg(long, short, value_name = "FILE", alias = "out")]
+    output: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    ledger: LedgerId,
+    root: PublicKey,
+    envelope: Option<String>,
+    log: Vec<LogKey>,
+}
+
+#[derive(Serialize)]
+struct LogKey {
+    key: NoteKey,
+    from_size: u64,
+    until_size: Option<u64>,
+    ended: Option<&'static str>,
+    trusted_size: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Changed(KeyChanged);
+
+#[derive(Serialize)]
+struct Written {
+    file: String,
+    ledger: LedgerId,
+    changes: usize,
+    size: u64,
+}
+
+impl Keys {
+    pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
+        match self.command {
+            Command::Show(command) => command.run(context),
+            Command::Rotate(Rotate { change }) => change.run(context, KeyChangeReason::Rotation, None),
+            Command::Lost(Lost { change }) => change.run(context, KeyChangeReason::Lost, None),
+            Command::Stolen(Stolen { change, trusted_size }) => {
+                change.run(context, KeyChangeReason::Stolen, trusted_size)
+            }
+            Command::History(command) => command.run(context),
+        }
+    }
+}
+
+impl Show {
+    fn run(self, context: &Context) -> Result<Output, CliError> {
+        let Self {} = self;
+        let reader = context.reader()?;
+        let (keys, root) = (reader.keys()?, reader.genesis()?.root_key());
+        let shown = |span: KeySpan| {
+            let key = keys.note_key(span.key).map_err(VaultError::Key)?;
+            let KeySpan { from, until, ended, trusted, .. } = span;
+            let ended = ended.map(KeyChangeReason::as_str);
+            Ok(LogKey { key, from_size: from, until_size: until, ended, trusted_size: trusted })
+        };
+        let log = keys.spans().map(shown).collect::<Result<Vec<_>, VaultError>>()?;
+        let envelope = keys.envelope().map(str::to_owned);
+        Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log }))
+    }
+}
+
+impl Change {
+    fn run(self, context: &Context, reason: KeyChangeReason, trusted_size: Option<u64>) -> Result<Output, CliError> {
+        let rotation = KeyRotation { reason, trusted_size, root_key: self.root_key };
+        Ok(Output::done(Changed(context.open_to_change_keys()?.change_log_key(&rotation)?)))
+    }
+}
+
+impl History {
+    fn run(self, context: &Context) -> Result<Output, CliError> {
+        let reader = context.reader()?;
+        let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
+        let bytes = history.to_bytes().map_err(KeysError::Change).map_err(VaultError::Keys)?;
+        write_new(&self.output, &bytes)?;
+        let size = reader.view().size().map_err(VaultError::View)?;
+        let (file, changes) = (shown(&self.output), history.changes().len());
+        Ok(Output::done(Written { file, ledger: reader.ledger(), changes, size }))
+    }
+}
+
+impl Human for Shown {
+    fn human(&self, page: &mut Page) {
+        page.field("ledger", self.ledger);
+        page.field("root", self.root);
+        page.field_if("envelope", self.envelope.as_ref());
+        for LogKey { key, from_size, until_size, ended, trusted_size } in &self.log {
+            page.field("log", key);
+            let until = until_size.map_or_else(String::new, |until| format!(" to {}", until.saturating_sub(1)));
+            page.field("  sizes", format!("from {from_size}{until}"));
+            page.field_if("  ended by", *ended);
+            page.field_if("  trusted to", *trusted_size);
+        }
+    }
+}
+
+impl Human for Changed {
+    fn human(&self, page: &mut Page) {
+        let KeyChanged { reason, old, key, from_size, recorded } = &self.0;
+        page.write(Style::Good, "changed");
+        page.line(&format!(" the log key ({reason})"));
+        page.field("old", old);
+        page.field("key", key);
+        page.field("from size", from_size);
+        page.field("row", recorded.id);
+    }
+}
+
+impl Human for Written {
+    fn human(&self, page: &mut Page) {
+        let Self { file, changes, size, .. } = self;
+        page.line(&format!("wrote {file}: {changes} changes of keys in a log of {size} entries"));
+    }
+}
