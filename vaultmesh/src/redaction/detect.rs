@@ -15,7 +15,7 @@ use vm_core::redact::{KnownSecrets, SecretDetector};
 /// SHA-256 of the rule set.
 pub const GITLEAKS_SHA256: &str = "e163e53b9e7e8a8511e77271e2b323ed057759542a6d988258afe3a1fa329caf";
 
-/// Most memory that one pattern may take once compiled, in bytes; the largest of the rules takes 4 MB.
+/// Most memory that one pattern may take once compiled, in bytes; a test compiles every rule within it.
 const PATTERN_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes of a member's name that are put before its value.
 const KEY_MAX: usize = 128;
@@ -39,7 +39,7 @@ impl SecretDetector for Detector {
     }
 }
 
-/// Shortest text that a rule can match, in bytes; a test holds it to the samples. Names of methods and tools are mostly shorter.
+/// Shortest text that a rule can match, in bytes; what is shorter is for the small detector. Names of methods and tools are mostly shorter.
 const SHORTEST: usize = 8;
 
 impl Detector {
