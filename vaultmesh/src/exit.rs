@@ -227,14 +227,8 @@ impl VaultError {
             Self::ScrollUnsound { .. } => SCROLL_REMEDY,
             Self::VaultFile(error) if error.is_machine() => DISK_REMEDY,
             Self::Path(_) | Self::VaultFile(_) => FILE_REMEDY,
-            Self::Scroll(ScrollError::Locked { .. }) => LOCK_REMEDY,
-            Self::Scroll(ScrollError::UnsignedTail { .. }) => ADOPT_REMEDY,
-            Self::Scroll(error) if error.is_machine() => DISK_REMEDY,
-            Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
-            Self::Backup(BackupError::Exists { .. }) => "Choose another name, or move what is there away.",
-            Self::Backup(BackupError::Ledger(error)) => ledger_remedy(error),
-            Self::Backup(BackupError::File(error)) if !error.is_machine() => FILE_REMEDY,
-            Self::Backup(_) => DISK_REMEDY,
+            Self::Scroll(error) => scroll_remedy(error),
+            Self::Backup(error) => backup_remedy(error),
             Self::SealEmpty => "Widen the selection, or seal that there was none with --allow-empty.",
             Self::Openings(error) => openings_remedy(error),
             Self::Proof(_) => "Verify the vault with `vaultmesh verify`.",
@@ -289,6 +283,24 @@ const fn openings_remedy(error: &OpeningsError) -> &'static str {
     match error {
         OpeningsError::Erased { .. } => ERASED_REMEDY,
         _ => "Name the folder that holds this ledger's keys with --keys.",
+    }
+}
+
+const fn scroll_remedy(error: &ScrollError) -> &'static str {
+    match error {
+        ScrollError::Locked { .. } => LOCK_REMEDY,
+        ScrollError::UnsignedTail { .. } => ADOPT_REMEDY,
+        _ if error.is_machine() => DISK_REMEDY,
+        _ => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
+    }
+}
+
+fn backup_remedy(error: &BackupError) -> &'static str {
+    match error {
+        BackupError::Exists { .. } => "Choose another name, or move what is there away.",
+        BackupError::Ledger(error) => ledger_remedy(error),
+        BackupError::File(error) if !error.is_machine() => FILE_REMEDY,
+        _ => DISK_REMEDY,
     }
 }
 
