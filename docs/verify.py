@@ -12,8 +12,7 @@ import argparse, base64, bisect, calendar, collections, datetime, decimal, funct
 import pathlib, re, struct, subprocess, sys, tempfile, time, uuid, zipfile, zlib
 
 CONTRADICTED = ("artifact-altered seal-altered row-altered row-inserted root-mismatch checkpoint-invalid "
-                "genesis-invalid anchor-invalid incomplete coverage-altered key-change-invalid "
-                "key-not-in-force").split()
+                "genesis-invalid anchor-invalid incomplete coverage-altered").split()
 FIRST = "manifest.json VERIFY.txt verify.py trust.toml rows.jsonl proofs.jsonl coverage.json".split()  # of an export
 SCHEMAS = 1, 2, 3
 # Members and their types, as `shape` reads them: columns of each table and of all, and other objects.
@@ -34,8 +33,7 @@ OBJECTS = dict(
     completeness="format,query checkpoint:text tail:tail ranges:range* entries:leaf*?",
     reference="column:column value:text", tail="left:hash* rows:text*", index="format size:count runs:run*",
     range="begin,count:count before,after:leaf? left,right:hash*", tree="root:hash size:count",
-    history="format genesis:text changes:change*", change="format,role,reason,signature:text at:count ledger:text "
-    "new,old,possession:text? trusted_size:count?", run="from,to:count time,trace:hash term:tree", claims="log_size:count unsigned_lines:line*",
+    run="from,to:count time,trace:hash term:tree", claims="log_size:count unsigned_lines:line*",
     coverage="format,asked,as_of,rows,scrolls,observers,gaps,not_covered claims:claims", line="engine:name lines:count")
 KINDS = {kind: bytes([number]) for number, kind in enumerate(COLUMNS, 1)}  # each with the byte that cards have for it
 TERMS = "intent_id answers_id subject_id horizon_id corrects_id".split()
@@ -216,55 +214,6 @@ def read_checkpoint(note, key):
     size, root = int(lines[1]), unbase64(lines[2])
     need(len(root) == 32 and (size or root == sha256()), "malformed root")
     return size, root
-
-# Changes of keys (key-change.md, key-history.md)
-
-def read_history(data, name):
-    """Each log key of the ledger of that name, with the first size that it signs, the first that it does not, and how it ended."""
-    told = read_json(data, 2 ** 24, OBJECTS["history"], "vm-key-history-v0")
-    row = Row(told["genesis"].encode())
-    need("vaultmesh/" + row.leaf.hex() == name and row.columns.get("kind") == "vm-genesis", "another ledger's history")
-    genesis = read_json(row.columns["meta_json"].encode(), 8192, "format,root_key,log_key,nonce:text", "vm-genesis-v0")
-    root, log = genesis["root_key"], genesis["log_key"]
-    need(len(told["changes"]) <= 4096, "too many changes")
-    keys, used, force, last = [[log, 0, None, None]], {root, log}, {"log": log, "envelope": None}, 0
-    for change in told["changes"]:
-        need(change["format"] == "vm-key-change-v0", "format %s" % change["format"], "format-unknown")
-        text = written({name: value for name, value in change.items() if name not in ("signature", "possession")})
-        old, new, role, at, reason = (change[member] for member in ("old", "new", "role", "at", "reason"))
-        need("vaultmesh/" + change["ledger"] == name and role in force and old == force[role], "a change of another key")
-        need(at > last and new not in used and (old or new), "a change at another place, or to a key of before")
-        need(reason in ("rotation", "lost", "stolen"), "a change without reason")
-        trusted = change["trusted_size"]
-        need(trusted is None or (role, reason) == ("log", "stolen") and trusted <= at, "a size that is vouched for amiss")
-        pairs = [(root, "signature")] + ([(new, "possession")] if role == "log" else [])
-        for key, member in pairs:
-            need(matching("[0-9a-f]{64}")(key or "") and matching("[0-9a-f]{128}")(change[member] or ""), "malformed key")
-            need(not small_order(bytes.fromhex(key)), "a key of small order")
-            check_signature(bytes.fromhex(key), bytes.fromhex(change[member]), text)
-        need(role == "log" or change["possession"] is None, "a possession of an envelope key")
-        if role == "log":
-            keys[-1][2:] = [at + 1, reason]
-            keys.append([new, at + 1, None, None])
-        used, last, force[role] = used | {new}, at, new
-    return keys
-
-def judge_signer(entries, path, seal, signer, key, report):
-    """Whether the pinned key, or a history that begins with its ledger, vouches for the key that signed."""
-    keys = report.attempt("key-change-invalid", "keys.json", read_history, entries["keys.json"], signer[0]) \
-        if "keys.json" in entries else None
-    known = {one[0]: one[1:] for one in keys or []}
-    if key is None or key[0] != signer[0]:
-        report.find("seal-altered", path, "signed by another ledger's key than --key", unless=key is None)
-        return False
-    if key[2].hex() in known and signer[2].hex() in known:
-        begin, end, ended = known[signer[2].hex()]
-        in_force = begin <= seal["as_of"] and (end is None or seal["as_of"] < end)
-        report.find("key-not-in-force", path, "signed by a key that was not in force", unless=in_force)
-        report.find("key-stolen", path, "signed by a stolen key", unless=not in_force or ended != "stolen")
-        return True
-    report.find("key-change-unproven", path, "signed by another key than --key", unless=key == signer)
-    return key == signer
 
 # Rows, selections and cards (row-leaf.md, selection.md, index.md)
 
@@ -470,15 +419,14 @@ def packed(entries):
         files += b"PK\3\4" + common + extra + data
     return files + directory + b"PK\5\6" + struct.pack("<IHHIIH", 0, *[len(entries)] * 2, len(directory), len(files), 0)
 
-def read_rows(entries, seal, signer, head, is_known, report):
+def read_rows(entries, seal, signer, head, key, report):
     """The rows that the seal selects."""
     (order, asked), rows, seen = read_query({"selection": seal["selection"]}), [], set()
     lines, proofs = (entries[name].split(b"\n") for name in ("rows.jsonl", "proofs.jsonl"))
     need(lines.pop() == proofs.pop() == b"", "a line that is cut")
     report.find("root-mismatch", "proofs.jsonl", "%d proofs" % len(proofs), unless=len(lines) == len(proofs))
     for number, line in enumerate(lines):
-        subject = "row %d of rows.jsonl" % number
-        proven = head and number < len(proofs)
+        subject, proven = "row %d of rows.jsonl" % number, head and number < len(proofs)
         place = report.attempt("root-mismatch", subject, locate, line, proofs[number], *head) if proven else None
         row = report.attempt("row-altered", subject, Row, line, *([] if place is None else [place]))
         if row is None:
@@ -489,10 +437,9 @@ def read_rows(entries, seal, signer, head, is_known, report):
         report.find("row-altered", subject, "outside the selection", unless=selected)
         rows += [row] if selected else []
         if row.place == 0:
-            named, key = "vaultmesh/" + row.leaf.hex(), '"log_key":"%s"' % signer[2].hex()
-            report.find("genesis-invalid", subject, "another ledger's genesis", unless=named == signer[0])
-            own = is_known or key in str(row.columns["meta_json"])
-            report.find("key-change-unproven", subject, "another key's genesis", unless=own)
+            known = key == signer or '"log_key":"%s"' % signer[2].hex() in str(row.columns["meta_json"])
+            report.find("genesis-invalid", subject, "another log's", unless="vaultmesh/" + row.leaf.hex() == signer[0])
+            report.find("key-change-unproven", subject, "another key's genesis", unless=known)
     report.attempt("seal-altered", "rows of the seal", check_set, seal, [row.card() for row in rows])
     return rows
 
@@ -509,14 +456,15 @@ def check_export(data, key, roots, report):
     need((seal["seal_id"], seal["signer"], signer[0]) ==
          (manifest["seal_id"], manifest["key"], "vaultmesh/" + manifest["ledger"]), "manifest and seal differ")
     report.find("no-trust-key", path, "the key is the export's own: give --key", unless=key)
-    is_known = judge_signer(entries, path, seal, signer, key, report)
+    code = "key-change-unproven" if key and key[0] == signer[0] else "seal-altered"
+    report.find(code, path, "signed by another key than --key", unless=key in (None, signer))
     report.find("format-unknown", path, "schema %d" % seal["schema_version"], unless=seal["schema_version"] in SCHEMAS)
     report.attempt("seal-altered", path, check_statement, seal, signer)
     head = report.attempt("checkpoint-invalid", path, read_checkpoint, seal["checkpoint"], signer)
     report.find("seal-altered", path, "a checkpoint of another size", unless=not head or head[0] == seal["as_of"])
     for scroll in seal["scrolls"]:
         report.find("evidence-unreadable", "scroll " + scroll["engine"], "no export of a seal holds scrolls")
-    rows = None if blind else read_rows(entries, seal, signer, head, is_known, report)
+    rows = None if blind else read_rows(entries, seal, signer, head, key, report)
     report.find("evidence-unreadable", path, "neither rows nor cards of them", unless=not blind or proven)
     report.find("completeness-unproven", path, "nothing proves that no other row belongs to it", unless=proven)
     cards = report.attempt("incomplete", proof, check_complete, entries[proof], seal, signer, rows) if proven else None

@@ -9,6 +9,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
+use x509_cert::time::Validity;
 
 use crate::bitcoin::BitcoinTrust;
 use crate::error::{Defect, PolicyError};
@@ -29,6 +30,7 @@ const PEM_LABEL: &str = "CERTIFICATE";
 pub struct RootCertificate {
     der: Vec<u8>,
     sha256: Sha256Digest,
+    validity: Validity,
 }
 
 impl RootCertificate {
@@ -37,9 +39,10 @@ impl RootCertificate {
     /// # Errors
     /// [`PolicyError::RootCertificate`].
     pub fn from_der(der: &[u8]) -> Result<Self, PolicyError> {
-        let root = Self { der: der.to_vec(), sha256: Sha256Digest::of(der) };
+        let certificate = Certificate::from_der(der).map_err(|_| PolicyError::RootCertificate)?;
+        let validity = certificate.tbs_certificate().validity().clone();
+        let root = Self { der: der.to_vec(), sha256: Sha256Digest::of(der), validity };
         root.anchor()?;
-        Certificate::from_der(der).map_err(|_| PolicyError::RootCertificate)?;
         Ok(root)
     }
 
@@ -196,8 +199,7 @@ impl TrustedAuthority {
     }
 
     pub(crate) fn check_root_valid_at(&self, at: Instant) -> Result<(), Defect> {
-        let root = Certificate::from_der(&self.root.der).map_err(|_| Defect::RootNotValid)?;
-        check_validity(root.tbs_certificate().validity(), at).map_err(|_| Defect::RootNotValid)
+        check_validity(&self.root.validity, at).map_err(|_| Defect::RootNotValid)
     }
 }
 
