@@ -44,12 +44,13 @@ fn another_pinned_key_is_held_against_the_bundle_alone() {
     let other = SigningIdentity::from_seed(&[77; 32]).public();
     let other = NoteKey::new(world.ledger.id().origin(), other).unwrap();
     let report = verify_bundle_alone(&bundle, Some(&other));
-    let signer = report.findings().iter().find(|finding| finding.code() == Code::SealAltered).unwrap();
+    let signer = report.findings().iter().find(|finding| finding.code() == Code::KeyChangeUnproven).unwrap();
     assert_eq!(signer.subject(), format!("seal {} signer", bundle.seal_id()));
     assert_eq!(signer.expected_value(), Some(other.to_string().as_str()));
     assert_eq!(signer.found_value(), Some(bundle.signer().to_string().as_str()));
-    assert_eq!(report.verdict(), Verdict::Contradicted);
-    assert!(!verify_bundle_alone(&bundle, Some(&world.key())).has(Code::SealAltered));
+    // It may have come in the other's place, and nothing here says that it did.
+    assert_eq!(report.verdict(), Verdict::Undecided);
+    assert!(!verify_bundle_alone(&bundle, Some(&world.key())).has(Code::KeyChangeUnproven));
 }
 
 #[test]
