@@ -15,6 +15,7 @@ const DISK_REMEDY: &str = "Look at the disk, its space and the right to write th
 const ADOPT_REMEDY: &str =
     "Look at the last lines, which a crash may have left unsigned, and sign them with `vaultmesh scroll adopt`.";
 const SCROLL_REMEDY: &str = "See `vaultmesh scroll verify`: sign what a crash left unsigned with `vaultmesh scroll adopt`, else restore a backup.";
+const SCROLL_ROOT_REMEDY: &str = "Its root is by a key that was declared stolen, or by none of this ledger: look at the scroll, then sign it anew with `vaultmesh scroll adopt`.";
 const PROOF_REMEDY: &str = "Get the proof again from where it was made, and verify the vault there.";
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
@@ -229,6 +230,7 @@ impl VaultError {
             Self::Path(_) | Self::VaultFile(_) => FILE_REMEDY,
             Self::Scroll(ScrollError::Locked { .. }) => LOCK_REMEDY,
             Self::Scroll(ScrollError::UnsignedTail { .. }) => ADOPT_REMEDY,
+            Self::Scroll(ScrollError::Root { .. }) => SCROLL_ROOT_REMEDY,
             Self::Scroll(error) if error.is_machine() => DISK_REMEDY,
             Self::Scroll(_) => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
             Self::Backup(BackupError::Exists { .. }) => "Choose another name, or move what is there away.",

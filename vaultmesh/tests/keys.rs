@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::Home;
+use common::{Home, copy};
 use serde_json::Value;
 use vm_core::digest::from_hex;
 use vm_core::id::LedgerId;
@@ -330,4 +330,52 @@ fn no_key_changes_without_the_root() {
     // The head says what the ledger says, whoever asks.
     let head = Note::parse(home.run(&["head"]).expect(0).out.as_bytes()).unwrap();
     assert!(Checkpoint::verify(&head, &scene.old.parse().unwrap()).is_ok());
+}
+
+/// Somebody has the log key, the operator's token and a copy of the vault, and goes on signing after the theft was declared.
+#[test]
+fn what_a_thief_exports_does_not_pass_with_the_history_or_a_head() {
+    let scene = Scene::new();
+    let home = &scene.home;
+    let thief = Home::new();
+    copy(&home.vault(), &thief.vault());
+    copy(&home.path("keys"), &thief.path("keys"));
+    let new = home.told(0, &["keys", "stolen", "log"])["result"]["key"].as_str().unwrap().to_owned();
+    scene.work("after");
+    scene.head("head.txt");
+    scene.verify(&new, "head.txt");
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
+    thief.run(&["record", "tool", "never-ran", "--output", "{\"ok\":true}"]).expect(0);
+    let seal = thief.told(0, &["seal", "create"])["result"]["seal_id"].as_str().unwrap().to_owned();
+    thief.run(&["anchor", "add", &seal, "--local"]).expect(0);
+    for (name, args) in
+        [("seal.vmb", &["export", &seal, "-o", "seal.vmb"][..]), ("whole.vmb", &["export", "-o", "whole.vmb"])]
+    {
+        thief.run(args).expect(0);
+        fs::copy(thief.path(name), home.path(name)).unwrap();
+    }
+    let judge = |name: &str, args: &[&str]| {
+        let ran = home.json(&[&["verify-bundle", name, "--trust", "local.toml"], args].concat());
+        (ran.code, ran.findings())
+    };
+    for key in [&scene.old, &new] {
+        let (code, found) = judge("seal.vmb", &["--key", key, "--history", "keys.json"]);
+        assert!(code == 3 && found.contains(&"key-stolen".to_owned()), "{code} {found:?}");
+        let (code, found) = judge("whole.vmb", &["--key", key, "--head", "head.txt"]);
+        assert!(code == 1, "{code} {found:?}");
+    }
+    assert_eq!(judge("seal.vmb", &["--key", &new]).0, 3, "a key that the bundle does not name");
+}
+
+#[test]
+fn a_scroll_after_a_theft_says_how_it_goes_on() {
+    let scene = Scene::new();
+    let home = &scene.home;
+    let append = ["scroll", "append", "console", "--event", "{\"a\":1}"];
+    home.run(&append).expect(0);
+    home.run(&["keys", "stolen", "log"]).expect(0);
+    let refused = home.json(&append).json();
+    assert!(refused["error"]["remedy"].as_str().unwrap().contains("vaultmesh scroll adopt"), "{refused}");
+    home.run(&["scroll", "adopt", "console"]).expect(0);
+    home.run(&append).expect(0);
 }

@@ -1,9 +1,11 @@
 //! By which keys the log of a peer is believed: the one that was pinned, and those that the peer's signed changes lead to from there.
 
 use vm_core::digest::Sha256Digest;
+use vm_core::error::NoteError;
 use vm_core::key::{KeyHistory, KeyStanding, Note, NoteKey};
 use vm_core::verdict::{Code, Finding};
 use vm_seal::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use vm_seal::error::CheckpointError;
 use vm_seal::fork::CheckpointFork;
 use vm_seal::key_history::{KEY_HISTORY_MAX, KeyHistoryFile};
 
@@ -40,9 +42,13 @@ pub(super) fn signed(note: &Note, peer: &Peer, keys: Option<&KeyHistory>) -> Res
     if standing.is_some() {
         return Err(NOT_IN_FORCE);
     }
-    let fault = Checkpoint::verify(note, peer.key()).err().map_or(UNPROVEN, |error| error.code());
     let is_named = note.signers().any(|name| name == peer.key().name());
-    Err(if fault == "note-not-signed-by" && is_named { UNPROVEN } else { fault })
+    match Checkpoint::verify(note, peer.key()) {
+        Err(CheckpointError::Note(NoteError::NotSignedBy { .. })) if is_named => Err(UNPROVEN),
+        Err(error) => Err(error.code()),
+        // The pinned key is among the candidates, so it did not verify.
+        Ok(_) => Err(UNPROVEN),
+    }
 }
 
 /// Keys that may have signed a head of `size`, the likeliest first.
