@@ -12,6 +12,9 @@ use crate::render::{Failure, Format};
 /// Longest word of the caller's that is repeated, in bytes: longer than any command or option.
 const WORD_MAX: usize = 24;
 
+/// Shortest part of a value that is looked for in an error, in characters: shorter ones stand in any text.
+const PART_MIN: usize = 4;
+
 /// Reports what clap stopped for, and gives the exit code: help and version are no failures.
 pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -64,10 +67,20 @@ fn message(error: &clap::Error) -> String {
             text.push_str(&values.join(", "));
         }
     }
-    if let Some(source) = error.source() {
+    let given = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    if let Some(source) = error.source().map(ToString::to_string).filter(|source| !repeats(source, given)) {
         text.push_str(&format!(": {source}"));
     }
     text
+}
+
+/// Whether a text holds a part of what was given: our own words of why it is wrong do not, but an error of another crate may.
+fn repeats(text: &str, given: &str) -> bool {
+    let mut parts = given.split(|c: char| !c.is_alphanumeric()).filter(|part| part.chars().count() >= PART_MIN);
+    parts.any(|part| text.contains(part))
 }
 
 fn own(text: &str) -> Option<String> {

@@ -174,3 +174,20 @@ fn a_damaged_file_keeps_a_rotation_from_beginning() {
     assert!(scene.subjects.prepare(KeyChangeReason::Rotation, &mut scene.entropy, &lock).is_err());
     assert!(!scene.store.has(NEXT_FILE));
 }
+
+#[test]
+fn before_the_row_every_key_opens_by_the_old_one_alone_and_behind_it_by_the_new() {
+    let mut scene = Scene::new();
+    let lock = scene.subjects.lock().unwrap();
+    let prepared = scene.subjects.prepare(KeyChangeReason::Rotation, &mut scene.entropy, &lock).unwrap();
+    drop(lock);
+    let (old, next) = [ENVELOPE_FILE, NEXT_FILE].map(|name| fs::read(scene.store.dir().join(name)).unwrap()).into();
+    fs::remove_file(scene.store.dir().join(NEXT_FILE)).unwrap();
+    scene.check();
+    scene.store.write(ENVELOPE_FILE, &next).unwrap();
+    scene.check();
+    scene.store.write(ENVELOPE_FILE, &old).unwrap();
+    scene.store.write(NEXT_FILE, &next).unwrap();
+    scene.subjects.settle(Some(&prepared.new), &mut scene.entropy).unwrap();
+    scene.check();
+}
