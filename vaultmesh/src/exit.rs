@@ -15,6 +15,7 @@ const DISK_REMEDY: &str = "Look at the disk, its space and the right to write th
 const ADOPT_REMEDY: &str =
     "Look at the last lines, which a crash may have left unsigned, and sign them with `vaultmesh scroll adopt`.";
 const SCROLL_REMEDY: &str = "See `vaultmesh scroll verify`: sign what a crash left unsigned with `vaultmesh scroll adopt`, else restore a backup.";
+const SCROLL_ROOT_REMEDY: &str = "Its root is by a key that was declared stolen, or by none of this ledger: look at the scroll, then sign it anew with `vaultmesh scroll adopt`.";
 const PROOF_REMEDY: &str = "Get the proof again from where it was made, and verify the vault there.";
 const SEAL_REMEDY: &str = "Verify the vault with `vaultmesh verify`; what does not hold is not sealed.";
 const FILE_REMEDY: &str = "Give a regular file, below the vault where its path says so; nothing was recorded.";
@@ -290,6 +291,7 @@ const fn scroll_remedy(error: &ScrollError) -> &'static str {
     match error {
         ScrollError::Locked { .. } => LOCK_REMEDY,
         ScrollError::UnsignedTail { .. } => ADOPT_REMEDY,
+        ScrollError::Root { .. } => SCROLL_ROOT_REMEDY,
         _ if error.is_machine() => DISK_REMEDY,
         _ => "Verify the scroll with `vaultmesh scroll verify`; nothing was appended.",
     }

@@ -5,15 +5,18 @@
 //! <keys>/<ledger>/envelope.key             the vault's key of envelopes
 //! <keys>/<ledger>/subjects/<subject>.key   vm-subject-key-v0 <subject> <key id> <envelope>
 //! <keys>/<ledger>/subjects/<key>.erased    vm-subject-tombstone-v0 <subject> <key id> <receipt> <leaf> <time>
+//! <keys>/<ledger>/subjects/<key>.lost      as a key file; the key of envelopes that opens it was declared lost
 //! ```
 //!
 //! A subject goes by a keyed hash of its name, which may itself be personal and is kept nowhere.
+
+mod envelope;
+mod ring;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::str::FromStr;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::Deserialize;
 use vm_core::digest::{LeafHash, from_hex, to_hex};
@@ -21,12 +24,13 @@ use vm_core::id::{LedgerId, RowId};
 use vm_core::instant::Instant;
 use vm_core::key::{BlindKey, OpeningsKey, OpeningsKeyId};
 use vm_core::source::Entropy;
-use vm_envelope::{Context, Envelope, KeyFile, SecretKey, seal};
-use vm_ledger::{OpeningsError, OpeningsKeys};
+use vm_envelope::{Context, Envelope, PublicKey, seal};
 use zeroize::Zeroizing;
 
 use crate::error::{PrivacyFault, VaultError};
 use crate::keys::KeyStore;
+
+pub use ring::Ring;
 
 /// Format of a subject's key file.
 pub const SUBJECT_KEY_FORMAT: &str = "vm-subject-key-v0";
@@ -38,8 +42,6 @@ pub const SUBJECT_NAME_MAX: usize = 256;
 const PURPOSE: &str = "subject-key";
 /// Folder of subjects' keys, below that of the ledger's.
 const FOLDER: &str = "subjects";
-/// File of the vault's key of envelopes.
-const ENVELOPE_FILE: &str = "envelope.key";
 /// File that is locked while keys are made or destroyed.
 const LOCK_FILE: &str = ".lock";
 /// Length of the content of a key's envelope, in bytes: format and line feed, subject, key.
@@ -139,6 +141,10 @@ impl Tombstone {
 #[derive(Debug, Default)]
 pub(crate) struct Opened(BTreeMap<SubjectId, (String, OpeningsKey)>);
 
+/// The right to change what is in the folder, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Locked(#[expect(dead_code, reason = "it is held, not used")] fs::File);
+
 /// The folder of subjects' keys of one ledger.
 #[derive(Clone, Debug)]
 pub struct SubjectKeys {
@@ -183,9 +189,27 @@ impl SubjectKeys {
         {
             return Ok(key.clone());
         }
-        let key = self.open(&self.secret()?, subject, &text)?;
+        let key = match self.open(subject, &text) {
+            Ok(key) => key,
+            // It may have been wrapped anew between the two looks, and the key of envelopes that opened it is gone.
+            Err(error) => self.open_present(subject)?.ok_or(error)?,
+        };
         opened.0.insert(subject, (text, key.clone()));
         Ok(key)
+    }
+
+    /// The key that a subject has now, opened; none where it has none. Cost: one key exchange.
+    fn open_present(&self, subject: SubjectId) -> Result<Option<OpeningsKey>, VaultError> {
+        let Some(text) = self.text(subject)? else { return Ok(None) };
+        let first = self.open(subject, &text);
+        if first.is_ok() {
+            return first.map(Some);
+        }
+        match self.text(subject)? {
+            None => Ok(None),
+            Some(again) if again == text => first.map(Some),
+            Some(again) => self.open(subject, &again).map(Some),
+        }
     }
 
     /// Name of the key that a subject has now; none where it has none.
@@ -232,11 +256,19 @@ impl SubjectKeys {
     /// As [`SubjectKeys::key_id`].
     pub fn all(&self) -> Result<BTreeMap<OpeningsKeyId, SubjectId>, VaultError> {
         let mut found = BTreeMap::new();
+        for subject in self.subjects()? {
+            found.extend(self.key_id(subject)?.map(|key| (key, subject)));
+        }
+        Ok(found)
+    }
+
+    /// Who has a key.
+    fn subjects(&self) -> Result<Vec<SubjectId>, VaultError> {
+        let mut found = Vec::new();
         for name in self.names(".key")? {
             let fault = || PrivacyFault::SubjectKey { subject: name.clone() };
             let bytes = from_hex(&name).map_err(|_| fault())?;
-            let subject = SubjectId(bytes.try_into().map_err(|_| fault())?);
-            found.extend(self.key_id(subject)?.map(|key| (key, subject)));
+            found.push(SubjectId(bytes.try_into().map_err(|_| fault())?));
         }
         Ok(found)
     }
@@ -249,10 +281,13 @@ impl SubjectKeys {
     pub fn destroy(&self, subject: SubjectId, tombstone: &Tombstone) -> Result<(), VaultError> {
         let _lock = self.lock()?;
         self.folder.write(&tombstone_file(tombstone.key), tombstone.format().as_bytes())?;
-        if self.key_id(subject)? != Some(tombstone.key) {
+        let name = if self.key_id(subject)? == Some(tombstone.key) {
+            key_file(subject)
+        } else if self.is_lost(tombstone.key) {
+            lost_file(tombstone.key)
+        } else {
             return Ok(());
-        }
-        let name = key_file(subject);
+        };
         let fault = |source| VaultError::KeyFile { path: self.folder.dir().join(&name), source };
         // A crash while it was written may have left it under another name as well.
         for name in [format!(".{name}.tmp"), name.clone()] {
@@ -262,10 +297,10 @@ impl SubjectKeys {
     }
 
     /// The key in a file of a subject.
-    fn open(&self, secret: &SecretKey, subject: SubjectId, text: &str) -> Result<OpeningsKey, VaultError> {
+    fn open(&self, subject: SubjectId, text: &str) -> Result<OpeningsKey, VaultError> {
         let (id, envelope) = self.line(subject, text)?;
         let envelope = Envelope::parse(&envelope).map_err(PrivacyFault::Envelope)?;
-        let content = envelope.open(secret, &self.context()?).map_err(PrivacyFault::Open)?;
+        let content = envelope.open(&self.secret_for(&envelope)?, &self.context()?).map_err(PrivacyFault::Open)?;
         let fault = || PrivacyFault::SubjectKey { subject: subject.to_string() };
         let key = content.strip_prefix(&*head(subject)).ok_or_else(fault)?;
         let key = OpeningsKey::from_bytes(key.try_into().map_err(|_| fault())?);
@@ -295,19 +330,26 @@ impl SubjectKeys {
         if let Some(text) = self.text(subject)? {
             return Ok(text);
         }
-        if !self.keys.has(ENVELOPE_FILE) {
-            let text = KeyFile::Secret(SecretKey::generate(entropy)).format();
-            self.keys.write(ENVELOPE_FILE, text.as_bytes())?;
-        }
-        let (secret, key) = (self.secret()?, OpeningsKey::generate(entropy));
+        let own = self.own_envelope(entropy)?;
+        let key = OpeningsKey::generate(entropy);
+        let text = self.wrap(subject, &key, &[own], entropy)?;
+        self.folder.write(&key_file(subject), text.as_bytes())?;
+        Ok(text)
+    }
+
+    /// The text of a file that holds `key` for these keys of envelopes.
+    fn wrap(
+        &self,
+        subject: SubjectId,
+        key: &OpeningsKey,
+        recipients: &[PublicKey],
+        entropy: &mut dyn Entropy,
+    ) -> Result<String, VaultError> {
         let mut content = Zeroizing::new(Vec::with_capacity(CONTENT_LEN));
         content.extend_from_slice(&head(subject));
         content.extend_from_slice(key.as_bytes());
-        let envelope = seal(&content, &self.context()?, &[secret.public().clone()], entropy);
-        let envelope = envelope.map_err(PrivacyFault::Seal)?;
-        let text = format!("{SUBJECT_KEY_FORMAT} {subject} {} {}\n", key.id(), to_hex(&envelope));
-        self.folder.write(&key_file(subject), text.as_bytes())?;
-        Ok(text)
+        let envelope = seal(&content, &self.context()?, recipients, entropy).map_err(PrivacyFault::Seal)?;
+        Ok(format!("{SUBJECT_KEY_FORMAT} {subject} {} {}\n", key.id(), to_hex(&envelope)))
     }
 
     fn text(&self, subject: SubjectId) -> Result<Option<String>, VaultError> {
@@ -325,19 +367,12 @@ impl SubjectKeys {
         Ok(Some(text.to_owned()))
     }
 
-    fn secret(&self) -> Result<SecretKey, VaultError> {
-        match KeyFile::parse(&self.keys.read(ENVELOPE_FILE)?).map_err(PrivacyFault::KeyFile)? {
-            KeyFile::Secret(key) => Ok(key),
-            _ => Err(PrivacyFault::KeyKind { expected: "secret" }.into()),
-        }
-    }
-
     fn context(&self) -> Result<Context, VaultError> {
         Ok(Context::new(self.ledger, PURPOSE).map_err(PrivacyFault::Context)?)
     }
 
-    /// Held while keys are made or destroyed, so that no two processes make a subject two keys.
-    fn lock(&self) -> Result<fs::File, VaultError> {
+    /// Held while keys are made, wrapped anew or destroyed, so that no two processes make a subject two keys.
+    pub(crate) fn lock(&self) -> Result<Locked, VaultError> {
         self.folder.make()?;
         let path = self.folder.dir().join(LOCK_FILE);
         let mut options = fs::OpenOptions::new();
@@ -345,7 +380,7 @@ impl SubjectKeys {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let locked = options.open(&path).and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|source| VaultError::KeyFile { path, source })
+        locked.map(Locked).map_err(|source| VaultError::KeyFile { path, source })
     }
 
     /// Names of the files with an ending, without it.
@@ -375,6 +410,10 @@ fn key_file(subject: SubjectId) -> String {
     format!("{subject}.key")
 }
 
+fn lost_file(key: OpeningsKeyId) -> String {
+    format!("{key}.lost")
+}
+
 fn tombstone_file(key: OpeningsKeyId) -> String {
     format!("{key}.erased")
 }
@@ -389,73 +428,6 @@ fn overwrite(path: &std::path::Path) -> io::Result<()> {
     file.write_all(&vec![0; length])?;
     file.sync_all()?;
     fs::remove_file(path)
-}
-
-/// All keys of openings that a ledger's key folder holds: the vault's own, and those of subjects, each opened when it is first
-/// needed. Cost: a subject's key takes one key exchange; the first of them, a look into the file of each.
-#[derive(Debug)]
-pub struct Ring {
-    own: OpeningsKey,
-    subjects: SubjectKeys,
-    secret: OnceLock<SecretKey>,
-    known: OnceLock<BTreeMap<OpeningsKeyId, SubjectId>>,
-    opened: Mutex<BTreeMap<OpeningsKeyId, OpeningsKey>>,
-}
-
-impl Ring {
-    /// The keys in `keys`.
-    ///
-    /// # Errors
-    /// As [`KeyStore::openings`].
-    pub fn open(keys: &KeyStore, ledger: LedgerId) -> Result<Self, VaultError> {
-        Ok(Self {
-            own: keys.openings()?,
-            subjects: SubjectKeys::new(keys, ledger),
-            secret: OnceLock::new(),
-            known: OnceLock::new(),
-            opened: Mutex::default(),
-        })
-    }
-
-    fn of_subject(&self, id: OpeningsKeyId) -> Result<Option<OpeningsKey>, VaultError> {
-        let known = match self.known.get() {
-            Some(known) => known,
-            None => {
-                let all = self.subjects.all()?;
-                self.known.get_or_init(|| all)
-            }
-        };
-        let Some(subject) = known.get(&id) else { return Ok(None) };
-        let Some(text) = self.subjects.text(*subject)? else { return Ok(None) };
-        let secret = match self.secret.get() {
-            Some(secret) => secret,
-            None => {
-                let secret = self.subjects.secret()?;
-                self.secret.get_or_init(|| secret)
-            }
-        };
-        Ok(Some(self.subjects.open(secret, *subject, &text)?).filter(|key| key.id() == id))
-    }
-}
-
-impl OpeningsKeys for Ring {
-    fn key(&self, id: OpeningsKeyId) -> Result<OpeningsKey, OpeningsError> {
-        if id == self.own.id() {
-            return Ok(self.own.clone());
-        }
-        let fault = |error: VaultError| OpeningsError::Key(Box::new(error));
-        if let Some(tombstone) = self.subjects.tombstone(id).map_err(fault)? {
-            return Err(OpeningsError::Erased { receipt: tombstone.receipt });
-        }
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = opened.get(&id) {
-            return Ok(key.clone());
-        }
-        let absent = || OpeningsError::OtherKey { expected: id.to_string(), found: self.own.id().to_string() };
-        let key = self.of_subject(id).map_err(fault)?.ok_or_else(absent)?;
-        opened.insert(id, key.clone());
-        Ok(key)
-    }
 }
 
 #[cfg(test)]

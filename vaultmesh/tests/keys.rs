@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::Home;
+use common::{Home, copy};
 use serde_json::Value;
 use vm_core::digest::from_hex;
 use vm_core::id::LedgerId;
@@ -330,4 +330,59 @@ fn no_key_changes_without_the_root() {
     // The head says what the ledger says, whoever asks.
     let head = Note::parse(home.run(&["head"]).expect(0).out.as_bytes()).unwrap();
     assert!(Checkpoint::verify(&head, &scene.old.parse().unwrap()).is_ok());
+}
+
+/// Somebody has the log key, the operator's token and a copy of the vault, and goes on signing after the theft was declared.
+#[test]
+fn what_a_thief_exports_does_not_pass_with_the_history_or_a_head() {
+    let scene = Scene::new();
+    let home = &scene.home;
+    let thief = Home::new();
+    copy(&home.vault(), &thief.vault());
+    copy(&home.path("keys"), &thief.path("keys"));
+    let new = home.told(0, &["keys", "stolen", "log"])["result"]["key"].as_str().unwrap().to_owned();
+    scene.work("after");
+    scene.head("head.txt");
+    scene.verify(&new, "head.txt");
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
+    // One seal over as much as the ledger had then, one over more.
+    for name in ["short.vmb", "long.vmb"] {
+        let seal = thief.told(0, &["seal", "create"])["result"]["seal_id"].as_str().unwrap().to_owned();
+        thief.run(&["anchor", "add", &seal, "--local"]).expect(0);
+        thief.run(&["export", &seal, "-o", name]).expect(0);
+        for tool in ["never-ran", "nor-did-this"] {
+            thief.run(&["record", "tool", tool, "--output", "{\"ok\":true}"]).expect(0);
+        }
+    }
+    thief.run(&["export", "-o", "whole.vmb"]).expect(0);
+    for name in ["short.vmb", "long.vmb", "whole.vmb"] {
+        fs::copy(thief.path(name), home.path(name)).unwrap();
+    }
+    let judge = |name: &str, args: &[&str]| {
+        let ran = home.json(&[&["verify-bundle", name, "--trust", "local.toml"], args].concat());
+        (ran.code, ran.findings())
+    };
+    for key in [&scene.old, &new] {
+        for (name, exit, code) in [("short.vmb", 3, "key-stolen"), ("long.vmb", 1, "key-not-in-force")] {
+            let (found, codes) = judge(name, &["--key", key, "--history", "keys.json"]);
+            assert!(found == exit && codes.iter().any(|it| it == code), "{name}: {found} {codes:?}");
+        }
+        let (code, found) = judge("whole.vmb", &["--key", key, "--head", "head.txt"]);
+        assert!(code == 1, "{code} {found:?}");
+    }
+    let (found, codes) = judge("short.vmb", &["--key", &new]);
+    assert!(found != 0, "a key that the bundle does not lead to: {codes:?}");
+}
+
+#[test]
+fn a_scroll_after_a_theft_says_how_it_goes_on() {
+    let scene = Scene::new();
+    let home = &scene.home;
+    let append = ["scroll", "append", "console", "--event", "{\"a\":1}"];
+    home.run(&append).expect(0);
+    home.run(&["keys", "stolen", "log"]).expect(0);
+    let refused = home.json(&append).json();
+    assert!(refused["error"]["remedy"].as_str().unwrap().contains("vaultmesh scroll adopt"), "{refused}");
+    home.run(&["scroll", "adopt", "console"]).expect(0);
+    home.run(&append).expect(0);
 }

@@ -218,6 +218,49 @@ fn rows_without_the_key_of_their_ledger_are_hearsay() {
     assert_eq!(carol.refused(&["mesh", "pin", "forged.json"]), "mesh-repinned");
 }
 
+/// A peer's log key that changed is followed by the root's word, which travels beside the head; a pin stays as it was.
+#[test]
+fn a_peer_that_changed_its_log_key_is_followed_by_its_history() {
+    let Pair { alice, bob, stick } = Pair::new();
+    let before = rows(&bob, 0).len();
+    alice.run(&["keys", "rotate", "log"]).expect(0);
+    alice.tool("after");
+    alice.run(&["mesh", "share"]).expect(0);
+    with(&alice, &stick);
+    // Whoever gets the head without the history knows neither that it holds nor that it does not.
+    let keys = stick.join("mesh/keys");
+    fs::rename(&keys, alice.path("kept")).unwrap();
+    with_code(&bob, &stick, 3, &["key-change-unproven", "foreign-row-unproven"]);
+    let told = rows(&bob, 3);
+    assert!(told.iter().all(|(state, _)| state != "conflict"));
+    assert_eq!(told.iter().filter(|(state, _)| state == "proven").count(), before);
+    // A history of another ledger, and one that is altered, say nothing.
+    let carol = Home::with_vault();
+    carol.run(&["keys", "rotate", "log"]).expect(0);
+    carol.run(&["keys", "history", "-o", "keys.json"]).expect(0);
+    let folder = fs::read_dir(alice.path("kept")).unwrap().next().unwrap().unwrap().path();
+    let [good] = &files(&folder)[..] else { panic!("one history") };
+    let ledger = folder.file_name().unwrap().to_owned();
+    fs::create_dir_all(keys.join(&ledger)).unwrap();
+    let altered = String::from_utf8(fs::read(folder.join(good)).unwrap()).unwrap().replacen("rotation", "lost", 1);
+    for bytes in [fs::read(carol.path("keys.json")).unwrap(), altered.into_bytes()] {
+        fs::write(keys.join(&ledger).join(format!("{}.json", Sha256Digest::of(&bytes))), bytes).unwrap();
+    }
+    with_code(&bob, &stick, 3, &["foreign-row-unproven", "key-change-unproven", "foreign-row-unproven"]);
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(alice.path("kept"), &keys).unwrap();
+    with(&bob, &stick);
+    let told = rows(&bob, 0);
+    assert!(told.len() > before && told.iter().all(|(state, _)| state == "proven"), "{told:?}");
+    // Again, and a member who pins the newest key alone.
+    alice.run(&["keys", "stolen", "log"]).expect(0);
+    alice.tool("after the theft");
+    alice.run(&["mesh", "share"]).expect(0);
+    with(&alice, &stick);
+    with(&bob, &stick);
+    assert!(rows(&bob, 0).iter().all(|(state, _)| state == "proven"));
+}
+
 #[test]
 fn what_a_mailbox_alters_proves_nothing_and_comes_again() {
     let pair = Pair::new();

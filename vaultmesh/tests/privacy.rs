@@ -354,7 +354,9 @@ fn erased_is_gone_for_good_and_everything_else_holds() {
     // An export shows the receipt; a backup from before, with the key folder of today, opens nothing and says why.
     home.run(&["export", "-o", "out.zip"]).expect(0);
     assert!(!fs::read(home.path("out.zip")).unwrap().windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()));
-    home.run(&["verify-bundle", "out.zip", "--key", &world.key]);
+    let bundle = home.json(&["verify-bundle", "out.zip", "--key", &world.key]).json();
+    assert_eq!((&bundle["exit_code"], &bundle["verdict"]), (&after["exit_code"], &after["verdict"]), "{bundle}");
+    assert!(codes(&bundle).iter().all(|code| codes(&after).contains(code)), "{bundle}");
     let old = home.path("old");
     let args =
         ["--vault", old.to_str().unwrap(), "--holder", "dpo", "disclose", "--row", &world.alice, "--path", "/token"];

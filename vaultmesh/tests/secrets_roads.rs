@@ -149,6 +149,18 @@ fn no_secret_that_came_by_the_command_line_is_left_anywhere() {
             &["scroll", "append", "console", "--event", &json!({"kind": "x", "payload": text}).to_string()],
             b"",
         );
+        // A wrongly typed command says nothing back of what stands where a value or a word of ours should.
+        for typo in [
+            vec![text],
+            vec!["list", "--limit", text],
+            vec!["--format", text, "list"],
+            vec!["record", "tool", "x", "--ts", text],
+            vec!["keys", "rotate", text],
+            vec!["erase", "--subject", "a", "--reason", text],
+            vec!["verify", "--heed", text],
+        ] {
+            stage.run(2, &typo, b"");
+        }
         for wrong in [
             vec!["record", "tool", "x", "--input", text],
             vec!["seal", "create", "--trace", text],

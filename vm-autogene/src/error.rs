@@ -19,7 +19,7 @@ pub enum SeriesError {
     },
     /// No measure of that name.
     #[error(
-        "unknown series {found:?}: tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes, count/TABLE or count/TABLE/KIND"
+        "no such series; there are tool-calls, mcp-requests, error-share, mcp-error-share, refusal-share, anchoring-lag, ledger-rows, ledger-bytes, count/TABLE or count/TABLE/KIND"
     )]
     UnknownMeasure {
         /// The first 64 characters of what was given.

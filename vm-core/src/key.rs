@@ -20,7 +20,7 @@ use crate::error::KeyError;
 use crate::source::Entropy;
 
 pub use change::{KeyChange, KeyChangeReason, KeyRole};
-pub use history::{KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding};
+pub use history::{EnvelopeSpan, KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding};
 pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 pub use openings::{OpeningsKey, OpeningsKeyId};
 

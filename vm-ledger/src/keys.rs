@@ -1,8 +1,9 @@
-//! Changes of the ledger's log key: recorded by the root's word, and followed by every signature from that row on.
+//! Changes of the ledger's keys: recorded by the root's word, and followed by every signature from that row on.
 
 use core::fmt;
 
 use vm_core::capability::{Permit, act};
+use vm_core::error::KeyChangeError;
 use vm_core::instant::Instant;
 use vm_core::key::{KeyChange, KeyChangeReason, KeyHistory, PublicKey, SigningIdentity};
 use vm_core::record::{Appended, RowHeader, SystemKind};
@@ -48,6 +49,19 @@ pub struct LogKeyChange<'a> {
     pub trusted_size: Option<u64>,
 }
 
+/// A change of the key of envelopes that is to be recorded. Keys go by their ids.
+#[derive(Clone, Copy, Debug)]
+pub struct EnvelopeKeyChange<'a> {
+    /// The ledger's root key.
+    pub root: &'a SigningIdentity,
+    /// The key until now; none where there was none, or nobody knows it any more.
+    pub old: Option<&'a str>,
+    /// The key from the row on.
+    pub new: &'a str,
+    /// Why.
+    pub reason: KeyChangeReason,
+}
+
 impl Ledger {
     /// The keys that the ledger had, as this writer last saw it.
     #[must_use]
@@ -70,21 +84,51 @@ impl Ledger {
     pub fn record_key_change(
         &mut self,
         permit: &Permit<act::Record>,
-        [announcement, header]: [RowHeader; 2],
+        headers: [RowHeader; 2],
         change: LogKeyChange<'_>,
         now: Instant,
     ) -> Result<Appended, LedgerError> {
-        self.check_record(permit, now)?;
         let LogKeyChange { root, new, reason, trusted_size } = change;
-        let (ledger, claim) = (self.id, self.claim(permit, header.trace_id, now));
+        let (ledger, next) = (self.id, Some(new));
+        let sign = |at, old| KeyChange::of_log(root, ledger, at, (old, new), reason, trusted_size);
+        self.record_change(permit, headers, next, sign, now)
+    }
+
+    /// Records that another key of envelopes is in force from here on. As [`Ledger::record_key_change`], but the log key stays.
+    ///
+    /// # Errors
+    /// As [`Ledger::record_key_change`]; [`LedgerError::KeyChange`] where `old` is not the one in force as well.
+    pub fn record_envelope_change(
+        &mut self,
+        permit: &Permit<act::Record>,
+        headers: [RowHeader; 2],
+        change: EnvelopeKeyChange<'_>,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        let EnvelopeKeyChange { root, old, new, reason } = change;
+        let (ledger, keys) = (self.id, (old.map(str::to_owned), Some(new.to_owned())));
+        let sign = |at, _| KeyChange::of_envelope(root, ledger, at, keys, reason);
+        self.record_change(permit, headers, None, sign, now)
+    }
+
+    /// `sign` is given the row's place and the log key until now.
+    fn record_change(
+        &mut self,
+        permit: &Permit<act::Record>,
+        [announcement, header]: [RowHeader; 2],
+        next: Option<&SigningIdentity>,
+        sign: impl FnOnce(u64, PublicKey) -> Result<KeyChange, KeyChangeError>,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_record(permit, now)?;
+        let claim = self.claim(permit, header.trace_id, now);
         let _lock = self.lock(now)?;
-        self.next = Some(new.clone());
+        self.next = next.cloned();
         let done = self.write_locked(|batch| {
             batch.admit(&claim)?;
             batch.announce(&claim, announcement, &[KeyChange::FORMAT])?;
             let (at, old) = batch.place_and_key().ok_or(LedgerError::Reserved)?;
-            let signed = KeyChange::of_log(root, ledger, at, (old, new), reason, trusted_size);
-            let signed = signed.map_err(LedgerError::KeyChange)?;
+            let signed = sign(at, old).map_err(LedgerError::KeyChange)?;
             let row = draft(header, SystemKind::KeyChange, None, None, &signed.to_value())?;
             let appended = batch.record(row, Some(claim.standing.capability()))?;
             batch.spend(&claim, 0)?;

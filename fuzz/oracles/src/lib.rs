@@ -26,9 +26,11 @@ pub mod guardian;
 pub mod hash;
 pub mod horizon;
 mod input;
+pub mod keys;
 pub mod mcp;
 pub mod merkle;
 pub mod note;
+pub mod privacy;
 pub mod proof;
 pub mod record;
 pub mod redact;
@@ -65,9 +67,11 @@ pub const TARGETS: &[Target] = &[
     ("crdt_pack", crdt::crdt_pack),
     ("crdt_proof", crdt::crdt_proof),
     ("crdt_session", crdt::crdt_session),
+    ("disclosure", privacy::disclosure),
     ("entry_bundle", proof::entry_bundle),
     ("envelope", envelope::envelope),
     ("envelope_key", envelope::envelope_key),
+    ("erasure_receipt", privacy::erasure_receipt),
     ("ethereum_block", ethereum::ethereum_block),
     ("ethereum_evidence", ethereum::ethereum_evidence),
     ("export_entries", export::export_entries),
@@ -78,6 +82,8 @@ pub const TARGETS: &[Target] = &[
     ("guardian_artifact", guardian::guardian_artifact),
     ("horizon_row", horizon::horizon_row),
     ("index", complete::index),
+    ("key_change", keys::key_change),
+    ("key_history", keys::key_history),
     ("mcp_capture", mcp::mcp_capture),
     ("merkle_consistency", merkle::merkle_consistency),
     ("merkle_inclusion", merkle::merkle_inclusion),
@@ -105,7 +111,9 @@ pub const TARGETS: &[Target] = &[
     ("sketch_decoder", sketch::sketch_decoder),
     ("sketch_run", sketch::sketch_run),
     ("small_texts", text::small_texts),
+    ("statistics_release", privacy::statistics_release),
     ("stored_proof", proof::stored_proof),
+    ("subject_key", privacy::subject_key),
     ("tetragon_events", guardian::tetragon_events),
     ("tile", merkle::tile),
     ("tlog_proof", proof::tlog_proof),

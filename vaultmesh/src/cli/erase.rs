@@ -77,8 +77,12 @@ impl Erase {
         let mut outcome = {
             let reader = context.reader()?;
             let unreached = unreached(&reader, &plan.rows)?;
-            let left = reader.view().rows_under(plan.key).map_err(vaultmesh::error::VaultError::Ledger)?;
-            let rows = u64::try_from(left.len()).unwrap_or(u64::MAX);
+            let mut left = 0_usize;
+            for key in plan.lost.iter().chain([&plan.key]) {
+                let under = reader.view().rows_under(*key).map_err(vaultmesh::error::VaultError::Ledger)?;
+                left = left.saturating_add(under.len());
+            }
+            let rows = u64::try_from(left).unwrap_or(u64::MAX);
             let rows_of_key = u64::try_from(plan.rows.len()).unwrap_or(u64::MAX);
             Outcome { erased: self.yes, key: plan.key, receipt: plan.receipt, rows, rows_of_key, unreached }
         };

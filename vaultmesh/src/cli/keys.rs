@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::error::{KeysError, VaultError};
-use vaultmesh::vault::{KeyChanged, KeyRotation};
+use vaultmesh::keys::KeyStore;
+use vaultmesh::subjects::SubjectKeys;
+use vaultmesh::vault::{EnvelopeKeyChanged, KeyChanged, KeyRotation};
 use vm_core::id::LedgerId;
-use vm_core::key::{KeyChangeReason, KeySpan, NoteKey, PublicKey};
+use vm_core::key::{EnvelopeSpan, KeyChangeReason, KeySpan, NoteKey, PublicKey};
 use vm_core::view::EvidenceView as _;
 use vm_seal::key_history::KeyHistoryFile;
 
@@ -22,6 +24,7 @@ Examples:
   vaultmesh keys rotate log
   vaultmesh keys lost log --root-key /media/safe/root.key
   vaultmesh keys stolen log --trusted-size 4000
+  vaultmesh keys rotate envelope
   vaultmesh keys history -o keys.json
 
 The root key alone changes keys. What a key signed in its time goes on being verified, whichever of the ledger's keys was pinned:
@@ -38,26 +41,35 @@ const ROTATE_EXAMPLES: &str = "\
 Examples:
   vaultmesh keys rotate log
   vaultmesh keys rotate log --root-key /media/safe/root.key
+  vaultmesh keys rotate envelope
 
-What the old key signed stands. Its file is gone afterwards: nothing needs it any more. Give verifiers the new key, or the
-history (`vaultmesh keys history`), by which they can go on with the old one.";
+What the old log key signed stands. Its file is gone afterwards: nothing needs it any more. Give verifiers the new key, or the
+history (`vaultmesh keys history`), by which they can go on with the old one. The key of envelopes is the one that the keys of
+subjects are kept under; those are wrapped anew, and openings stay as they are.";
 
 const LOST_EXAMPLES: &str = "\
 Examples:
   vaultmesh keys lost log
   vaultmesh keys lost log --root-key /media/safe/root.key
+  vaultmesh keys lost envelope
 
-The old key is not needed. What it signed stands.";
+The old key is not needed. What a log key signed stands. With the key of envelopes the keys of subjects are lost that it alone
+opens, and what they open is gone: the rows stand, and what is recorded from here on gets new keys. They are put aside, so that a
+subject can still be erased.";
 
 const STOLEN_EXAMPLES: &str = "\
 Examples:
   vaultmesh keys stolen log
   vaultmesh keys stolen log --trusted-size 4000
   vaultmesh keys stolen log --trusted-size 4000 --root-key /media/safe/root.key
+  vaultmesh keys stolen envelope
 
 Say up to which size of the log nobody else had the key. Seals that were recorded behind it are undecided from now on (key-stolen): seal
 again. Rows stand, since the new key signs the log that holds them. Whoever has only a file by the stolen key can no longer
-verify it; the ledger and its whole export still can. Scrolls are written again once `vaultmesh scroll adopt` signed them anew.";
+verify it; the ledger and its whole export still can. Scrolls are written again once `vaultmesh scroll adopt` signed them anew.
+
+Whoever stole the key of envelopes together with files of `subjects/` has the keys of those subjects, and no change takes them back:
+with the database they open what is under them. To end that, erase the subject and record anew what is still needed.";
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
@@ -84,7 +96,7 @@ enum Command {
     History(History),
 }
 
-/// List the log keys that the ledger had: since which size, and how each ended
+/// List the keys that the ledger had: since when, and how each ended
 #[derive(Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 struct Show {}
@@ -94,6 +106,8 @@ struct Show {}
 enum Which {
     /// Signs checkpoints, seals and scrolls.
     Log,
+    /// Opens the keys of subjects.
+    Envelope,
 }
 
 /// What every change needs.
@@ -101,7 +115,7 @@ enum Which {
 struct Change {
     /// Which key
     #[arg(value_enum, value_name = "ROLE")]
-    _which: Which,
+    which: Which,
     /// File of the root key [default: root.key among the ledger's keys]
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
@@ -147,8 +161,19 @@ struct History {
 struct Shown {
     ledger: LedgerId,
     root: PublicKey,
-    envelope: Option<String>,
+    envelope: Vec<EnvelopeKey>,
     log: Vec<LogKey>,
+}
+
+/// A key of envelopes, by its id.
+#[derive(Serialize)]
+struct EnvelopeKey {
+    key: String,
+    /// Place of the row that brought it into force; none where it was made without one.
+    since: Option<u64>,
+    /// Place of the row that ended it.
+    until: Option<u64>,
+    ended: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -163,6 +188,24 @@ struct LogKey {
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Changed(KeyChanged);
+
+#[derive(Serialize)]
+struct EnvelopeChanged {
+    #[serde(flatten)]
+    changed: EnvelopeKeyChanged,
+    /// What it does not do.
+    unreached: &'static [&'static str],
+}
+
+/// What a change of a stolen key of envelopes does not do.
+const STOLEN_ENVELOPE: [&str; 2] = [
+    "whoever has the old key and files of subjects/ from before has the keys of those subjects, and opens what is under them",
+    "the same keys go on being recorded under: erase a subject, and record it anew, to put it under a key of its own again",
+];
+/// What a change of a lost key of envelopes does not do.
+const LOST_ENVELOPE: [&str; 1] = [
+    "openings under keys that the lost key alone opens are gone; their rows stand, and can still be erased by subject",
+];
 
 #[derive(Serialize)]
 struct Written {
@@ -198,7 +241,18 @@ impl Show {
             Ok(LogKey { key, from_size: from, until_size: until, ended, trusted_size: trusted })
         };
         let log = keys.spans().map(shown).collect::<Result<Vec<_>, VaultError>>()?;
-        let envelope = keys.envelope().map(str::to_owned);
+        let envelope = keys.envelopes().iter().map(|EnvelopeSpan { key, at, ended }| EnvelopeKey {
+            key: key.clone(),
+            since: *at,
+            until: ended.map(|(at, _)| at),
+            ended: ended.map(|(_, reason)| reason.as_str()),
+        });
+        let mut envelope: Vec<EnvelopeKey> = envelope.collect();
+        if envelope.is_empty() {
+            let store = KeyStore::new(&context.keys()?.value, keys.ledger());
+            let at_hand = SubjectKeys::new(&store, keys.ledger()).envelope_id()?;
+            envelope.extend(at_hand.map(|key| EnvelopeKey { key, since: None, until: None, ended: None }));
+        }
         Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log }))
     }
 }
@@ -206,7 +260,19 @@ impl Show {
 impl Change {
     fn run(self, context: &Context, reason: KeyChangeReason, trusted_size: Option<u64>) -> Result<Output, CliError> {
         let rotation = KeyRotation { reason, trusted_size, root_key: self.root_key };
-        Ok(Output::done(Changed(context.open_to_change_keys()?.change_log_key(&rotation)?)))
+        let mut vault = context.open_to_change_keys()?;
+        match self.which {
+            Which::Log => Ok(Output::done(Changed(vault.change_log_key(&rotation)?))),
+            Which::Envelope => {
+                let changed = vault.change_envelope_key(&rotation)?;
+                let unreached: &[&str] = match reason {
+                    KeyChangeReason::Rotation => &[],
+                    KeyChangeReason::Stolen => &STOLEN_ENVELOPE,
+                    KeyChangeReason::Lost => &LOST_ENVELOPE,
+                };
+                Ok(Output::done(EnvelopeChanged { changed, unreached }))
+            }
+        }
     }
 }
 
@@ -226,7 +292,12 @@ impl Human for Shown {
     fn human(&self, page: &mut Page) {
         page.field("ledger", self.ledger);
         page.field("root", self.root);
-        page.field_if("envelope", self.envelope.as_ref());
+        for EnvelopeKey { key, since, until, ended } in &self.envelope {
+            page.field("envelope", key);
+            page.field_if("  since row", *since);
+            page.field_if("  until row", *until);
+            page.field_if("  ended by", *ended);
+        }
         for LogKey { key, from_size, until_size, ended, trusted_size } in &self.log {
             page.field("log", key);
             let until = until_size.map_or_else(String::new, |until| format!(" to {}", until.saturating_sub(1)));
@@ -246,6 +317,22 @@ impl Human for Changed {
         page.field("key", key);
         page.field("from size", from_size);
         page.field("row", recorded.id);
+    }
+}
+
+impl Human for EnvelopeChanged {
+    fn human(&self, page: &mut Page) {
+        let EnvelopeKeyChanged { reason, old, key, subjects, lost, recorded } = &self.changed;
+        page.write(Style::Good, "changed");
+        page.line(&format!(" the key of envelopes ({reason})"));
+        page.field_if("old", old.as_ref());
+        page.field("key", key);
+        page.field("subjects", subjects);
+        page.field("lost", lost);
+        page.field("row", recorded.id);
+        for words in self.unreached {
+            page.line(&format!("  - {words}"));
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use crate::render::{Failure, Format};
 /// Longest word of the caller's that is repeated, in bytes: longer than any command or option.
 const WORD_MAX: usize = 24;
 
+/// Shortest part of a value that is looked for in an error, in characters: shorter ones stand in any text.
+const PART_MIN: usize = 4;
+
 /// Reports what clap stopped for, and gives the exit code: help and version are no failures.
 pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -45,10 +48,11 @@ fn message(error: &clap::Error) -> String {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
         kind => kind.as_str().unwrap_or("wrong usage").to_owned(),
     };
+    // What clap does not know is the caller's word, which is said back only where it is a slip of one of ours.
+    let is_known = error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some();
     for (kind, value) in error.context() {
         let (label, safe): (&str, fn(&str) -> Option<String>) = match kind {
-            ContextKind::InvalidArg | ContextKind::PriorArg => ("", argument_name),
-            ContextKind::InvalidSubcommand => ("", word),
+            ContextKind::InvalidArg | ContextKind::PriorArg if is_known => ("", argument_name),
             ContextKind::ValidValue | ContextKind::ValidSubcommand => ("; possible: ", own),
             ContextKind::SuggestedArg | ContextKind::SuggestedSubcommand => ("; similar: ", own),
             _ => continue,
@@ -63,10 +67,20 @@ fn message(error: &clap::Error) -> String {
             text.push_str(&values.join(", "));
         }
     }
-    if let Some(source) = error.source() {
+    let given = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    if let Some(source) = error.source().map(ToString::to_string).filter(|source| !repeats(source, given)) {
         text.push_str(&format!(": {source}"));
     }
     text
+}
+
+/// Whether a text holds a part of what was given: our own words of why it is wrong do not, but an error of another crate may.
+fn repeats(text: &str, given: &str) -> bool {
+    let mut parts = given.split(|c: char| !c.is_alphanumeric()).filter(|part| part.chars().count() >= PART_MIN);
+    parts.any(|part| text.contains(part))
 }
 
 fn own(text: &str) -> Option<String> {
@@ -76,14 +90,9 @@ fn own(text: &str) -> Option<String> {
 /// An option or placeholder without its value; nothing of what stands alone.
 fn argument_name(text: &str) -> Option<String> {
     let name = text.split('=').next().unwrap_or_default();
-    let ours = name.starts_with("--") || name.starts_with('<') || name.starts_with('[') || name.len() == 2;
+    let is_short = name.len() == 2 && name.starts_with('-');
+    let ours = name.starts_with("--") || name.starts_with('<') || name.starts_with('[') || is_short;
     (ours && name.len() <= 2 * WORD_MAX).then(|| name.to_owned())
-}
-
-/// A word that could be a command.
-fn word(text: &str) -> Option<String> {
-    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-    (plain && text.len() <= WORD_MAX).then(|| text.to_owned())
 }
 
 /// The format asked for, looked for by hand since parsing failed.
@@ -121,16 +130,46 @@ mod tests {
             &["vaultmesh", "--format", "hunter2", "list"],
             &["vaultmesh", "list", "--limit", "hunter2"],
             &["vaultmesh", "hunter2!"],
+            &["vaultmesh", "--hunter2"],
+            &["vaultmesh", "record", "tool", "grep", "-hunter2"],
         ] {
             let text = told(args);
             assert!(!text.contains("hunter2") && !text.is_empty(), "{args:?}: {text}");
         }
     }
 
+    /// Every argument of every command, given what none of them takes.
+    #[test]
+    fn no_argument_of_any_command_repeats_what_it_was_given() {
+        let mut told_of = 0;
+        let mut left = vec![(vec!["vaultmesh".to_owned()], super::super::Cli::command())];
+        while let Some((path, command)) = left.pop() {
+            for below in command.get_subcommands() {
+                left.push(([&path[..], &[below.get_name().to_owned()]].concat(), below.clone()));
+            }
+            for argument in command.get_arguments().filter(|argument| argument.get_action().takes_values()) {
+                for value in
+                    ["hunter2", "hunterpass", "hunter2=x", "/hunter2/\u{1}", "99999999999999999999hunter", "Hunter 2"]
+                {
+                    let given = match argument.get_long() {
+                        Some(long) => vec![format!("--{long}"), value.to_owned()],
+                        None => vec![value.to_owned()],
+                    };
+                    let args = [&path[..], &given].concat();
+                    let Err(error) = super::super::Cli::command().try_get_matches_from(&args) else { continue };
+                    let text = message(&error);
+                    assert!(!text.to_lowercase().contains("hunter"), "{args:?}: {text}");
+                    told_of += 1;
+                }
+            }
+        }
+        assert!(told_of > 300, "{told_of}");
+    }
+
     #[test]
     fn what_would_be_right_is_told() {
         assert!(told(&["vaultmesh", "--format", "xml", "list"]).contains("possible: human, json, jsonl, yaml"));
-        assert!(told(&["vaultmesh", "verfy"]).contains("verfy; similar: "), "{}", told(&["vaultmesh", "verfy"]));
+        assert!(told(&["vaultmesh", "verfy"]).contains("; similar: "), "{}", told(&["vaultmesh", "verfy"]));
         assert!(told(&["vaultmesh", "record", "tool", "x", "--inptu", "1"]).contains("--inptu; similar: --input"));
         assert!(told(&["vaultmesh", "record", "tool", "x", "--ts", "noon"]).contains("RFC 3339"));
     }

@@ -26,6 +26,12 @@ pub enum KeysError {
         /// Entries to be vouched for.
         trusted: u64,
     },
+    /// There is no key of envelopes yet.
+    #[error("this ledger has no key of envelopes yet")]
+    NoEnvelope,
+    /// A trusted size was given for a key that signs nothing.
+    #[error("a key of envelopes signs nothing, so no size of the log is to be trusted under it")]
+    TrustedEnvelope,
     /// Not of the shape of a key history.
     #[error("not a key history")]
     Shape,
@@ -51,6 +57,8 @@ impl KeysError {
             Self::RootMissing { .. } => "root-key-missing",
             Self::NotRoot => "root-key-other",
             Self::TrustedBeyond { .. } => "trusted-size-beyond",
+            Self::NoEnvelope => "envelope-key-absent",
+            Self::TrustedEnvelope => "trusted-size-of-envelope",
             Self::Shape => "key-history-shape",
             Self::Change(error) => error.code(),
             Self::OtherLedger => "key-history-other-ledger",
@@ -67,6 +75,8 @@ impl KeysError {
                 "Give the root key that this ledger was made with; its public half stands in the genesis row."
             }
             Self::TrustedBeyond { .. } => "Name a size that the log had while the key was yours alone.",
+            Self::NoEnvelope => "It is made with the first `--data-subject`; until then there is nothing to change.",
+            Self::TrustedEnvelope => "Leave --trusted-size out.",
             Self::Shape | Self::Change(_) => "Get the history again with `vaultmesh keys history`.",
             Self::OtherLedger => "Give the history of the ledger whose key you pinned.",
             Self::NoPin => "Give the key that you pinned with --key or --trust.",

@@ -30,6 +30,12 @@ pub enum PrivacyFault {
         /// Id of the subject.
         subject: String,
     },
+    /// A subject's key inside a key of envelopes that was declared lost.
+    #[error("key {key} of a subject was lost with the key of envelopes around it")]
+    SubjectKeyLost {
+        /// Id of the subject's key.
+        key: String,
+    },
     /// A purpose that is none.
     #[error("context of an envelope")]
     Context(#[from] ContextError),
@@ -149,6 +155,7 @@ impl PrivacyFault {
             Self::SubjectUnknown => "subject-unknown",
             Self::SubjectRefused { .. } => "subject-refused",
             Self::SubjectKey { .. } => "subject-key-malformed",
+            Self::SubjectKeyLost { .. } => "subject-key-lost",
             Self::Context(error) => error.code(),
             Self::Seal(error) => error.code(),
             Self::Envelope(error) => error.code(),
@@ -184,6 +191,9 @@ impl PrivacyFault {
                 "Record it without a subject; its openings are kept under the vault's own key."
             }
             Self::SubjectKey { .. } => "Restore the key file from a backup of the folder of keys.",
+            Self::SubjectKeyLost { .. } => {
+                "What it opened is gone; the rows stand. Erase the subject if its openings should go as well."
+            }
             Self::Context(_) | Self::Seal(_) => "Name each recipient once, by public keys of one suite.",
             Self::Open(OpenError::NotRecipient { .. } | OpenError::Suite { .. }) => {
                 "Open it with the key that it was sealed to."

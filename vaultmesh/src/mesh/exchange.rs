@@ -25,7 +25,7 @@ use vm_crdt::{Merge, Session};
 use super::folder::{FILE_MAX, FILES_MAX, Name};
 use super::foreign::{NOTHING_NEW, Shelf, author_forked};
 use super::link::Link;
-use super::{Mesh, merge_policy};
+use super::{Mesh, keys, merge_policy};
 use crate::error::MeshError;
 
 const FORMAT: &[u8; 15] = b"vm-mesh-link-v0";
@@ -74,7 +74,7 @@ impl Exchanged {
         self.refused.push(Refused { file: name.to_string(), code });
         // What says nothing new leaves nothing open.
         if code != NOTHING_NEW {
-            self.report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{name}")).found(code));
+            self.report.find(keys::finding(&name.to_string(), code));
         }
     }
 }
@@ -338,7 +338,7 @@ fn swap_files(
     }
 }
 
-/// What the other side has, this one lacks, and this one could believe: heads first, from the smallest log on.
+/// What the other side has, this one lacks, and this one could believe: keys first, then heads, from the smallest log on.
 fn missing(mesh: &Mesh, own: &[Name], theirs: &[Name]) -> Vec<Name> {
     let known: BTreeSet<&Name> = own.iter().collect();
     let is_pinned = |name: &Name| mesh.is_mailbox() || mesh.peers().iter().any(|peer| peer.ledger() == name.ledger());

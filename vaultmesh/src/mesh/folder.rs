@@ -8,6 +8,7 @@
 //! mesh/event-fork/{first,second}.json               two events of one number
 //! mesh/proofs/<author>.json                         proofs of equivocation
 //! mesh/state/<10 digits>.bin                        a sealed state, by the number of its compaction
+//! mesh/keys/<ledger>/<sha256>.json                  histories of the keys of logs
 //! mesh/heads/<ledger>/<20 digits>-<root>.txt        heads of logs, each a request to a witness
 //! mesh/rows/<ledger>/<sha256>.jsonl                 rows of logs, each line a row proof
 //! mesh/forks/<ledger>.json                          proofs that a log was forked
@@ -35,7 +36,7 @@ use crate::proof::PROOF_FILE_MAX;
 pub(super) const CHARTER: &str = "charter.json";
 /// Longest file of a mesh, in bytes: the longest row proof, and what a share puts before a new file is begun.
 pub const FILE_MAX: usize = PROOF_FILE_MAX + super::share::SHARE_BYTES;
-/// Most files of heads, rows and forks that one side names: 10 MB of names.
+/// Most files of keys, heads, rows and forks that one side names: 10 MB of names.
 pub const FILES_MAX: usize = 65_536;
 /// Pause between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -69,6 +70,8 @@ pub(super) fn has_ledger(at: &Path) -> bool {
 /// A file that travels between replicas.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Name {
+    /// How the keys of a log changed, by the hash of the file. First, since heads are checked by them.
+    Keys(LedgerId, Sha256Digest),
     /// A head of a log: its size and its root.
     Head(LedgerId, u64, RootHash),
     /// Rows of a log, by the hash of the file.
@@ -81,7 +84,7 @@ impl Name {
     /// The log that it is about.
     pub(super) const fn ledger(&self) -> LedgerId {
         match self {
-            Self::Head(ledger, ..) | Self::Rows(ledger, _) | Self::Fork(ledger) => *ledger,
+            Self::Head(ledger, ..) | Self::Rows(ledger, _) | Self::Fork(ledger) | Self::Keys(ledger, _) => *ledger,
         }
     }
 
@@ -94,6 +97,10 @@ impl Name {
                 let (of, file) = rest.split_once('/')?;
                 let (size, root) = file.strip_suffix(".txt")?.split_once('-')?;
                 Self::Head(ledger(of)?, size.parse().ok()?, RootHash::parse_hex(root).ok()?)
+            }
+            "keys" => {
+                let (of, file) = rest.split_once('/')?;
+                Self::Keys(ledger(of)?, Sha256Digest::parse_hex(file.strip_suffix(".json")?).ok()?)
             }
             "rows" => {
                 let (of, file) = rest.split_once('/')?;
@@ -109,6 +116,7 @@ impl Name {
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Keys(ledger, hash) => write!(f, "keys/{ledger}/{hash}.json"),
             Self::Head(ledger, size, root) => write!(f, "heads/{ledger}/{size:020}-{root}.txt"),
             Self::Rows(ledger, hash) => write!(f, "rows/{ledger}/{hash}.jsonl"),
             Self::Fork(ledger) => write!(f, "forks/{ledger}.json"),
@@ -217,6 +225,9 @@ impl Folder {
         for folder in self.list("heads", "")? {
             found.extend(self.list(&folder, ".txt")?);
         }
+        for folder in self.list("keys", "")? {
+            found.extend(self.list(&folder, ".json")?);
+        }
         for folder in self.list("rows", "")? {
             found.extend(self.list(&folder, ".jsonl")?);
         }
@@ -274,6 +285,7 @@ mod tests {
         for good in [
             format!("heads/{ledger}/00000000000000000042-{hash}.txt"),
             format!("rows/{ledger}/{hash}.jsonl"),
+            format!("keys/{ledger}/{hash}.json"),
             format!("forks/{ledger}.json"),
         ] {
             assert_eq!(Name::parse(&good).map(|name| name.to_string()).as_deref(), Some(good.as_str()));

@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use vm_core::digest::{LeafHash, Sha256Digest};
 use vm_core::id::{LedgerId, RowId};
-use vm_core::key::{Note, PublicKey};
+use vm_core::key::{KeyHistory, Note, PublicKey};
 use vm_core::record::{StoredRow, Table};
 use vm_core::verdict::{Code, Finding, Report};
 use vm_core::view::{EvidenceView as _, StoredEntry, Visit};
 use vm_crdt::{EquivocationProof, EvidenceItem, EvidenceSet, PayloadKind};
-use vm_seal::checkpoint::Checkpoint;
 use vm_seal::fork::{CheckpointFork, FORK_MAX};
 use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint};
 
 use super::folder::{FILE_MAX, Folder, Name};
 use super::log::{Headed, Log};
 use super::peer::Peer;
-use super::{Mesh, exchange};
+use super::{Mesh, exchange, keys};
 use crate::error::{MeshError, VaultError};
 use crate::proof::ProofFile;
 use crate::read::Reader;
@@ -30,7 +29,7 @@ pub(super) const NOTHING_NEW: &str = "nothing-new";
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForeignState {
-    /// It stands in its ledger's log, as a head says that the pinned key signed.
+    /// It stands in its ledger's log, as a head says that the pinned key signed, or one that the ledger's root changed it to.
     Proven,
     /// Members say so.
     Unproven,
@@ -101,33 +100,32 @@ struct Proven {
 /// What the files of a mesh prove.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
+    keys: BTreeMap<LedgerId, KeyHistory>,
     logs: BTreeMap<LedgerId, Log>,
     rows: BTreeMap<EvidenceItem, Proven>,
     forks: BTreeSet<LedgerId>,
 }
 
 impl Shelf {
-    /// Reads and checks all files of heads, rows and forks. What does not hold is found, and proves nothing. Cost: a signature a head, and a path
+    /// Reads and checks all files of keys, heads, rows and forks. What does not hold is found, and proves nothing. Cost: a signature a head, and a path
     /// a row.
     pub(super) fn load(folder: &Folder, peers: &[Peer], report: &mut Report) -> Result<Self, MeshError> {
         let mut shelf = Self::default();
-        let mut heads: Vec<(u64, Name)> = Vec::new();
-        let names = folder.names()?;
+        let mut names = folder.names()?;
+        // Keys before the heads that they verify, and those before rows, the smaller first.
+        names.sort_by_key(|name| match name {
+            Name::Keys(..) => (0, 0),
+            Name::Head(_, size, _) => (1, *size),
+            Name::Rows(..) | Name::Fork(_) => (2, 0),
+        });
         for name in &names {
-            if let Name::Head(_, size, _) = name {
-                heads.push((*size, *name));
-            }
-        }
-        heads.sort_unstable();
-        let rest = names.iter().filter(|name| !matches!(name, Name::Head(..)));
-        for name in heads.iter().map(|(_, name)| name).chain(rest) {
             let Some(peer) = peers.iter().find(|peer| peer.ledger() == name.ledger()) else { continue };
             let text = name.to_string();
             let bytes = folder.read(&text, FILE_MAX)?.unwrap_or_default();
             match shelf.take(peer, name, &bytes, None) {
                 Ok(None) => {}
                 Ok(Some(fork)) => report.find(forked(fork.claimed())),
-                Err(found) => report.find(Finding::new(Code::ForeignRowUnproven, format!("mesh/{text}")).found(found)),
+                Err(found) => report.find(keys::finding(&text, found)),
             }
         }
         Ok(shelf)
@@ -142,6 +140,16 @@ impl Shelf {
         wanted: Option<&EvidenceSet>,
     ) -> Result<Option<Box<CheckpointFork>>, &'static str> {
         match name {
+            Name::Keys(ledger, hash) => {
+                let keys = keys::read(peer, *hash, bytes)?;
+                let known = self.keys.get(ledger).map_or(0, KeyHistory::changes);
+                if keys.changes() > known {
+                    self.keys.insert(*ledger, keys);
+                } else if wanted.is_some() {
+                    return Err(NOTHING_NEW);
+                }
+                Ok(None)
+            }
             Name::Head(ledger, size, root) => {
                 if bytes.len() > ADD_CHECKPOINT_MAX {
                     return Err("too-long");
@@ -151,8 +159,9 @@ impl Shelf {
                 if (claimed.size().as_u64(), claimed.root()) != (*size, *root) {
                     return Err("name");
                 }
-                match self.logs.entry(*ledger).or_default().take(peer, &request)? {
-                    Headed::Linked | Headed::Known => Ok(None),
+                let keys = self.keys.get(ledger);
+                match self.logs.entry(*ledger).or_default().take(peer, keys, &request)? {
+                    Headed::Linked | Headed::Known | Headed::Waiting => Ok(None),
                     Headed::Unlinked => Err("head-unlinked"),
                     Headed::Forked(fork) => {
                         self.forks.insert(*ledger);
@@ -165,7 +174,7 @@ impl Shelf {
                     return Err("too-long");
                 }
                 let fork = CheckpointFork::parse(bytes).map_err(|error| error.code())?;
-                fork.check(peer.key()).map_err(|error| error.code())?;
+                keys::check_fork(&fork, peer, self.keys.get(ledger))?;
                 let is_new = self.forks.insert(*ledger);
                 Ok(is_new.then(|| Box::new(fork)))
             }
@@ -199,11 +208,12 @@ impl Shelf {
             let file = ProofFile::parse(line).map_err(|error| error.code())?;
             let (proof, data) = (file.proof(), file.data().ok_or("row-proof-shape")?);
             let claimed = proof.claimed();
-            if !log.has(claimed.size().as_u64(), claimed.root()) {
-                return Err("head-unlinked");
+            let (size, root) = (claimed.size().as_u64(), claimed.root());
+            if !log.has(size, root) {
+                return Err(if log.is_waiting(size, root) { keys::STOLEN } else { "head-unlinked" });
             }
             if signed.as_ref() != Some(proof.note()) {
-                Checkpoint::verify(proof.note(), peer.key()).map_err(|error| error.code())?;
+                let _signer = keys::signed(proof.note(), peer, self.keys.get(&ledger))?;
                 signed = Some(proof.note().clone());
             }
             let leaf = LeafHash::of(data);
@@ -348,6 +358,12 @@ impl Mesh {
         let fork = shelf.take(peer, name, bytes, Some(self.replica.evidence())).map_err(exchange::Unkept::Refused)?;
         match (fork, name) {
             (None, Name::Fork(_)) => Ok(None),
+            (None, Name::Keys(..)) => {
+                self.folder.write(&name.to_string(), bytes)?;
+                // What the keys before it let in is judged again.
+                *shelf = self.shelf()?;
+                Ok(None)
+            }
             (None, _) => Ok(self.folder.write(&name.to_string(), bytes).map(|()| None)?),
             (Some(fork), Name::Fork(_)) => {
                 self.folder.write(&name.to_string(), bytes)?;

@@ -11,6 +11,7 @@ mod ack;
 mod exchange;
 mod folder;
 mod foreign;
+mod keys;
 mod link;
 mod log;
 mod peer;

@@ -8,12 +8,13 @@ use vm_core::view::{EvidenceView as _, Visit};
 use vm_crdt::evidence::{ITEMS_MAX, to_payload};
 use vm_crdt::{EvidenceItem, MergeReceipt, OpId};
 use vm_seal::checkpoint::Checkpoint;
+use vm_seal::key_history::KeyHistoryFile;
 use vm_seal::merkle::TreeSize;
 use vm_seal::selection::Selection;
 
 use super::Mesh;
 use super::folder::Name;
-use crate::error::{MeshError, VaultError, WitnessFault};
+use crate::error::{KeysError, MeshError, VaultError, WitnessFault};
 use crate::read::Reader;
 
 /// Most rows shared at once. A row's proof takes some 2 kB, and whoever takes them up holds their leaf hashes.
@@ -71,6 +72,7 @@ impl Mesh {
         if found.is_empty() {
             return Ok(Shared { rows: 0, size, ops: Vec::new() });
         }
+        self.show_keys(reader)?;
         self.show_head(reader, &checkpoint)?;
         self.show_rows(reader, &found)?;
         let mut ops: Vec<OpId> = Vec::new();
@@ -79,6 +81,17 @@ impl Mesh {
             ops.push(self.write(payload, author, last)?);
         }
         Ok(Shared { rows: found.len(), size, ops: ops.iter().map(ToString::to_string).collect() })
+    }
+
+    /// Writes how the keys of this vault's log changed, where they did: whoever pinned an earlier one follows by it.
+    fn show_keys(&self, reader: &Reader) -> Result<(), VaultError> {
+        let history = KeyHistoryFile::of_view(reader.view()).map_err(VaultError::View)?;
+        if history.changes().is_empty() {
+            return Ok(());
+        }
+        let bytes = history.to_bytes().map_err(KeysError::Change)?;
+        let name = Name::Keys(reader.view().ledger().map_err(VaultError::View)?, Sha256Digest::of(&bytes));
+        Ok(self.folder.write(&name.to_string(), &bytes)?)
     }
 
     /// Writes the head of this vault's log, with the proof that it grew out of the one that was shown last.

@@ -12,7 +12,7 @@ use crate::error::{KeysError, VaultError};
 use crate::keys::{HolderName, KeyStore};
 use crate::vault::{Place, Recorded, Sources, Vault, divide};
 
-/// A change of the log key.
+/// A change of a key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyRotation {
     /// Why.
@@ -78,10 +78,7 @@ impl Vault {
     /// [`KeysError::RootMissing`], [`KeysError::NotRoot`], [`KeysError::TrustedBeyond`]; whatever keeps files or row from being
     /// written.
     pub fn change_log_key(&mut self, rotation: &KeyRotation) -> Result<KeyChanged, VaultError> {
-        let root = self.keys.root(rotation.root_key.as_deref())?;
-        if root.public() != self.ledger.genesis().root_key() {
-            return Err(KeysError::NotRoot.into());
-        }
+        let root = self.root_identity(rotation)?;
         let changing = self.keys.changing()?;
         self.ledger.refresh()?;
         let old = self.ledger.keys().current();
@@ -111,6 +108,12 @@ impl Vault {
             from_size: appended.seq.saturating_add(1),
             recorded: Recorded::of_system(appended),
         })
+    }
+
+    /// The root key, which a change is signed by.
+    pub(super) fn root_identity(&self, rotation: &KeyRotation) -> Result<SigningIdentity, VaultError> {
+        let root = self.keys.root(rotation.root_key.as_deref())?;
+        if root.public() == self.ledger.genesis().root_key() { Ok(root) } else { Err(KeysError::NotRoot.into()) }
     }
 
     /// The log key in force, which another process may have changed.

@@ -3,6 +3,7 @@
 mod anchor;
 mod attest;
 mod drafter;
+mod envelope_key;
 pub(crate) mod gate;
 mod guard;
 mod horizon;
@@ -49,6 +50,7 @@ use drafter::Drafter;
 pub use anchor::Upgraded;
 pub use anchor::{Anchored, Ask, Asked};
 pub use attest::{AttestForm, Attested, Receipted};
+pub use envelope_key::EnvelopeKeyChanged;
 pub use gate::{
     Executed, ExecutionLock, IdentityInput, PROPOSAL_LASTS_MICROS, PolicyInput, ProposalInput, ProposalState, Proposed,
     Recovered, SuggestedIn, Thresholds, Withheld, word,
@@ -187,6 +189,7 @@ impl Vault {
         let ring = keys.clone();
         ledger.set_keyring(Keyring::new(move |key| ring.log(key).ok()));
         let mut vault = Self::assemble(place.clone(), ledger, keys, own)?;
+        vault.settle_envelope()?;
         vault.ensure_operator()?;
         vault.ensure_policy()?;
         if let Some(name) = holder {

@@ -34,7 +34,9 @@ pub struct DisclosureMade {
 pub struct ErasurePlan {
     /// The key it is about.
     pub key: OpeningsKeyId,
-    /// Rows with openings under that key, or that its receipts name.
+    /// Keys it had before, that nothing opens since the key of envelopes was lost: it is about them as well.
+    pub lost: Vec<OpeningsKeyId>,
+    /// Rows with openings under these keys, or that their receipts name.
     pub rows: BTreeSet<RowId>,
     /// The last receipt of that key, where one is on record.
     pub receipt: Option<RowId>,
@@ -96,12 +98,18 @@ impl Vault {
         let present = keys.key_id(id)?;
         let last = keys.tombstones(id)?.pop();
         let gone = last.as_ref().map(|tombstone| tombstone.key);
-        let key = present.or(gone).ok_or(PrivacyFault::SubjectUnknown)?;
+        let mut lost = keys.lost(id)?;
+        let is_destroyed = present.is_none() && lost.is_empty();
+        let key = present.or_else(|| lost.pop()).or(gone).ok_or(PrivacyFault::SubjectUnknown)?;
         let erasures = reader.view().erasures()?;
         let receipt = erasures.iter().rfind(|erasure| erasure.key == key).map(|erasure| erasure.receipt);
         // A ledger that was put back has lost its receipt; the tombstone remembers it.
         let receipt = receipt.or_else(|| last.filter(|last| last.key == key).map(|last| last.receipt));
-        Ok(ErasurePlan { key, rows: reader.rows_of_key(key)?, receipt, is_destroyed: present.is_none() })
+        let mut rows = reader.rows_of_key(key)?;
+        for key in &lost {
+            rows.extend(reader.rows_of_key(*key)?);
+        }
+        Ok(ErasurePlan { key, lost, rows, receipt, is_destroyed })
     }
 
     /// Erases the openings of a subject and destroys its key: [`Vault::erase_openings`], [`Vault::destroy_key`] and
@@ -111,10 +119,16 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Token`], [`PrivacyFault::SubjectUnknown`]; those of the three steps.
     pub fn erase(&mut self, name: &SubjectName, reason: Option<ErasureReason>) -> Result<Erased, VaultError> {
+        let mut rows = 0_u64;
+        for key in self.plan_erasure(name)?.lost {
+            let erased = self.erase_under(key, reason)?;
+            self.destroy_key(name, &erased.on_record)?;
+            rows = rows.saturating_add(erased.rows);
+        }
         let erased = self.erase_openings(name, reason)?;
         self.destroy_key(name, &erased.on_record)?;
         self.scrub()?;
-        Ok(erased)
+        Ok(Erased { rows: rows.saturating_add(erased.rows), ..erased })
     }
 
     /// The first step of an erasure: receipt and deletion in one transaction.
@@ -123,6 +137,10 @@ impl Vault {
     /// [`VaultError::Token`], [`PrivacyFault::SubjectUnknown`], [`VaultError::Ledger`]; nothing was recorded and nothing deleted.
     pub fn erase_openings(&mut self, name: &SubjectName, reason: Option<ErasureReason>) -> Result<Erased, VaultError> {
         let key = self.plan_erasure(name)?.key;
+        self.erase_under(key, reason)
+    }
+
+    fn erase_under(&mut self, key: OpeningsKeyId, reason: Option<ErasureReason>) -> Result<Erased, VaultError> {
         let [announcement, first] = self.headers();
         let (permit, now) = (self.permit::<act::Erase>()?, self.now());
         let Self { ledger, sources, .. } = self;
@@ -152,7 +170,7 @@ impl Vault {
         Ok(self.ledger.scrub(now)?)
     }
 
-    fn subject_keys(&self) -> SubjectKeys {
+    pub(super) fn subject_keys(&self) -> SubjectKeys {
         SubjectKeys::new(&self.keys, self.ledger.id())
     }
 }

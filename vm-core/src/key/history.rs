@@ -33,6 +33,17 @@ impl KeySpan {
     }
 }
 
+/// A key of envelopes, by its id, and the rows between which the ledger names it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct EnvelopeSpan {
+    /// Id of the key.
+    pub key: String,
+    /// Place of the row that brought it into force; none where no row did, since it was made before keys were changed.
+    pub at: Option<u64>,
+    /// Place of the row that ended it, and why; none where it is in force.
+    pub ended: Option<(u64, KeyChangeReason)>,
+}
+
 /// What a signature by a key means, by the history of a ledger's keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyStanding {
@@ -55,7 +66,8 @@ pub struct KeyHistory {
     /// Log keys before the one in force, in order.
     past: Vec<KeySpan>,
     current: (PublicKey, u64),
-    envelope: Option<String>,
+    /// Keys of envelopes, in order.
+    envelopes: Vec<EnvelopeSpan>,
     /// Every key that the ledger ever had; none comes again.
     used: BTreeSet<String>,
     changes: usize,
@@ -82,7 +94,7 @@ impl KeyHistory {
             first: key,
             past: Vec::new(),
             current: (key, 0),
-            envelope: None,
+            envelopes: Vec::new(),
             used: BTreeSet::from([key.to_string()]),
             changes: 0,
             last: 0,
@@ -116,14 +128,20 @@ impl KeyHistory {
             return Err(KeyChangeError::WrongPlace { expected: self.last.saturating_add(1), found: change.at() });
         }
         let (key, from) = self.current;
+        let is_first_envelope = change.role() == KeyRole::Envelope && self.envelopes.is_empty();
         let in_force = match change.role() {
             KeyRole::Log => Some(key.to_string()),
-            KeyRole::Envelope => self.envelope.clone(),
+            // The key of envelopes is made without a row, so the first change alone says which it was.
+            KeyRole::Envelope if is_first_envelope => change.old().map(str::to_owned),
+            KeyRole::Envelope => self.envelope().map(str::to_owned),
         };
         if in_force.as_deref() != change.old() {
             return Err(KeyChangeError::WrongOld);
         }
-        if change.new_key().is_some_and(|new| self.used.contains(new)) {
+        let is_used = |key: &str| self.used.contains(key);
+        if change.new_key().is_some_and(|new| is_used(new) || change.old() == Some(new))
+            || is_first_envelope && change.old().is_some_and(is_used)
+        {
             return Err(KeyChangeError::KeyAgain);
         }
         match (change.role(), change.new_log_key()?) {
@@ -134,12 +152,27 @@ impl KeyHistory {
                 self.current = (new, until);
             }
             (KeyRole::Log, None) => return Err(KeyChangeError::Shape),
-            (KeyRole::Envelope, _) => self.envelope = change.new_key().map(str::to_owned),
+            (KeyRole::Envelope, _) => self.step_envelope(change),
         }
         self.used.extend(change.new_key().map(str::to_owned));
         self.changes += 1;
         self.last = change.at();
         Ok(())
+    }
+
+    fn step_envelope(&mut self, change: &KeyChange) {
+        if self.envelopes.is_empty() {
+            let first = change.old().map(|key| EnvelopeSpan { key: key.to_owned(), at: None, ended: None });
+            self.used.extend(change.old().map(str::to_owned));
+            self.envelopes.extend(first);
+        }
+        if let Some(last) = self.envelopes.last_mut()
+            && last.ended.is_none()
+        {
+            last.ended = Some((change.at(), change.reason()));
+        }
+        let new = change.new_key().map(str::to_owned);
+        self.envelopes.extend(new.map(|key| EnvelopeSpan { key, at: Some(change.at()), ended: None }));
     }
 
     /// The ledger.
@@ -163,7 +196,13 @@ impl KeyHistory {
     /// The envelope key in force, where one was recorded.
     #[must_use]
     pub fn envelope(&self) -> Option<&str> {
-        self.envelope.as_deref()
+        self.envelopes.last().filter(|last| last.ended.is_none()).map(|last| last.key.as_str())
+    }
+
+    /// All keys of envelopes that changes name, in order.
+    #[must_use]
+    pub fn envelopes(&self) -> &[EnvelopeSpan] {
+        &self.envelopes
     }
 
     /// How many changes there were.
@@ -334,5 +373,28 @@ mod tests {
         assert_eq!((keys.envelope(), keys.current(), keys.changes()), (Some("bb"), signer(2).public(), 2));
         keys.apply(&envelope(4, Some("bb"), None)).unwrap();
         assert_eq!(keys.envelope(), None);
+        let ends: Vec<_> = keys.envelopes().iter().map(|span| (span.at, span.ended.map(|(at, _)| at))).collect();
+        assert_eq!(ends, [(Some(2), Some(3)), (Some(3), Some(4))]);
+    }
+
+    #[test]
+    fn the_first_change_names_a_key_of_envelopes_that_no_row_made() {
+        let envelope = |at, old: Option<&str>, new: Option<&str>| {
+            let keys = (old.map(str::to_owned), new.map(str::to_owned));
+            KeyChange::of_envelope(&signer(1), ledger(), at, keys, KeyChangeReason::Stolen).unwrap()
+        };
+        let mut keys = history();
+        assert_eq!(keys.apply(&envelope(2, Some("aa"), Some("aa"))), Err(KeyChangeError::KeyAgain));
+        let log = signer(2).public().to_string();
+        assert_eq!(keys.apply(&envelope(2, Some(&log), Some("bb"))), Err(KeyChangeError::KeyAgain));
+        keys.apply(&envelope(2, Some("aa"), Some("bb"))).unwrap();
+        let first = EnvelopeSpan { key: "aa".to_owned(), at: None, ended: Some((2, KeyChangeReason::Stolen)) };
+        assert_eq!(keys.envelopes().first(), Some(&first));
+        assert_eq!(keys.apply(&envelope(3, Some("aa"), Some("cc"))), Err(KeyChangeError::WrongOld));
+        assert_eq!(keys.apply(&envelope(3, Some("bb"), Some("aa"))), Err(KeyChangeError::KeyAgain));
+        keys.apply(&envelope(3, Some("bb"), None)).unwrap();
+        assert_eq!(keys.apply(&envelope(4, Some("zz"), Some("dd"))), Err(KeyChangeError::WrongOld));
+        keys.apply(&envelope(4, None, Some("dd"))).unwrap();
+        assert_eq!(keys.envelope(), Some("dd"));
     }
 }

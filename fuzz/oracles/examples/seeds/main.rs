@@ -7,6 +7,7 @@
 
 mod control;
 mod crdt;
+mod privacy;
 mod replica;
 
 use std::collections::BTreeSet;
@@ -67,6 +68,7 @@ fn main() {
     control::all();
     crdt::all();
     replica::all();
+    privacy::all();
 }
 
 fn folder(name: &str) -> PathBuf {
