@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use vaultmesh::error::{KeysError, VaultError};
-use vaultmesh::vault::{KeyChanged, KeyRotation};
+use vaultmesh::vault::{KeyChanged, KeyRotation, MlDsaChanged, MlDsaRotation};
 use vm_core::id::LedgerId;
-use vm_core::key::{KeyChangeReason, KeySpan, NoteKey, PublicKey};
+use vm_core::key::{KeyChangeReason, KeySpan, MlDsaCosignerKey, MlDsaSpan, NoteKey, PublicKey};
 use vm_core::view::EvidenceView as _;
 use vm_seal::key_history::KeyHistoryFile;
 
@@ -19,6 +19,7 @@ use crate::render::{Human, Output, Page, Style};
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh keys show
+  vaultmesh keys add ml-dsa
   vaultmesh keys rotate log
   vaultmesh keys lost log --root-key /media/safe/root.key
   vaultmesh keys stolen log --trusted-size 4000
@@ -34,10 +35,20 @@ Examples:
 
 Sizes are those of the log: a key signs checkpoints from its first size up to the one before the next key's.";
 
+const ADD_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys add ml-dsa
+  vaultmesh keys add ml-dsa --root-key /media/safe/root.key
+  vaultmesh trust key --as ml-dsa --output pq.txt
+
+From then on `vaultmesh head` and new seals bear a second signature, by ML-DSA-44 (FIPS 204): whoever pinned its key can verify them
+when Ed25519 no longer holds. Others pass over it. Pin it now: the row that names it is signed by Ed25519.";
+
 const ROTATE_EXAMPLES: &str = "\
 Examples:
   vaultmesh keys rotate log
   vaultmesh keys rotate log --root-key /media/safe/root.key
+  vaultmesh keys rotate ml-dsa
 
 What the old key signed stands. Its file is gone afterwards: nothing needs it any more. Give verifiers the new key, or the
 history (`vaultmesh keys history`), by which they can go on with the old one.";
@@ -78,6 +89,7 @@ pub(super) struct Keys {
 #[derive(Subcommand)]
 enum Command {
     Show(Show),
+    Add(Add),
     Rotate(Rotate),
     Lost(Lost),
     Stolen(Stolen),
@@ -94,6 +106,27 @@ struct Show {}
 enum Which {
     /// Signs checkpoints, seals and scrolls.
     Log,
+    /// Signs heads and the checkpoints of seals a second time.
+    MlDsa,
+}
+
+/// Which key is added.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Addable {
+    /// Signs heads and the checkpoints of seals a second time.
+    MlDsa,
+}
+
+/// Add a key that the ledger did not begin with
+#[derive(Args)]
+#[command(after_help = ADD_EXAMPLES)]
+struct Add {
+    /// Which key
+    #[arg(value_enum, value_name = "ROLE")]
+    _which: Addable,
+    /// File of the root key [default: root.key among the ledger's keys]
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
 }
 
 /// What every change needs.
@@ -101,7 +134,7 @@ enum Which {
 struct Change {
     /// Which key
     #[arg(value_enum, value_name = "ROLE")]
-    _which: Which,
+    which: Which,
     /// File of the root key [default: root.key among the ledger's keys]
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
@@ -129,7 +162,7 @@ struct Lost {
 struct Stolen {
     #[command(flatten)]
     change: Change,
-    /// Size of the log up to which nobody else had the key [default: all of it]
+    /// Size of the log up to which nobody else had the log key [default: all of it]
     #[arg(long, value_name = "N")]
     trusted_size: Option<u64>,
 }
@@ -149,6 +182,16 @@ struct Shown {
     root: PublicKey,
     envelope: Option<String>,
     log: Vec<LogKey>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ml_dsa: Vec<SecondKey>,
+}
+
+#[derive(Serialize)]
+struct SecondKey {
+    key: MlDsaCosignerKey,
+    from_size: u64,
+    until_size: Option<u64>,
+    ended: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +208,10 @@ struct LogKey {
 struct Changed(KeyChanged);
 
 #[derive(Serialize)]
+#[serde(transparent)]
+struct SecondChanged(MlDsaChanged);
+
+#[derive(Serialize)]
 struct Written {
     file: String,
     ledger: LedgerId,
@@ -176,6 +223,9 @@ impl Keys {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         match self.command {
             Command::Show(command) => command.run(context),
+            Command::Add(Add { _which: Addable::MlDsa, root_key }) => {
+                change_second(context, MlDsaRotation { reason: KeyChangeReason::Rotation, is_first: true, root_key })
+            }
             Command::Rotate(Rotate { change }) => change.run(context, KeyChangeReason::Rotation, None),
             Command::Lost(Lost { change }) => change.run(context, KeyChangeReason::Lost, None),
             Command::Stolen(Stolen { change, trusted_size }) => {
@@ -198,16 +248,33 @@ impl Show {
             Ok(LogKey { key, from_size: from, until_size: until, ended, trusted_size: trusted })
         };
         let log = keys.spans().map(shown).collect::<Result<Vec<_>, VaultError>>()?;
+        let second = |span: &MlDsaSpan| {
+            let key = keys.ml_dsa_note_key(&span.key).map_err(VaultError::Key)?;
+            let ended = span.ended.map(KeyChangeReason::as_str);
+            Ok(SecondKey { key, from_size: span.from, until_size: span.until, ended })
+        };
+        let ml_dsa = keys.ml_dsa_spans().iter().map(second).collect::<Result<Vec<_>, VaultError>>()?;
         let envelope = keys.envelope().map(str::to_owned);
-        Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log }))
+        Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log, ml_dsa }))
     }
 }
 
 impl Change {
     fn run(self, context: &Context, reason: KeyChangeReason, trusted_size: Option<u64>) -> Result<Output, CliError> {
+        if let Which::MlDsa = self.which {
+            if trusted_size.is_some() {
+                return Err(CliError::Usage { what: "--trusted-size is of the log key alone".to_owned() });
+            }
+            let root_key = self.root_key;
+            return change_second(context, MlDsaRotation { reason, is_first: false, root_key });
+        }
         let rotation = KeyRotation { reason, trusted_size, root_key: self.root_key };
         Ok(Output::done(Changed(context.open_to_change_keys()?.change_log_key(&rotation)?)))
     }
+}
+
+fn change_second(context: &Context, rotation: MlDsaRotation) -> Result<Output, CliError> {
+    Ok(Output::done(SecondChanged(context.open()?.change_ml_dsa_key(&rotation)?)))
 }
 
 impl History {
@@ -234,6 +301,12 @@ impl Human for Shown {
             page.field_if("  ended by", *ended);
             page.field_if("  trusted to", *trusted_size);
         }
+        for SecondKey { key, from_size, until_size, ended } in &self.ml_dsa {
+            page.field("ml-dsa", key);
+            let until = until_size.map_or_else(String::new, |until| format!(" to {}", until.saturating_sub(1)));
+            page.field("  sizes", format!("from {from_size}{until}"));
+            page.field_if("  ended by", *ended);
+        }
     }
 }
 
@@ -243,6 +316,17 @@ impl Human for Changed {
         page.write(Style::Good, "changed");
         page.line(&format!(" the log key ({reason})"));
         page.field("old", old);
+        page.field("key", key);
+        page.field("from size", from_size);
+        page.field("row", recorded.id);
+    }
+}
+
+impl Human for SecondChanged {
+    fn human(&self, page: &mut Page) {
+        let MlDsaChanged { reason, key, from_size, recorded } = &self.0;
+        page.write(Style::Good, if reason.is_some() { "changed" } else { "added" });
+        page.line(&format!(" the ML-DSA key{}", reason.map_or_else(String::new, |reason| format!(" ({reason})"))));
         page.field("key", key);
         page.field("from size", from_size);
         page.field("row", recorded.id);

@@ -26,6 +26,12 @@ pub enum KeysError {
         /// Entries to be vouched for.
         trusted: u64,
     },
+    /// There is an ML-DSA key already.
+    #[error("the ledger has an ML-DSA key already")]
+    SecondThere,
+    /// There is no ML-DSA key that could be changed.
+    #[error("the ledger has no ML-DSA key")]
+    SecondAbsent,
     /// Not of the shape of a key history.
     #[error("not a key history")]
     Shape,
@@ -51,6 +57,8 @@ impl KeysError {
             Self::RootMissing { .. } => "root-key-missing",
             Self::NotRoot => "root-key-other",
             Self::TrustedBeyond { .. } => "trusted-size-beyond",
+            Self::SecondThere => "ml-dsa-key-there",
+            Self::SecondAbsent => "ml-dsa-key-absent",
             Self::Shape => "key-history-shape",
             Self::Change(error) => error.code(),
             Self::OtherLedger => "key-history-other-ledger",
@@ -67,6 +75,8 @@ impl KeysError {
                 "Give the root key that this ledger was made with; its public half stands in the genesis row."
             }
             Self::TrustedBeyond { .. } => "Name a size that the log had while the key was yours alone.",
+            Self::SecondThere => "Change it with `vaultmesh keys rotate ml-dsa`.",
+            Self::SecondAbsent => "Add one with `vaultmesh keys add ml-dsa`.",
             Self::Shape | Self::Change(_) => "Get the history again with `vaultmesh keys history`.",
             Self::OtherLedger => "Give the history of the ledger whose key you pinned.",
             Self::NoPin => "Give the key that you pinned with --key or --trust.",
