@@ -74,8 +74,7 @@ impl Reader {
     ) -> Result<(Note, Vec<Cosignature>), VaultError> {
         let mut note = head.map_or_else(|| self.head(), Ok)?;
         verify_by_any(&note, &self.keys()?).map_err(WitnessFault::Head)?;
-        let is_by =
-            |line: &NoteSignature, key: &WitnessKey| line.name() == key.name() && line.key_hash() == key.hash();
+        let is_by = |line: &NoteSignature, key: &WitnessKey| line.name() == key.name() && line.key_hash() == key.hash();
         let mut cosignatures = Vec::new();
         for key in witnesses {
             for line in lines.iter().filter(|line| is_by(line, key)) {

@@ -22,9 +22,7 @@ use crate::source::Entropy;
 
 pub use change::{KeyChange, KeyChangeReason, KeyRole};
 pub use history::{KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding, ML_DSA_CHANGES_MAX, MlDsaSpan};
-pub use ml_dsa::{
-    ML_DSA_KEY_LEN, ML_DSA_SIGNATURE_LEN, MlDsaCosignerKey, MlDsaIdentity, MlDsaKey, MlDsaSignature,
-};
+pub use ml_dsa::{ML_DSA_KEY_LEN, ML_DSA_SIGNATURE_LEN, MlDsaCosignerKey, MlDsaIdentity, MlDsaKey, MlDsaSignature};
 pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 pub use openings::{OpeningsKey, OpeningsKeyId};
 

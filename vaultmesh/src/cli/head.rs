@@ -121,7 +121,13 @@ impl Head {
         if let Some(file) = &self.output {
             write_new(file, checkpoint.as_bytes())?;
         }
-        Ok(Output::done(Kept { checkpoint, second_signature_missing, file: self.output.as_deref().map(shown), tiles, cosignatures }))
+        Ok(Output::done(Kept {
+            checkpoint,
+            second_signature_missing,
+            file: self.output.as_deref().map(shown),
+            tiles,
+            cosignatures,
+        }))
     }
 }
 

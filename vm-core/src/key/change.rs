@@ -416,6 +416,52 @@ mod tests {
         assert_eq!(sample.as_bytes(), canonical::to_bytes(&self::sample().to_value()).unwrap());
     }
 
+    #[cfg(feature = "ml-dsa")]
+    #[test]
+    fn the_page_shows_a_change_of_the_ml_dsa_key_that_holds() {
+        let (new, root) = (MlDsaIdentity::from_seed(&[3; 32]).unwrap(), signer(1));
+        let rotation = KeyChangeReason::Rotation;
+        let change = KeyChange::of_ml_dsa(&root, ledger(1), 7, (None, Some(&new)), rotation).unwrap();
+        assert_eq!(change.check(ledger(1), root.public()), Ok(()));
+        let bytes = canonical::to_bytes(&change.to_value()).unwrap();
+        let mut text = String::from_utf8(bytes.clone()).unwrap();
+        for long in [new.public().to_string(), change.possession.as_ref().map(|of| json!(of)).unwrap().to_string()] {
+            let long = long.trim_matches('"');
+            text = text.replace(long, &format!("{}...{}", &long[..32], &long[long.len() - 32..]));
+        }
+        let digest = crate::digest::Sha256Digest::of(&bytes).to_string();
+        let page = include_str!("../../../docs/spec/key-change.md");
+        assert!(page.contains(&format!("\n{text}\n")) && page.contains(&digest), "{text}\n{digest}");
+        // Every byte of the possession, and the members that do not go together.
+        let value = change.to_value();
+        let with = |member: &str, other: Value| {
+            let mut value = value.clone();
+            value[member] = other;
+            KeyChange::from_value(&value).and_then(|change| change.check(ledger(1), root.public()))
+        };
+        let proof = value["possession"].as_str().unwrap().to_owned();
+        for at in (0..proof.len()).step_by(61) {
+            let mut forged = proof.clone().into_bytes();
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            assert!(with("possession", json!(String::from_utf8(forged).unwrap())).is_err(), "{at}");
+        }
+        let ed25519 = json!(Signature::from_bytes([0; 64]));
+        for (member, other) in [
+            ("possession", Value::Null),
+            ("possession", ed25519),
+            ("new", Value::Null),
+            ("role", json!("log")),
+            ("role", json!("envelope")),
+            ("format", json!(KeyChange::FORMAT)),
+            ("trusted_size", json!(1)),
+        ] {
+            assert_eq!(with(member, other), Err(KeyChangeError::Shape), "{member}");
+        }
+        let mut log = sample().to_value();
+        log["format"] = json!(KeyChange::ML_DSA_FORMAT);
+        assert_eq!(KeyChange::from_value(&log), Err(KeyChangeError::Shape), "each format has its roles");
+    }
+
     #[test]
     fn every_bit_of_a_change_counts() {
         let (root, bytes) = (signer(1).public(), canonical::to_bytes(&sample().to_value()).unwrap());

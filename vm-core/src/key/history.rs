@@ -385,6 +385,29 @@ mod tests {
         assert_eq!((pinned.current(), pinned.key_at(1000)), (signer(2).public(), signer(2).public()));
     }
 
+    #[cfg(feature = "ml-dsa")]
+    #[test]
+    fn ml_dsa_keys_follow_each_other_and_leave_the_log_alone() {
+        use crate::key::MlDsaIdentity;
+        let key = |byte| MlDsaIdentity::from_seed(&[byte; 32]).unwrap();
+        let change = |at, old: Option<&MlDsaIdentity>, new: Option<&MlDsaIdentity>| {
+            let keys = (old.map(MlDsaIdentity::public), new);
+            KeyChange::of_ml_dsa(&signer(1), ledger(), at, keys, KeyChangeReason::Stolen).unwrap()
+        };
+        let (one, two, mut keys) = (key(1), key(2), history());
+        keys.apply(&change(2, None, Some(&one))).unwrap();
+        assert_eq!(keys.apply(&change(3, None, Some(&two))), Err(KeyChangeError::WrongOld));
+        keys.apply(&change(3, Some(&one), Some(&two))).unwrap();
+        assert_eq!(keys.apply(&change(4, Some(&two), Some(&one))), Err(KeyChangeError::KeyAgain));
+        assert_eq!((keys.ml_dsa(), keys.current(), keys.changes()), (Some(two.public()), signer(2).public(), 2));
+        keys.apply(&change(5, Some(&two), None)).unwrap();
+        assert_eq!(keys.ml_dsa(), None);
+        let spans: Vec<_> = keys.ml_dsa_spans().iter().map(|span| (span.from, span.until, span.ended)).collect();
+        let stolen = Some(KeyChangeReason::Stolen);
+        assert_eq!(spans, [(3, Some(4), stolen), (4, Some(6), stolen)]);
+        assert!(keys.ml_dsa_spans()[0].covers(3) && !keys.ml_dsa_spans()[0].covers(4));
+    }
+
     #[test]
     fn envelope_keys_follow_each_other_and_leave_the_log_alone() {
         let mut keys = history();

@@ -226,11 +226,7 @@ impl MlDsaCosignerKey {
     /// white space or a plus sign.
     pub fn new(name: impl Into<String>, public: MlDsaKey) -> Result<Self, KeyError> {
         let name = name.into();
-        if is_name(&name) && u8::try_from(name.len()).is_ok() {
-            Ok(Self { name, public })
-        } else {
-            Err(KeyError::Name)
-        }
+        if is_name(&name) && u8::try_from(name.len()).is_ok() { Ok(Self { name, public }) } else { Err(KeyError::Name) }
     }
 
     /// The name of the cosigner; of a ledger's own key, the origin of its log.

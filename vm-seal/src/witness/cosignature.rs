@@ -82,7 +82,8 @@ impl Cosignature {
         if lines.next().is_some() {
             return Err(CosignatureError::Twice { name: name() });
         }
-        let (time, signature) = parts(line).ok_or_else(|| CosignatureError::Length { name: name(), expected: COSIGNATURE_LEN })?;
+        let (time, signature) =
+            parts(line).ok_or_else(|| CosignatureError::Length { name: name(), expected: COSIGNATURE_LEN })?;
         let at = UnixSeconds::from_seconds(time)?;
         let text = note.unverified_text();
         let fault = |source: KeyError| CosignatureError::Signature { name: name(), source };

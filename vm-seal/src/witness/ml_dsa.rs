@@ -49,8 +49,7 @@ pub fn cosign_ml_dsa(
 /// The cosignature in `note` by `key`.
 pub(super) fn verify(note: &Note, key: &MlDsaCosignerKey) -> Result<Cosignature, CosignatureError> {
     let name = || key.name().to_owned();
-    let mut lines =
-        note.signatures().iter().filter(|line| line.name() == key.name() && line.key_hash() == key.hash());
+    let mut lines = note.signatures().iter().filter(|line| line.name() == key.name() && line.key_hash() == key.hash());
     let line = lines.next().ok_or_else(|| CosignatureError::NotCosigned { name: name() })?;
     if lines.next().is_some() {
         return Err(CosignatureError::Twice { name: name() });
