@@ -22,6 +22,7 @@ use vm_seal::verify::verify_seal;
 use crate::error::VaultError;
 use crate::mcp::{Against, Capture};
 use crate::read::Reader;
+use crate::second;
 use crate::verify::{Outside, RecordedAt, SealState, Verification, judge_seals};
 use crate::witness::judge_head;
 
@@ -53,12 +54,14 @@ pub fn verify_artifact(
         check_head(reader, head, &keys, latest, &mut report);
     }
     judge_head(outside, &mut report);
+    let known = outside.with_keys_of(reader);
+    let bound = second::judge_head(&known, &mut report);
     for logged in &rows {
         check_row(reader, logged, checkpoint.as_ref(), &mut report)?;
         check_file(reader, logged, &mut report)?;
     }
     let (seals, recorded) = if full_chain && !rows.is_empty() {
-        check_seals(reader, &rows, outside, now, &mut report)?
+        check_seals(reader, &rows, (&known, bound), now, &mut report)?
     } else {
         (Vec::new(), Vec::new())
     };
@@ -234,7 +237,7 @@ fn check_file(reader: &Reader, logged: &LoggedRow, report: &mut Report) -> Resul
 fn check_seals(
     reader: &Reader,
     rows: &[LoggedRow],
-    outside: &Outside,
+    (outside, bound): (&Outside, Option<u64>),
     now: Instant,
     report: &mut Report,
 ) -> Result<(Vec<SealState>, Vec<RecordedAt>), VaultError> {
@@ -253,6 +256,7 @@ fn check_seals(
         if let Some(bundle) = &seal.bundle {
             report.merge(verify_seal(bundle, reader.view(), Some(reader.files()), outside.pinned()).0);
         }
+        second::judge_seal(outside, seal, bound, report);
         report.merge(judged);
         states.push(state);
     }
@@ -287,6 +291,7 @@ pub fn verify_against(
 ) -> Result<Verification, VaultError> {
     let mut report = Report::new();
     check_log(reader, &outside.keys_of(reader)?, &mut report)?;
+    outside.find_unsigned("checkpoint of the log", &mut report);
     let filter = RowFilter {
         tables: vec![Table::McpCalls],
         scope: RowScope::Window { since: None, until: None },

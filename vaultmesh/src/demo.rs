@@ -181,7 +181,7 @@ impl Stage {
             key: Some(key.clone()),
             head: Some(Note::parse(&head).map_err(VaultError::Note)?),
             trust: Some(TrustFile::load(&self.dir.join("trust.toml"))?),
-            history: None,
+            ..Outside::default()
         })
     }
 

@@ -8,6 +8,7 @@
 //! vm-secret-key-v0 log 9d61...60
 //! ```
 
+mod ml_dsa;
 mod rotation;
 
 use std::fs;

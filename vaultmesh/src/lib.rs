@@ -38,6 +38,7 @@ pub mod recipient;
 pub mod redaction;
 pub mod report;
 pub mod restraint;
+mod second;
 pub mod statistics;
 pub mod subjects;
 pub mod system;

@@ -81,9 +81,16 @@ impl Outside {
         })
     }
 
-    /// The key that a note must be signed by. Where that is not the pinned one, what the history says of it is found in `report`.
+    /// As [`Outside::pin_alone`]. The note must bear the line of the pinned ML-DSA key as well, where there is one.
     #[must_use]
     pub fn pin_for(&self, note: &Note, subject: &str, report: &mut Report) -> Pin {
+        let _size = self.judge_second(note, subject, report);
+        self.pin_alone(note, subject, report)
+    }
+
+    /// The key that a note must be signed by. Where that is not the pinned one, what the history says of it is found in `report`.
+    #[must_use]
+    pub fn pin_alone(&self, note: &Note, subject: &str, report: &mut Report) -> Pin {
         let Some(pinned) = self.pinned() else { return Pin::Absent };
         if let Some(history) = &self.history {
             if let Ok((checkpoint, standing)) = verify_by_any(note, history) {
@@ -109,6 +116,7 @@ impl Outside {
     /// As [`Outside::pin_for`], for a receipt, which names no key but says the size of the log.
     #[must_use]
     pub fn pin_for_receipt(&self, receipt: &Receipt, subject: &str, report: &mut Report) -> Pin {
+        self.find_unsigned(subject, report);
         let (Some(pinned), size) = (self.pinned(), receipt.size().as_u64()) else { return Pin::Absent };
         let Some(history) = &self.history else { return Pin::Key(pinned.clone()) };
         let key = history.key_at(size);

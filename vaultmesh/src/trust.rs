@@ -27,7 +27,7 @@ use vm_anchor::ethereum::EthereumTrust;
 use vm_anchor::policy::{TokenRules, TrustPolicy, TrustedAuthority, crl_from_pem};
 use vm_anchor::rfc3161::Legacy;
 use vm_core::digest::{PolicyHash, Sha256Digest};
-use vm_core::key::NoteKey;
+use vm_core::key::{MlDsaCosignerKey, NoteKey};
 use vm_seal::witness::WitnessPolicy;
 
 use crate::config::read_text;
@@ -48,6 +48,9 @@ pub struct TrustFile {
     /// The ledger's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<NoteKey>,
+    /// The ledger's ML-DSA key. Once it is named, heads and the checkpoints of seals must bear its line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pq_key: Option<MlDsaCosignerKey>,
     /// How many distinct independent authorities must vouch for a seal. Without it one accepted anchor will do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<u32>,

@@ -5,7 +5,7 @@ use vm_anchor::{Rail, TrustPolicy, VerifiedAnchor};
 use vm_core::digest::Sha256Digest;
 use vm_core::id::{LedgerId, RowId, SealId};
 use vm_core::instant::Instant;
-use vm_core::key::{KeyHistory, Note, NoteKey};
+use vm_core::key::{KeyHistory, MlDsaCosignerKey, Note, NoteKey};
 use vm_core::record::{SystemKind, Table};
 use vm_core::verdict::{Code, Finding, Report, Verdict};
 use vm_core::view::{EvidenceView, RowState, StoredEntry, Visit};
@@ -24,6 +24,7 @@ use crate::merge;
 use crate::policies::Policies;
 use crate::read::Reader;
 use crate::redaction;
+use crate::second;
 use crate::statistics;
 use crate::trust::TrustFile;
 use crate::vault::gate;
@@ -34,6 +35,8 @@ use crate::witness;
 pub struct Outside {
     /// The ledger's key; where there is none, that of the trust file counts.
     pub key: Option<NoteKey>,
+    /// The ledger's ML-DSA key; where there is none, that of the trust file counts. Once one is pinned, its lines are demanded.
+    pub pq_key: Option<MlDsaCosignerKey>,
     /// A head that was kept elsewhere.
     pub head: Option<Note>,
     /// Authorities that are believed.
@@ -136,7 +139,10 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     let listed = outside.trust.as_ref().map(|trust| trust.redaction.as_slice()).unwrap_or_default();
     redaction::judge(&redactions, listed, &mut report)?;
     report.merge(erasure::audit(reader)?);
-    witness::judge_head(&outside.with_keys_of(reader), &mut report);
+    let known = outside.with_keys_of(reader);
+    witness::judge_head(&known, &mut report);
+    let bound = second::judge_head(&known, &mut report);
+    seals.iter().for_each(|seal| second::judge_seal(&known, seal, bound, &mut report));
     for fault in reader.view().integrity()? {
         report.find(Finding::new(Code::SchemaAltered, "ledger.db").found(fault));
     }
@@ -193,6 +199,7 @@ pub fn verify_one_seal(
         check_file(seal, bundle.file_hash(), &mut report);
         report.merge(vm_shadow::check_sealed_horizons(reader.view(), bundle).map_err(VaultError::View)?);
     }
+    second::judge_seal(&outside.with_keys_of(reader), seal, None, &mut report);
     Ok(Verification {
         subject: seal_subject(seal),
         ledger: reader.ledger(),

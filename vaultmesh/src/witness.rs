@@ -11,7 +11,7 @@ use vm_seal::error::ForkError;
 use vm_seal::fork::CheckpointFork;
 use vm_seal::keys::verify_by_any;
 use vm_seal::merkle::TreeSize;
-use vm_seal::witness::{AddCheckpoint, Cosignature, UnixSeconds, WitnessRow, WitnessState, check_conduct};
+use vm_seal::witness::{AddCheckpoint, Cosignature, UnixSeconds, WitnessKey, WitnessRow, WitnessState, check_conduct};
 
 use crate::error::{VaultError, WitnessFault};
 use crate::read::Reader;
@@ -70,17 +70,16 @@ impl Reader {
         &self,
         head: Option<Note>,
         lines: &[NoteSignature],
-        witnesses: &[CosignerKey],
+        witnesses: &[WitnessKey],
     ) -> Result<(Note, Vec<Cosignature>), VaultError> {
         let mut note = head.map_or_else(|| self.head(), Ok)?;
         verify_by_any(&note, &self.keys()?).map_err(WitnessFault::Head)?;
-        let is_by =
-            |line: &NoteSignature, key: &CosignerKey| line.name() == key.name() && line.key_hash() == key.hash();
+        let is_by = |line: &NoteSignature, key: &WitnessKey| line.name() == key.name() && line.key_hash() == key.hash();
         let mut cosignatures = Vec::new();
         for key in witnesses {
             for line in lines.iter().filter(|line| is_by(line, key)) {
                 note = note.with_signature(line.clone()).map_err(VaultError::Note)?;
-                cosignatures.push(Cosignature::verify(&note, key).map_err(WitnessFault::Cosignature)?);
+                cosignatures.push(key.verify(&note).map_err(WitnessFault::Cosignature)?);
             }
         }
         if cosignatures.is_empty() {
@@ -151,7 +150,7 @@ pub(crate) fn judge_head(outside: &Outside, report: &mut Report) {
         report.find(Finding::new(Code::WitnessesUnmet, HEAD).expected_found(expected, "no head"));
         return;
     };
-    let count = policy.count(head, outside.pin_for(head, HEAD, &mut Report::new()).key().or(outside.pinned()));
+    let count = policy.count(head, outside.pin_alone(head, HEAD, &mut Report::new()).key().or(outside.pinned()));
     for cosignature in &count.cosignatures {
         let (name, at) = (cosignature.key().name(), shown_time(cosignature.at()));
         report.checked(format!("cosignature of the {HEAD} by {name} at {at}"));

@@ -135,8 +135,12 @@ fn a_merge_is_recorded_asked_for_sealed_and_verified() {
     vault.anchor_local(sealed.seal_id).unwrap();
     let (key, trust) = (vault.note_key().clone(), vault.trust_file().unwrap());
     drop(vault);
-    let outside =
-        Outside { key: Some(key), head: Some(world.reader().head().unwrap()), trust: Some(trust), history: None };
+    let outside = Outside {
+        key: Some(key),
+        head: Some(world.reader().head().unwrap()),
+        trust: Some(trust),
+        ..Outside::default()
+    };
     let answer = world.verify(&outside);
     assert_eq!(answer.verdict, Verdict::Verified, "{:?}", answer.report.findings());
     let judged = |answer: &Verification| answer.report.checks().iter().any(|check| check == "receipts of merges: 3");

@@ -114,12 +114,17 @@ fn the_lines_of_the_page_on_privacy_run() {
 #[test]
 fn the_lines_of_the_page_on_keys_run() {
     let page = include_str!("../../docs/keys.md");
-    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    for line in block.lines() {
-        let output = run(dir.path(), line);
-        assert_eq!(output.status.code(), Some(0), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    for block in page.split("<!-- run -->\n```sh\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            let output = run(dir.path(), line);
+            assert_eq!(output.status.code(), Some(0), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+        }
     }
+    let second = std::fs::read_to_string(dir.path().join("pq.txt")).unwrap();
+    let verify = format!("vaultmesh --format json verify --head second.txt --pq-key {}", second.trim());
+    let json: Value = serde_json::from_slice(&run(dir.path(), &verify).stdout).unwrap();
+    assert!(!json["findings"].to_string().contains("pq-signature"), "{}", json["findings"]);
     let key = std::fs::read_to_string(dir.path().join("pinned.txt")).unwrap();
     let verify = format!("vaultmesh --format json verify --head head.txt --key {}", key.trim());
     let json: Value = serde_json::from_slice(&run(dir.path(), &verify).stdout).unwrap();

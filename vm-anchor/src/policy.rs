@@ -40,7 +40,7 @@ impl RootCertificate {
     /// [`PolicyError::RootCertificate`].
     pub fn from_der(der: &[u8]) -> Result<Self, PolicyError> {
         let certificate = Certificate::from_der(der).map_err(|_| PolicyError::RootCertificate)?;
-        let validity = certificate.tbs_certificate().validity().clone();
+        let validity = *certificate.tbs_certificate().validity();
         let root = Self { der: der.to_vec(), sha256: Sha256Digest::of(der), validity };
         root.anchor()?;
         Ok(root)

@@ -122,12 +122,16 @@ pub enum KeyError {
     /// The signature does not hold.
     #[error("signature does not verify")]
     BadSignature,
+    /// A build without ML-DSA.
+    #[error("this build has no ML-DSA")]
+    NoMlDsa,
 }
 stable_codes!(KeyError {
     Self::Malformed => "key-malformed",
     Self::Weak => "key-weak",
     Self::Name => "key-name",
     Self::BadSignature => "signature-invalid",
+    Self::NoMlDsa => "no-ml-dsa",
 });
 
 /// A signed note that could not be read or believed.

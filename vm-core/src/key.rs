@@ -3,6 +3,7 @@
 
 mod change;
 mod history;
+mod ml_dsa;
 mod note;
 mod openings;
 
@@ -20,7 +21,8 @@ use crate::error::KeyError;
 use crate::source::Entropy;
 
 pub use change::{KeyChange, KeyChangeReason, KeyRole};
-pub use history::{EnvelopeSpan, KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding};
+pub use history::{EnvelopeSpan, KEY_CHANGES_MAX, KeyHistory, KeySpan, KeyStanding, ML_DSA_CHANGES_MAX, MlDsaSpan};
+pub use ml_dsa::{ML_DSA_KEY_LEN, ML_DSA_SIGNATURE_LEN, MlDsaCosignerKey, MlDsaIdentity, MlDsaKey, MlDsaSignature};
 pub use note::{NOTE_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 pub use openings::{OpeningsKey, OpeningsKeyId};
 

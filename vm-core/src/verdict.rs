@@ -199,6 +199,9 @@ codes! {
     CosignatureInvalid "cosignature-invalid" Contradicted
         "A head bears a line by a witness of the trust file that does not verify."
         "Get the head again from where it was cosigned; without that line the others may still count."
+    PqSignatureInvalid "pq-signature-invalid" Contradicted
+        "A head, or the checkpoint of a seal, bears a line by the pinned ML-DSA key that does not verify."
+        "Treat it as forged, and get it again from the ledger's owner."
     WitnessBroken "witness-broken" Contradicted
         "A row says that this vault cosigned a checkpoint that does not follow from the one it cosigned before, or that no log signed."
         "Do not count this vault's cosignatures; compare the log with other witnesses."
@@ -277,6 +280,9 @@ codes! {
     WitnessesUnmet "witnesses-unmet" Undecided
         "Fewer witnesses cosigned the head than the trust file asks for."
         "Ask more of them with `vaultmesh witness request`, and merge what they answer with `vaultmesh head --cosignature`."
+    PqSignatureMissing "pq-signature-missing" Undecided
+        "An ML-DSA key was pinned, and a head, a seal or a file bears no line by it."
+        "Get a head with `vaultmesh head` and seal again: both bear the line since the key was added; or pin the key that is in force."
     ForkUnproven "fork-unproven" Undecided
         "A file that is said to prove a fork proves none: a checkpoint is not signed by the pinned key, or the hashes do not lead there."
         "Check the key, and get the proof again from whoever refused the fork."

@@ -5,7 +5,7 @@ use vm_core::capability::{Permit, PermitUse, Resource, act};
 use vm_core::digest::{Blinded, CapabilityHash, LeafHash};
 use vm_core::id::RowId;
 use vm_core::instant::Instant;
-use vm_core::key::PublicKey;
+use vm_core::key::{MlDsaKey, PublicKey};
 use vm_core::record::{
     Appended, Correction, FormatChange, LogEntry, RowDraft, RowHeader, StoredRow, SystemKind, Table,
 };
@@ -114,6 +114,11 @@ impl<'a> Batch<'a> {
     /// Place of the next row, and the log key in force before it.
     pub(crate) fn place_and_key(&self) -> Option<(u64, PublicKey)> {
         self.force.as_ref().map(|force| (self.edge.size(), force.keys().current()))
+    }
+
+    /// Place of the next row, and the ML-DSA key in force before it.
+    pub(crate) fn place_and_ml_dsa(&self) -> Option<(u64, Option<MlDsaKey>)> {
+        self.force.as_ref().map(|force| (self.edge.size(), force.keys().ml_dsa().cloned()))
     }
 
     /// Whether what is in force lets rows in under this claim.

@@ -5,7 +5,7 @@ use core::fmt;
 use vm_core::capability::{Permit, act};
 use vm_core::error::KeyChangeError;
 use vm_core::instant::Instant;
-use vm_core::key::{KeyChange, KeyChangeReason, KeyHistory, PublicKey, SigningIdentity};
+use vm_core::key::{KeyChange, KeyChangeReason, KeyHistory, MlDsaIdentity, PublicKey, SigningIdentity};
 use vm_core::record::{Appended, RowHeader, SystemKind};
 use vm_core::verdict::Report;
 
@@ -58,6 +58,17 @@ pub struct EnvelopeKeyChange<'a> {
     pub old: Option<&'a str>,
     /// The key from the row on.
     pub new: &'a str,
+    /// Why.
+    pub reason: KeyChangeReason,
+}
+
+/// A change of the ML-DSA key that is to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct MlDsaKeyChange<'a> {
+    /// The ledger's root key.
+    pub root: &'a SigningIdentity,
+    /// The key from the row on; none where the ledger is to have none any more.
+    pub new: Option<&'a MlDsaIdentity>,
     /// Why.
     pub reason: KeyChangeReason,
 }
@@ -136,6 +147,35 @@ impl Ledger {
         });
         self.next = None;
         done
+    }
+
+    /// Records that another ML-DSA key is in force from here on, or none, as [`Ledger::record_key_change`] does of the log key. The
+    /// key until now is not needed. It signs nothing here: whoever hands out a head or makes a seal adds its line.
+    ///
+    /// # Errors
+    /// As [`Ledger::record_key_change`].
+    pub fn record_ml_dsa_change(
+        &mut self,
+        permit: &Permit<act::Record>,
+        [announcement, header]: [RowHeader; 2],
+        change: MlDsaKeyChange<'_>,
+        now: Instant,
+    ) -> Result<Appended, LedgerError> {
+        self.check_record(permit, now)?;
+        let MlDsaKeyChange { root, new, reason } = change;
+        let (ledger, claim) = (self.id, self.claim(permit, header.trace_id, now));
+        let _lock = self.lock(now)?;
+        self.write_locked(|batch| {
+            batch.admit(&claim)?;
+            batch.announce(&claim, announcement, &[KeyChange::ML_DSA_FORMAT])?;
+            let (at, old) = batch.place_and_ml_dsa().ok_or(LedgerError::Reserved)?;
+            let signed = KeyChange::of_ml_dsa(root, ledger, at, (old.as_ref(), new), reason);
+            let signed = signed.map_err(LedgerError::KeyChange)?;
+            let row = draft(header, SystemKind::KeyChange, None, None, &signed.to_value())?;
+            let appended = batch.record(row, Some(claim.standing.capability()))?;
+            batch.spend(&claim, 0)?;
+            Ok(appended)
+        })
     }
 
     /// The secret key by which the log is signed now: the one at hand, the one it is being changed to, or one from the keyring.

@@ -43,7 +43,7 @@ pub use error::{BackupError, Decided, FileError, LedgerError, OpeningsError, Pro
 pub use files::VaultDir;
 pub use group::{GROUP_ROWS, LINE_MAX, SharedLedger};
 pub use journal::ClockedJournal;
-pub use keys::{EnvelopeKeyChange, Keyring, LogKeyChange};
+pub use keys::{EnvelopeKeyChange, Keyring, LogKeyChange, MlDsaKeyChange};
 pub use ledger::{Access, Ledger};
 pub use lock::{LOCK_FILE, LockHolder, Patience};
 pub use openings::{OpeningsKey, OpeningsKeys};

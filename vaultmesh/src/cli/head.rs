@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use vaultmesh::error::{VaultError, WitnessFault};
-use vaultmesh::tiles::{TilesWritten, write_tiles};
+use vaultmesh::keys::KeyStore;
+use vaultmesh::tiles::{TilesWritten, write_tiles_by};
 use vaultmesh::witness::shown_time;
-use vm_core::key::{CosignerKey, NOTE_MAX, Note, NoteSignature};
-use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint, Cosignature};
+use vm_core::key::{NOTE_MAX, Note, NoteSignature};
+use vm_seal::witness::{ADD_CHECKPOINT_MAX, AddCheckpoint, Cosignature, WitnessKey};
 
 use super::context::Context;
 use super::error::CliError;
@@ -29,6 +30,8 @@ A head kept elsewhere is the memory that shows when an older copy of the vault w
 A directory of tiles is the log as C2SP tlog-tiles has it: foreign clients read it, from a disk or behind a web server, and
 check that rows are in it and that it only grows. Called again, it adds what is new. Hash tiles say nothing of the rows;
 with --entries the rows lie there too, as they are stored, for everyone who can read the directory.
+
+Where the ledger has an ML-DSA key (`vaultmesh keys add ml-dsa`), the head bears its line too.
 
 What witnesses answered to `vaultmesh witness request` is merged into the head that they cosigned. Lines by others than the
 witnesses that are named are left out; one that does not hold is an error.";
@@ -51,7 +54,7 @@ pub(super) struct Head {
     cosignature: Vec<PathBuf>,
     /// Key of a witness whose lines are merged, as it publishes it; may be given several times
     #[arg(long, value_name = "VKEY", requires = "cosignature")]
-    witness: Vec<CosignerKey>,
+    witness: Vec<WitnessKey>,
     /// With --cosignature: the head that was cosigned, or the request for it [default: the latest checkpoint]
     #[arg(long, value_name = "FILE", requires = "cosignature")]
     head: Option<PathBuf>,
@@ -60,6 +63,9 @@ pub(super) struct Head {
 #[derive(Serialize)]
 struct Kept {
     checkpoint: String,
+    /// Whether the line of the ledger's ML-DSA key is missing, since that is not here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    second_signature_missing: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +91,8 @@ struct Published {
 impl Head {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         let reader = context.reader()?;
+        let keys = KeyStore::new(&context.keys()?.value, reader.ledger());
+        let is_latest = self.head.is_none();
         let (note, cosignatures) = if self.cosignature.is_empty() {
             (reader.head()?, Vec::new())
         } else {
@@ -96,17 +104,30 @@ impl Head {
             let head = self.head.as_deref().map(cosigned_head).transpose()?;
             reader.cosigned_head(head, &lines, &self.witness)?
         };
+        let (note, second_signature_missing) = match reader.second_signed(note.clone(), &keys) {
+            signed if is_latest => match signed {
+                Err(VaultError::KeyMissing { .. }) => (note, true),
+                signed => (signed?, false),
+            },
+            _ => (note, false),
+        };
         let by = |one: Cosignature| By { witness: one.key().name().to_owned(), at: shown_time(one.at()) };
         let (checkpoint, cosignatures) = (note.to_string(), cosignatures.into_iter().map(by).collect());
         let publish = |dir: PathBuf| {
-            let written = write_tiles(&reader, &dir, self.entries)?;
+            let written = write_tiles_by(&reader, &dir, self.entries, &keys)?;
             Ok::<_, CliError>(Published { dir: shown(dir), written })
         };
         let tiles = self.tiles.map(publish).transpose()?;
         if let Some(file) = &self.output {
             write_new(file, checkpoint.as_bytes())?;
         }
-        Ok(Output::done(Kept { checkpoint, file: self.output.as_deref().map(shown), tiles, cosignatures }))
+        Ok(Output::done(Kept {
+            checkpoint,
+            second_signature_missing,
+            file: self.output.as_deref().map(shown),
+            tiles,
+            cosignatures,
+        }))
     }
 }
 
@@ -126,6 +147,9 @@ impl Human for Kept {
             (None, None) => page.raw(&self.checkpoint),
             (Some(file), _) => page.line(&format!("wrote {file}")),
             (None, Some(_)) => {}
+        }
+        if self.second_signature_missing && self.file.is_some() {
+            page.line("without its second signature: the ML-DSA key is not here");
         }
         if let Some(Published { dir, written }) = &self.tiles {
             let TilesWritten { size, tiles, bundles, too_long, .. } = written;

@@ -7,9 +7,9 @@ use serde::Serialize;
 use vaultmesh::error::{KeysError, VaultError};
 use vaultmesh::keys::KeyStore;
 use vaultmesh::subjects::SubjectKeys;
-use vaultmesh::vault::{EnvelopeKeyChanged, KeyChanged, KeyRotation};
+use vaultmesh::vault::{EnvelopeKeyChanged, KeyChanged, KeyRotation, MlDsaChanged, MlDsaRotation};
 use vm_core::id::LedgerId;
-use vm_core::key::{EnvelopeSpan, KeyChangeReason, KeySpan, NoteKey, PublicKey};
+use vm_core::key::{EnvelopeSpan, KeyChangeReason, KeySpan, MlDsaCosignerKey, MlDsaSpan, NoteKey, PublicKey};
 use vm_core::view::EvidenceView as _;
 use vm_seal::key_history::KeyHistoryFile;
 
@@ -21,6 +21,7 @@ use crate::render::{Human, Output, Page, Style};
 const EXAMPLES: &str = "\
 Examples:
   vaultmesh keys show
+  vaultmesh keys add ml-dsa
   vaultmesh keys rotate log
   vaultmesh keys lost log --root-key /media/safe/root.key
   vaultmesh keys stolen log --trusted-size 4000
@@ -37,11 +38,21 @@ Examples:
 
 Sizes are those of the log: a key signs checkpoints from its first size up to the one before the next key's.";
 
+const ADD_EXAMPLES: &str = "\
+Examples:
+  vaultmesh keys add ml-dsa
+  vaultmesh keys add ml-dsa --root-key /media/safe/root.key
+  vaultmesh trust key --as ml-dsa --output pq.txt
+
+From then on `vaultmesh head` and new seals bear a second signature, by ML-DSA-44 (FIPS 204): whoever pinned its key can verify them
+when Ed25519 no longer holds. Others pass over it. Pin it now: the row that names it is signed by Ed25519.";
+
 const ROTATE_EXAMPLES: &str = "\
 Examples:
   vaultmesh keys rotate log
   vaultmesh keys rotate log --root-key /media/safe/root.key
   vaultmesh keys rotate envelope
+  vaultmesh keys rotate ml-dsa
 
 What the old log key signed stands. Its file is gone afterwards: nothing needs it any more. Give verifiers the new key, or the
 history (`vaultmesh keys history`), by which they can go on with the old one. The key of envelopes is the one that the keys of
@@ -90,6 +101,7 @@ pub(super) struct Keys {
 #[derive(Subcommand)]
 enum Command {
     Show(Show),
+    Add(Add),
     Rotate(Rotate),
     Lost(Lost),
     Stolen(Stolen),
@@ -108,6 +120,27 @@ enum Which {
     Log,
     /// Opens the keys of subjects.
     Envelope,
+    /// Signs heads and the checkpoints of seals a second time.
+    MlDsa,
+}
+
+/// Which key is added.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Addable {
+    /// Signs heads and the checkpoints of seals a second time.
+    MlDsa,
+}
+
+/// Add a key that the ledger did not begin with
+#[derive(Args)]
+#[command(after_help = ADD_EXAMPLES)]
+struct Add {
+    /// Which key
+    #[arg(value_enum, value_name = "ROLE")]
+    _which: Addable,
+    /// File of the root key [default: root.key among the ledger's keys]
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
 }
 
 /// What every change needs.
@@ -143,7 +176,7 @@ struct Lost {
 struct Stolen {
     #[command(flatten)]
     change: Change,
-    /// Size of the log up to which nobody else had the key [default: all of it]
+    /// Size of the log up to which nobody else had the log key [default: all of it]
     #[arg(long, value_name = "N")]
     trusted_size: Option<u64>,
 }
@@ -163,6 +196,16 @@ struct Shown {
     root: PublicKey,
     envelope: Vec<EnvelopeKey>,
     log: Vec<LogKey>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ml_dsa: Vec<SecondKey>,
+}
+
+#[derive(Serialize)]
+struct SecondKey {
+    key: MlDsaCosignerKey,
+    from_size: u64,
+    until_size: Option<u64>,
+    ended: Option<&'static str>,
 }
 
 /// A key of envelopes, by its id.
@@ -208,6 +251,10 @@ const LOST_ENVELOPE: [&str; 1] = [
 ];
 
 #[derive(Serialize)]
+#[serde(transparent)]
+struct SecondChanged(MlDsaChanged);
+
+#[derive(Serialize)]
 struct Written {
     file: String,
     ledger: LedgerId,
@@ -219,6 +266,9 @@ impl Keys {
     pub(super) fn run(self, context: &Context) -> Result<Output, CliError> {
         match self.command {
             Command::Show(command) => command.run(context),
+            Command::Add(Add { _which: Addable::MlDsa, root_key }) => {
+                change_second(context, MlDsaRotation { reason: KeyChangeReason::Rotation, is_first: true, root_key })
+            }
             Command::Rotate(Rotate { change }) => change.run(context, KeyChangeReason::Rotation, None),
             Command::Lost(Lost { change }) => change.run(context, KeyChangeReason::Lost, None),
             Command::Stolen(Stolen { change, trusted_size }) => {
@@ -253,18 +303,27 @@ impl Show {
             let at_hand = SubjectKeys::new(&store, keys.ledger()).envelope_id()?;
             envelope.extend(at_hand.map(|key| EnvelopeKey { key, since: None, until: None, ended: None }));
         }
-        Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log }))
+        let second = |span: &MlDsaSpan| {
+            let key = keys.ml_dsa_note_key(&span.key).map_err(VaultError::Key)?;
+            let ended = span.ended.map(KeyChangeReason::as_str);
+            Ok(SecondKey { key, from_size: span.from, until_size: span.until, ended })
+        };
+        let ml_dsa = keys.ml_dsa_spans().iter().map(second).collect::<Result<Vec<_>, VaultError>>()?;
+        Ok(Output::done(Shown { ledger: keys.ledger(), root, envelope, log, ml_dsa }))
     }
 }
 
 impl Change {
     fn run(self, context: &Context, reason: KeyChangeReason, trusted_size: Option<u64>) -> Result<Output, CliError> {
-        let rotation = KeyRotation { reason, trusted_size, root_key: self.root_key };
-        let mut vault = context.open_to_change_keys()?;
-        match self.which {
-            Which::Log => Ok(Output::done(Changed(vault.change_log_key(&rotation)?))),
+        let Self { which, root_key } = self;
+        let rotation = |root_key| KeyRotation { reason, trusted_size, root_key };
+        match which {
+            Which::Log => {
+                let changed = context.open_to_change_keys()?.change_log_key(&rotation(root_key))?;
+                Ok(Output::done(Changed(changed)))
+            }
             Which::Envelope => {
-                let changed = vault.change_envelope_key(&rotation)?;
+                let changed = context.open_to_change_keys()?.change_envelope_key(&rotation(root_key))?;
                 let unreached: &[&str] = match reason {
                     KeyChangeReason::Rotation => &[],
                     KeyChangeReason::Stolen => &STOLEN_ENVELOPE,
@@ -272,8 +331,16 @@ impl Change {
                 };
                 Ok(Output::done(EnvelopeChanged { changed, unreached }))
             }
+            Which::MlDsa if trusted_size.is_some() => {
+                Err(CliError::Usage { what: "--trusted-size is of the log key alone".to_owned() })
+            }
+            Which::MlDsa => change_second(context, MlDsaRotation { reason, is_first: false, root_key }),
         }
     }
+}
+
+fn change_second(context: &Context, rotation: MlDsaRotation) -> Result<Output, CliError> {
+    Ok(Output::done(SecondChanged(context.open()?.change_ml_dsa_key(&rotation)?)))
 }
 
 impl History {
@@ -305,6 +372,12 @@ impl Human for Shown {
             page.field_if("  ended by", *ended);
             page.field_if("  trusted to", *trusted_size);
         }
+        for SecondKey { key, from_size, until_size, ended } in &self.ml_dsa {
+            page.field("ml-dsa", key);
+            let until = until_size.map_or_else(String::new, |until| format!(" to {}", until.saturating_sub(1)));
+            page.field("  sizes", format!("from {from_size}{until}"));
+            page.field_if("  ended by", *ended);
+        }
     }
 }
 
@@ -333,6 +406,17 @@ impl Human for EnvelopeChanged {
         for words in self.unreached {
             page.line(&format!("  - {words}"));
         }
+    }
+}
+
+impl Human for SecondChanged {
+    fn human(&self, page: &mut Page) {
+        let MlDsaChanged { reason, key, from_size, recorded } = &self.0;
+        page.write(Style::Good, if reason.is_some() { "changed" } else { "added" });
+        page.line(&format!(" the ML-DSA key{}", reason.map_or_else(String::new, |reason| format!(" ({reason})"))));
+        page.field("key", key);
+        page.field("from size", from_size);
+        page.field("row", recorded.id);
     }
 }
 

@@ -9,7 +9,7 @@ use vaultmesh::error::{KeysError, VaultError};
 use vaultmesh::trust::TrustFile;
 use vaultmesh::verify::{Outside, RecordedAt, SealState, Verification};
 use vm_core::id::LedgerId;
-use vm_core::key::{NOTE_MAX, Note, NoteKey};
+use vm_core::key::{MlDsaCosignerKey, NOTE_MAX, Note, NoteKey};
 use vm_seal::key_history::{KEY_HISTORY_MAX, KeyHistoryFile};
 
 use super::error::CliError;
@@ -22,6 +22,9 @@ pub(super) struct TrustArgs {
     /// The ledger's key as `init` printed it, kept elsewhere since
     #[arg(long, value_name = "VKEY")]
     key: Option<NoteKey>,
+    /// The ledger's ML-DSA key (`trust key --as ml-dsa`): heads and seals must then bear its line as well
+    #[arg(long, value_name = "VKEY")]
+    pq_key: Option<MlDsaCosignerKey>,
     /// Trust file: the key, and the authorities whose anchors count
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
@@ -41,7 +44,18 @@ impl TrustArgs {
             // Neither may win silently: one of the two is not what its giver thinks.
             return Err(CliError::Usage { what: "--key and the trust file name different keys".to_owned() });
         }
-        let mut outside = Outside { key: self.key, head: None, trust, history: None };
+        let mut outside = Outside { key: self.key, pq_key: self.pq_key, trust, ..Outside::default() };
+        let other = outside.trust.as_ref().and_then(|trust| trust.pq_key.as_ref());
+        if let (Some(key), Some(other)) = (&outside.pq_key, other)
+            && key != other
+        {
+            return Err(CliError::Usage { what: "--pq-key and the trust file name different keys".to_owned() });
+        }
+        if let (Some(key), Some(second)) = (outside.pinned(), outside.second_pinned())
+            && key.name() != second.name()
+        {
+            return Err(CliError::Usage { what: "the key and the ML-DSA key are of different ledgers".to_owned() });
+        }
         if let Some(path) = &self.history {
             let file = KeyHistoryFile::parse(&read_limited(path, KEY_HISTORY_MAX)?);
             let keys = file.and_then(|file| file.verify());

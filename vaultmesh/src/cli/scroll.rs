@@ -187,6 +187,7 @@ impl Verify {
         if pinned.is_none() {
             report.find(Finding::new(Code::NoTrustKey, "scrolls"));
         }
+        outside.find_unsigned("scrolls", &mut report);
         let mut checked = Checked { scrolls: Vec::new() };
         // Without a pinned key the ledger's own word is the next best; without a database there is none.
         let key = pinned.or_else(|| context.reader().ok().and_then(|reader| reader.claimed_key().ok()));

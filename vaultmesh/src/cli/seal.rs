@@ -158,6 +158,9 @@ fn verify_file(context: &Context, path: &Path, outside: &Outside) -> Result<Outp
         }
         None => verify_bundle_alone(&bundle, outside.pinned()),
     };
+    let mut report = report;
+    let known = reader.as_ref().map_or_else(|| outside.clone(), |reader| outside.with_keys_of(reader));
+    known.judge_second(bundle.checkpoint(), &format!("seal {} checkpoint", bundle.seal_id()), &mut report);
     let against_vault = reader.is_some();
     let (seal_id, ledger, digest) = (bundle.seal_id(), bundle.ledger(), bundle.claimed_digest());
     Ok(Output::checked(File { seal_id, ledger, digest, file_sha256: bundle.file_hash(), against_vault }, &report))

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 #[cfg(feature = "ethereum-client")]
+use vaultmesh::error::KeysError;
+use vaultmesh::read::Reader;
 use vaultmesh::{
     error::{ChainError, VaultError},
     trust::TrustFile,
@@ -13,7 +15,7 @@ use vaultmesh::{
 use vm_anchor::ethereum::EthereumTrust;
 use vm_core::digest::Sha256Digest;
 use vm_core::id::RowId;
-use vm_core::key::{CosignerKey, NoteKey};
+use vm_core::key::CosignerKey;
 use vm_ledger::POLICY_BYTES_MAX;
 use vm_seal::attest::{allowed_signer, public_key_pem};
 
@@ -27,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   vaultmesh trust show --output trust.toml
   vaultmesh trust key --as allowed-signers --output allowed
+  vaultmesh trust key --as ml-dsa --output pq.txt
   vaultmesh trust record trust.toml
   vaultmesh verify --trust trust.toml --head head.txt
 
@@ -138,6 +141,8 @@ enum KeyForm {
     Vkey,
     /// SubjectPublicKeyInfo in PEM (RFC 8410)
     Pem,
+    /// The ML-DSA-44 key, for `--pq-key` (C2SP tlog-cosignature)
+    MlDsa,
     /// C2SP tlog-cosignature: by it others know what this vault cosigned
     Witness,
     /// Line of an allowed-signers file of ssh-keygen, good for seals
@@ -167,7 +172,7 @@ impl Trust {
             #[cfg(feature = "ethereum-client")]
             What::Block(command) => (Text::Trust(command.entry()?), None),
             What::Show(show) => (Text::Trust(context.open()?.trust_file()?.to_text()?), show.output),
-            What::Key(command) => (Text::Key(command.form.text(&context.reader()?.claimed_key()?)), command.output),
+            What::Key(command) => (Text::Key(command.form.text(&context.reader()?)?), command.output),
         };
         if let Some(file) = &output {
             write_new(file, text.as_str().as_bytes())?;
@@ -211,8 +216,9 @@ impl Human for InForce {
 }
 
 impl KeyForm {
-    fn text(self, key: &NoteKey) -> String {
-        match self {
+    fn text(self, reader: &Reader) -> Result<String, VaultError> {
+        let key = &reader.claimed_key()?;
+        Ok(match self {
             Self::Vkey => format!("{key}\n"),
             // What names one key names the other.
             Self::Witness => {
@@ -220,7 +226,12 @@ impl KeyForm {
             }
             Self::Pem => public_key_pem(key.public()),
             Self::AllowedSigners => allowed_signer(key),
-        }
+            Self::MlDsa => {
+                let keys = reader.keys()?;
+                let second = keys.ml_dsa().ok_or(KeysError::SecondAbsent)?;
+                format!("{}\n", keys.ml_dsa_note_key(second).map_err(VaultError::Key)?)
+            }
+        })
     }
 }
 

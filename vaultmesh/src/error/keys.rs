@@ -32,6 +32,12 @@ pub enum KeysError {
     /// A trusted size was given for a key that signs nothing.
     #[error("a key of envelopes signs nothing, so no size of the log is to be trusted under it")]
     TrustedEnvelope,
+    /// There is an ML-DSA key already.
+    #[error("the ledger has an ML-DSA key already")]
+    SecondThere,
+    /// There is no ML-DSA key that could be changed.
+    #[error("the ledger has no ML-DSA key")]
+    SecondAbsent,
     /// Not of the shape of a key history.
     #[error("not a key history")]
     Shape,
@@ -59,6 +65,8 @@ impl KeysError {
             Self::TrustedBeyond { .. } => "trusted-size-beyond",
             Self::NoEnvelope => "envelope-key-absent",
             Self::TrustedEnvelope => "trusted-size-of-envelope",
+            Self::SecondThere => "ml-dsa-key-there",
+            Self::SecondAbsent => "ml-dsa-key-absent",
             Self::Shape => "key-history-shape",
             Self::Change(error) => error.code(),
             Self::OtherLedger => "key-history-other-ledger",
@@ -77,6 +85,8 @@ impl KeysError {
             Self::TrustedBeyond { .. } => "Name a size that the log had while the key was yours alone.",
             Self::NoEnvelope => "It is made with the first `--data-subject`; until then there is nothing to change.",
             Self::TrustedEnvelope => "Leave --trusted-size out.",
+            Self::SecondThere => "Change it with `vaultmesh keys rotate ml-dsa`.",
+            Self::SecondAbsent => "Add one with `vaultmesh keys add ml-dsa`.",
             Self::Shape | Self::Change(_) => "Get the history again with `vaultmesh keys history`.",
             Self::OtherLedger => "Give the history of the ledger whose key you pinned.",
             Self::NoPin => "Give the key that you pinned with --key or --trust.",

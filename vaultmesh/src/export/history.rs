@@ -23,7 +23,8 @@ pub(super) fn effective(
     read_history(unpacked, &mut known, report)?;
     let subject = format!("seal {} signer", bundle.seal_id());
     let mut found = Report::new();
-    match known.pin_for(bundle.checkpoint(), &subject, &mut found) {
+    let _size = known.judge_second(bundle.checkpoint(), &format!("seal {} checkpoint", bundle.seal_id()), report);
+    match known.pin_alone(bundle.checkpoint(), &subject, &mut found) {
         Pin::Key(key) if key == *bundle.signer() => {
             report.merge(found);
             known.key = Some(key);

@@ -156,7 +156,7 @@ fn prove_seal(reader: &Reader, bundle: &SealBundle, is_blind: bool) -> Result<Op
     // Rows of other tables match a set of traces, too, and are not among those exported.
     let is_all = query.order() == Order::Time || bundle.digest().selection().kinds().len() == Table::ALL.len();
     match reader.prove_complete(query, Some(bundle.as_of().as_u64()), is_blind || !is_all) {
-        Ok(proof) => Ok(Some(proof)),
+        Ok(proof) => Ok(Some(proof.under(bundle.checkpoint()))),
         Err(VaultError::NotIndexed { .. }) if !is_blind => Ok(None),
         Err(error) => Err(error),
     }

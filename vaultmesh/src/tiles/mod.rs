@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use vm_core::digest::{LeafHash, RootHash};
+use vm_core::key::Note;
 use vm_core::view::{EvidenceView as _, RowState, StoredEntry, Visit};
 use vm_ledger::VaultDir;
 use vm_seal::audit::Trust;
@@ -20,6 +21,7 @@ use vm_seal::merkle::tile::{TILE_WIDTH, Tile, TileAt};
 use vm_seal::tlog::{ENTRY_MAX, EntryBundle, Tlog};
 
 use crate::error::VaultError;
+use crate::keys::KeyStore;
 use crate::read::Reader;
 use crate::verify::Outside;
 use crate::witness::judge_head;
@@ -63,8 +65,24 @@ pub struct TilesRead {
 /// # Errors
 /// [`VaultError::Tiles`] where `dir` holds something else, another log, or one that this log does not go on from.
 pub fn write_tiles(reader: &Reader, dir: &Path, with_entries: bool) -> Result<TilesWritten, VaultError> {
+    write_under(reader, dir, with_entries, reader.head()?)
+}
+
+/// As [`write_tiles`], the checkpoint with the line of the ledger's ML-DSA key where that is in force and among `keys`.
+///
+/// # Errors
+/// As [`write_tiles`]; as [`Reader::second_signed_head`].
+pub fn write_tiles_by(
+    reader: &Reader,
+    dir: &Path,
+    with_entries: bool,
+    keys: &KeyStore,
+) -> Result<TilesWritten, VaultError> {
+    write_under(reader, dir, with_entries, reader.second_signed_head(keys)?.0)
+}
+
+fn write_under(reader: &Reader, dir: &Path, with_entries: bool, note: Note) -> Result<TilesWritten, VaultError> {
     let keys = reader.keys()?;
-    let note = reader.head()?;
     let (head, _) = verify_by_any(&note, &keys).map_err(TilesError::Head)?;
     check_root(reader, &head, TilesError::LogAltered { size: head.size() })?;
     let mut folder = Folder::open(dir)?;

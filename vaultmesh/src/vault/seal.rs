@@ -83,6 +83,7 @@ impl Vault {
             sqlite_db_path: Some(DATABASE.parse().map_err(VaultError::Path)?),
             receipt_roots: vec![RECEIPT_ROOTS.to_owned()],
         };
+        let checkpoint = self.second_signed(checkpoint)?;
         let request = SealRequest { selection, scrolls, checkpoint: &checkpoint, inputs };
         let signer = self.log_identity()?;
         let seal = if options.trust_stored_leaves { seal_trusting_leaves } else { seal };

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::canonical;
-use crate::error::KeyChangeError;
+use crate::error::{KeyChangeError, KeyError};
 use crate::id::LedgerId;
-use crate::key::{PublicKey, Signature, SigningIdentity};
+use crate::key::{MlDsaIdentity, MlDsaKey, MlDsaSignature, PublicKey, Signature, SigningIdentity};
 use crate::record::{StoredRow, SystemKind};
 
 /// Longest text of a public key, in bytes: an envelope key of X25519 and ML-KEM-768 is 1,216 bytes, its two digits a byte.
@@ -22,6 +22,9 @@ pub enum KeyRole {
     Log,
     /// Envelopes are closed for it.
     Envelope,
+    /// Signs heads and the checkpoints of seals a second time.
+    #[serde(rename = "ml-dsa")]
+    MlDsa,
 }
 
 impl KeyRole {
@@ -31,6 +34,7 @@ impl KeyRole {
         match self {
             Self::Log => "log",
             Self::Envelope => "envelope",
+            Self::MlDsa => "ml-dsa",
         }
     }
 }
@@ -68,6 +72,31 @@ impl fmt::Display for KeyChangeReason {
     }
 }
 
+/// Proof that whoever is named has the new key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Possession {
+    Log(Signature),
+    MlDsa(MlDsaSignature),
+}
+
+impl Serialize for Possession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Log(signature) => serializer.collect_str(signature),
+            Self::MlDsa(signature) => serializer.collect_str(signature),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Possession {
+    /// The two are told apart by their lengths; whether it is the one of its role, [`KeyChange::check_shape`] says.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let ed25519 = Signature::parse_hex(&text).map(Self::Log);
+        ed25519.or_else(|_| MlDsaSignature::parse_hex(&text).map(Self::MlDsa)).map_err(serde::de::Error::custom)
+    }
+}
+
 /// Says that a ledger's key is another one behind a place of its log. It verifies alone but for the genesis, which names the
 /// root; that it follows the changes before it is for [`KeyHistory`](super::KeyHistory).
 ///
@@ -84,18 +113,27 @@ pub struct KeyChange {
     new: Option<String>,
     reason: KeyChangeReason,
     trusted_size: Option<u64>,
-    possession: Option<Signature>,
+    possession: Option<Possession>,
     signature: Signature,
 }
 
 impl KeyChange {
     /// Format string of a change.
     pub const FORMAT: &'static str = "vm-key-change-v0";
+    /// Format string of a change of the ML-DSA key, which builds that know only the one above cannot judge.
+    pub const ML_DSA_FORMAT: &'static str = "vm-key-change-v1";
 
-    /// What the root, and the holder of a new log key, sign.
+    const fn format(&self) -> &'static str {
+        match self.role {
+            KeyRole::Log | KeyRole::Envelope => Self::FORMAT,
+            KeyRole::MlDsa => Self::ML_DSA_FORMAT,
+        }
+    }
+
+    /// What the root, and the holder of a new key, sign.
     fn body(&self) -> Result<Vec<u8>, KeyChangeError> {
         let body = json!({
-            "at": self.at, "format": Self::FORMAT, "ledger": self.ledger, "new": self.new, "old": self.old,
+            "at": self.at, "format": self.format(), "ledger": self.ledger, "new": self.new, "old": self.old,
             "reason": self.reason, "role": self.role, "trusted_size": self.trusted_size,
         });
         canonical::to_bytes(&body).map_err(KeyChangeError::Canonical)
@@ -123,12 +161,12 @@ impl KeyChange {
             new: Some(new.public().to_string()),
             reason,
             trusted_size,
-            possession: Some(unsigned),
+            possession: Some(Possession::Log(unsigned)),
             signature: unsigned,
         };
         change.check_shape()?;
         let body = change.body()?;
-        change.possession = Some(new.sign(&body));
+        change.possession = Some(Possession::Log(new.sign(&body)));
         change.signature = root.sign(&body);
         Ok(change)
     }
@@ -151,6 +189,36 @@ impl KeyChange {
         change.check_shape()?;
         change.signature = root.sign(&change.body()?);
         Ok(change)
+    }
+
+    /// Signs that the ML-DSA key is `new` behind the row at place `at`, in the place of `old`, where there was one; none where
+    /// the ledger is to have none any more.
+    ///
+    /// # Errors
+    /// [`KeyChangeError::Shape`] where both are missing; [`KeyChangeError::Signature`] in a build without ML-DSA.
+    pub fn of_ml_dsa(
+        root: &SigningIdentity,
+        ledger: LedgerId,
+        at: u64,
+        (old, new): (Option<&MlDsaKey>, Option<&MlDsaIdentity>),
+        reason: KeyChangeReason,
+    ) -> Result<Self, KeyChangeError> {
+        let mut change = Self {
+            ledger,
+            role: KeyRole::MlDsa,
+            at,
+            old: old.map(ToString::to_string),
+            new: new.map(|new| new.public().to_string()),
+            reason,
+            trusted_size: None,
+            possession: None,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        let body = change.body()?;
+        let possession = new.map(|new| new.sign(&body)).transpose().map_err(KeyChangeError::Signature)?;
+        change.possession = possession.map(Possession::MlDsa);
+        change.signature = root.sign(&body);
+        change.check_shape().map(|()| change)
     }
 
     /// Which key.
@@ -200,9 +268,20 @@ impl KeyChange {
         self.check_shape()?;
         let body = self.body()?;
         root.verify(&body, &self.signature).map_err(KeyChangeError::Signature)?;
-        match (self.new_log_key()?, &self.possession) {
-            (Some(new), Some(possession)) => new.verify(&body, possession).map_err(KeyChangeError::Signature),
-            _ => Ok(()),
+        match &self.possession {
+            None => Ok(()),
+            Some(Possession::Log(possession)) => {
+                let new = self.new_log_key()?.ok_or(KeyChangeError::Shape)?;
+                new.verify(&body, possession).map_err(KeyChangeError::Signature)
+            }
+            Some(Possession::MlDsa(possession)) => {
+                let new = self.new_ml_dsa_key()?.ok_or(KeyChangeError::Shape)?;
+                new.verify(&body, possession).map_err(|error| match error {
+                    // What cannot be judged here is not wrong.
+                    KeyError::NoMlDsa => KeyChangeError::UnknownFormat { found: self.format().to_owned() },
+                    error => KeyChangeError::Signature(error),
+                })
+            }
         }
     }
 
@@ -210,6 +289,12 @@ impl KeyChange {
     pub(super) fn new_log_key(&self) -> Result<Option<PublicKey>, KeyChangeError> {
         let new = self.new.as_deref().filter(|_| self.role == KeyRole::Log);
         new.map(|new| PublicKey::parse_hex(new).map_err(KeyChangeError::Signature)).transpose()
+    }
+
+    /// The new key, where it is that of ML-DSA.
+    pub(super) fn new_ml_dsa_key(&self) -> Result<Option<MlDsaKey>, KeyChangeError> {
+        let new = self.new.as_deref().filter(|_| self.role == KeyRole::MlDsa);
+        new.map(|new| MlDsaKey::parse_hex(new).map_err(KeyChangeError::Signature)).transpose()
     }
 
     /// Whether the members go together.
@@ -220,11 +305,20 @@ impl KeyChange {
             && self.at > 0
             && self.trusted_size.is_none_or(|size| is_stolen && size <= self.at)
             && match self.role {
-                KeyRole::Log => self.old.is_some() && self.new.is_some() && self.possession.is_some(),
+                KeyRole::Log => {
+                    self.old.is_some() && self.new.is_some() && matches!(self.possession, Some(Possession::Log(_)))
+                }
                 KeyRole::Envelope => {
                     (self.old.is_some() || self.new.is_some())
                         && self.possession.is_none()
                         && self.trusted_size.is_none()
+                }
+                KeyRole::MlDsa => {
+                    let is_proven = match &self.possession {
+                        None => self.new.is_none(),
+                        Some(possession) => self.new.is_some() && matches!(possession, Possession::MlDsa(_)),
+                    };
+                    (self.old.is_some() || self.new.is_some()) && is_proven && self.trusted_size.is_none()
                 }
             };
         if fits { Ok(()) } else { Err(KeyChangeError::Shape) }
@@ -234,7 +328,7 @@ impl KeyChange {
     #[must_use]
     pub fn to_value(&self) -> Value {
         json!({
-            "at": self.at, "format": Self::FORMAT, "ledger": self.ledger, "new": self.new, "old": self.old,
+            "at": self.at, "format": self.format(), "ledger": self.ledger, "new": self.new, "old": self.old,
             "possession": self.possession, "reason": self.reason, "role": self.role, "signature": self.signature,
             "trusted_size": self.trusted_size,
         })
@@ -254,7 +348,7 @@ impl KeyChange {
             ledger: LedgerId,
             new: Option<String>,
             old: Option<String>,
-            possession: Option<Signature>,
+            possession: Option<Possession>,
             reason: KeyChangeReason,
             role: KeyRole,
             signature: Signature,
@@ -262,8 +356,9 @@ impl KeyChange {
         }
         // A member that is missing reads as null, and nothing says which of the two was signed.
         const MEMBERS: usize = 10;
-        match value.get("format").and_then(Value::as_str) {
-            Some(Self::FORMAT) => {}
+        let format = value.get("format").and_then(Value::as_str);
+        match format {
+            Some(Self::FORMAT | Self::ML_DSA_FORMAT) => {}
             Some(other) => return Err(KeyChangeError::UnknownFormat { found: other.chars().take(64).collect() }),
             None => return Err(KeyChangeError::Shape),
         }
@@ -271,6 +366,9 @@ impl KeyChange {
         let content = Content::deserialize(value).ok().filter(|_| is_whole).ok_or(KeyChangeError::Shape)?;
         let Content { at, ledger, new, old, possession, reason, role, signature, trusted_size, .. } = content;
         let change = Self { ledger, role, at, old, new, reason, trusted_size, possession, signature };
+        if format != Some(change.format()) {
+            return Err(KeyChangeError::Shape);
+        }
         change.check_shape().map(|()| change)
     }
 
@@ -316,6 +414,52 @@ mod tests {
         let page = include_str!("../../../docs/spec/key-change.md");
         let sample = page.lines().find(|line| line.starts_with("{\"at\":7")).unwrap();
         assert_eq!(sample.as_bytes(), canonical::to_bytes(&self::sample().to_value()).unwrap());
+    }
+
+    #[cfg(feature = "ml-dsa")]
+    #[test]
+    fn the_page_shows_a_change_of_the_ml_dsa_key_that_holds() {
+        let (new, root) = (MlDsaIdentity::from_seed(&[3; 32]).unwrap(), signer(1));
+        let rotation = KeyChangeReason::Rotation;
+        let change = KeyChange::of_ml_dsa(&root, ledger(1), 7, (None, Some(&new)), rotation).unwrap();
+        assert_eq!(change.check(ledger(1), root.public()), Ok(()));
+        let bytes = canonical::to_bytes(&change.to_value()).unwrap();
+        let mut text = String::from_utf8(bytes.clone()).unwrap();
+        for long in [new.public().to_string(), change.possession.as_ref().map(|of| json!(of)).unwrap().to_string()] {
+            let long = long.trim_matches('"');
+            text = text.replace(long, &format!("{}...{}", &long[..32], &long[long.len() - 32..]));
+        }
+        let digest = crate::digest::Sha256Digest::of(&bytes).to_string();
+        let page = include_str!("../../../docs/spec/key-change.md");
+        assert!(page.contains(&format!("\n{text}\n")) && page.contains(&digest), "{text}\n{digest}");
+        // Every byte of the possession, and the members that do not go together.
+        let value = change.to_value();
+        let with = |member: &str, other: Value| {
+            let mut value = value.clone();
+            value[member] = other;
+            KeyChange::from_value(&value).and_then(|change| change.check(ledger(1), root.public()))
+        };
+        let proof = value["possession"].as_str().unwrap().to_owned();
+        for at in (0..proof.len()).step_by(61) {
+            let mut forged = proof.clone().into_bytes();
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            assert!(with("possession", json!(String::from_utf8(forged).unwrap())).is_err(), "{at}");
+        }
+        let ed25519 = json!(Signature::from_bytes([0; 64]));
+        for (member, other) in [
+            ("possession", Value::Null),
+            ("possession", ed25519),
+            ("new", Value::Null),
+            ("role", json!("log")),
+            ("role", json!("envelope")),
+            ("format", json!(KeyChange::FORMAT)),
+            ("trusted_size", json!(1)),
+        ] {
+            assert_eq!(with(member, other), Err(KeyChangeError::Shape), "{member}");
+        }
+        let mut log = sample().to_value();
+        log["format"] = json!(KeyChange::ML_DSA_FORMAT);
+        assert_eq!(KeyChange::from_value(&log), Err(KeyChangeError::Shape), "each format has its roles");
     }
 
     #[test]

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::error::{KeyChangeError, KeyError};
 use crate::id::LedgerId;
-use crate::key::{KeyChange, KeyChangeReason, KeyRole, NoteKey, PublicKey};
+use crate::key::{KeyChange, KeyChangeReason, KeyRole, MlDsaCosignerKey, MlDsaKey, NoteKey, PublicKey};
 use crate::record::{Genesis, StoredRow};
 
 /// Most changes of keys in one ledger: one a week for 78 years. Whoever verifies checks two signatures for each.
 pub const KEY_CHANGES_MAX: usize = 4096;
+
+/// Most of them that are of the ML-DSA key, whose rows are ten times as long: one a quarter for 64 years. With as many others as there
+/// may be, a key history (`vm-key-history-v0`) stays below its limit.
+pub const ML_DSA_CHANGES_MAX: usize = 256;
 
 /// A log key, and the sizes of the log that it signs: from `from` up to and without `until`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +27,27 @@ pub struct KeySpan {
     pub ended: Option<KeyChangeReason>,
     /// Of a stolen key: how many entries of the log are vouched for that it signed.
     pub trusted: Option<u64>,
+}
+
+/// A key of ML-DSA, and the sizes of the log that it signs a second time.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MlDsaSpan {
+    /// The key.
+    pub key: MlDsaKey,
+    /// First size of the log that it signs.
+    pub from: u64,
+    /// First size that it does not sign any more; none for the key in force.
+    pub until: Option<u64>,
+    /// How it ended; none for the key in force.
+    pub ended: Option<KeyChangeReason>,
+}
+
+impl MlDsaSpan {
+    /// Whether the key is in force for a log of `size` entries.
+    #[must_use]
+    pub fn covers(&self, size: u64) -> bool {
+        self.from <= size && self.until.is_none_or(|until| size < until)
+    }
 }
 
 impl KeySpan {
@@ -68,6 +93,9 @@ pub struct KeyHistory {
     current: (PublicKey, u64),
     /// Keys of envelopes, in order.
     envelopes: Vec<EnvelopeSpan>,
+    /// Keys of ML-DSA, in order.
+    ml_dsa: Vec<MlDsaSpan>,
+    ml_dsa_changes: usize,
     /// Every key that the ledger ever had; none comes again.
     used: BTreeSet<String>,
     changes: usize,
@@ -95,6 +123,8 @@ impl KeyHistory {
             past: Vec::new(),
             current: (key, 0),
             envelopes: Vec::new(),
+            ml_dsa: Vec::new(),
+            ml_dsa_changes: 0,
             used: BTreeSet::from([key.to_string()]),
             changes: 0,
             last: 0,
@@ -124,6 +154,9 @@ impl KeyHistory {
         if self.changes == KEY_CHANGES_MAX {
             return Err(KeyChangeError::TooMany { limit: KEY_CHANGES_MAX });
         }
+        if change.role() == KeyRole::MlDsa && self.ml_dsa_changes == ML_DSA_CHANGES_MAX {
+            return Err(KeyChangeError::TooMany { limit: ML_DSA_CHANGES_MAX });
+        }
         if self.changes > 0 && change.at() <= self.last {
             return Err(KeyChangeError::WrongPlace { expected: self.last.saturating_add(1), found: change.at() });
         }
@@ -134,6 +167,7 @@ impl KeyHistory {
             // The key of envelopes is made without a row, so the first change alone says which it was.
             KeyRole::Envelope if is_first_envelope => change.old().map(str::to_owned),
             KeyRole::Envelope => self.envelope().map(str::to_owned),
+            KeyRole::MlDsa => self.ml_dsa().map(ToString::to_string),
         };
         if in_force.as_deref() != change.old() {
             return Err(KeyChangeError::WrongOld);
@@ -144,6 +178,7 @@ impl KeyHistory {
         {
             return Err(KeyChangeError::KeyAgain);
         }
+        let ml_dsa = change.new_ml_dsa_key()?;
         match (change.role(), change.new_log_key()?) {
             (KeyRole::Log, Some(new)) => {
                 let until = change.at().saturating_add(1);
@@ -153,6 +188,7 @@ impl KeyHistory {
             }
             (KeyRole::Log, None) => return Err(KeyChangeError::Shape),
             (KeyRole::Envelope, _) => self.step_envelope(change),
+            (KeyRole::MlDsa, _) => self.change_ml_dsa(change, ml_dsa),
         }
         self.used.extend(change.new_key().map(str::to_owned));
         self.changes += 1;
@@ -173,6 +209,15 @@ impl KeyHistory {
         }
         let new = change.new_key().map(str::to_owned);
         self.envelopes.extend(new.map(|key| EnvelopeSpan { key, at: Some(change.at()), ended: None }));
+    }
+
+    fn change_ml_dsa(&mut self, change: &KeyChange, new: Option<MlDsaKey>) {
+        let from = change.at().saturating_add(1);
+        if let Some(span) = self.ml_dsa.last_mut().filter(|span| span.until.is_none()) {
+            (span.until, span.ended) = (Some(from), Some(change.reason()));
+        }
+        self.ml_dsa.extend(new.map(|key| MlDsaSpan { key, from, until: None, ended: None }));
+        self.ml_dsa_changes += 1;
     }
 
     /// The ledger.
@@ -203,6 +248,26 @@ impl KeyHistory {
     #[must_use]
     pub fn envelopes(&self) -> &[EnvelopeSpan] {
         &self.envelopes
+    }
+
+    /// The ML-DSA key in force, where there is one: it signs heads and the checkpoints of seals a second time.
+    #[must_use]
+    pub fn ml_dsa(&self) -> Option<&MlDsaKey> {
+        self.ml_dsa.last().filter(|span| span.until.is_none()).map(|span| &span.key)
+    }
+
+    /// All ML-DSA keys, in order.
+    #[must_use]
+    pub fn ml_dsa_spans(&self) -> &[MlDsaSpan] {
+        &self.ml_dsa
+    }
+
+    /// An ML-DSA key as verifiers write it.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`] never in practice: an origin can name a key.
+    pub fn ml_dsa_note_key(&self, key: &MlDsaKey) -> Result<MlDsaCosignerKey, KeyError> {
+        MlDsaCosignerKey::new(self.ledger.origin(), key.clone())
     }
 
     /// How many changes there were.
@@ -357,6 +422,29 @@ mod tests {
         let mut pinned = KeyHistory::of_key(ledger(), signer(2).public());
         assert_eq!(pinned.apply(&change(3, 2, 3, rotation, None)), Err(KeyChangeError::NoRoot));
         assert_eq!((pinned.current(), pinned.key_at(1000)), (signer(2).public(), signer(2).public()));
+    }
+
+    #[cfg(feature = "ml-dsa")]
+    #[test]
+    fn ml_dsa_keys_follow_each_other_and_leave_the_log_alone() {
+        use crate::key::MlDsaIdentity;
+        let key = |byte| MlDsaIdentity::from_seed(&[byte; 32]).unwrap();
+        let change = |at, old: Option<&MlDsaIdentity>, new: Option<&MlDsaIdentity>| {
+            let keys = (old.map(MlDsaIdentity::public), new);
+            KeyChange::of_ml_dsa(&signer(1), ledger(), at, keys, KeyChangeReason::Stolen).unwrap()
+        };
+        let (one, two, mut keys) = (key(1), key(2), history());
+        keys.apply(&change(2, None, Some(&one))).unwrap();
+        assert_eq!(keys.apply(&change(3, None, Some(&two))), Err(KeyChangeError::WrongOld));
+        keys.apply(&change(3, Some(&one), Some(&two))).unwrap();
+        assert_eq!(keys.apply(&change(4, Some(&two), Some(&one))), Err(KeyChangeError::KeyAgain));
+        assert_eq!((keys.ml_dsa(), keys.current(), keys.changes()), (Some(two.public()), signer(2).public(), 2));
+        keys.apply(&change(5, Some(&two), None)).unwrap();
+        assert_eq!(keys.ml_dsa(), None);
+        let spans: Vec<_> = keys.ml_dsa_spans().iter().map(|span| (span.from, span.until, span.ended)).collect();
+        let stolen = Some(KeyChangeReason::Stolen);
+        assert_eq!(spans, [(3, Some(4), stolen), (4, Some(6), stolen)]);
+        assert!(keys.ml_dsa_spans()[0].covers(3) && !keys.ml_dsa_spans()[0].covers(4));
     }
 
     #[test]

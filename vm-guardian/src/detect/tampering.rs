@@ -33,6 +33,7 @@ const OPEN: &[Code] = &[
     Code::HorizonUnclosed,
     Code::OutcomeUnknown,
     Code::WitnessesUnmet,
+    Code::PqSignatureMissing,
     Code::ErasureUnfinished,
 ];
 

@@ -23,7 +23,7 @@ enum Which {
 }
 
 /// The kinds of rows that came later, and the format to be announced.
-const LATER: [(SystemKind, Which, &str); 26] = [
+const LATER: [(SystemKind, Which, &str); 27] = [
     (SystemKind::Index, Which::All, INDEX_FORMAT),
     (SystemKind::AnchorAttempt, Which::All, "vm-anchor-attempt-v0"),
     (SystemKind::TrustPolicy, Which::All, "vm-trust-policy-v0"),
@@ -50,7 +50,9 @@ const LATER: [(SystemKind, Which, &str); 26] = [
     (SystemKind::RedactionPolicy, Which::All, Policy::NAMED_FORMAT),
     (SystemKind::Disclosure, Which::All, DisclosureRecord::FORMAT),
     (SystemKind::Erasure, Which::All, ErasureReceipt::FORMAT),
-    (SystemKind::KeyChange, Which::All, KeyChange::FORMAT),
+    // Nothing else in a change holds a quotation mark.
+    (SystemKind::KeyChange, Which::Member(r#""format":"vm-key-change-v0""#), KeyChange::FORMAT),
+    (SystemKind::KeyChange, Which::Member(r#""format":"vm-key-change-v1""#), KeyChange::ML_DSA_FORMAT),
 ];
 
 /// What was announced so far.

@@ -53,6 +53,16 @@ pub(super) struct ProvenRange {
 }
 
 impl CompletenessProof {
+    /// The same proof with the checkpoint as `note` has it, where that is the same text: a seal's may bear more signatures than the
+    /// log's own, and the proof of a seal holds the very checkpoint of the seal.
+    #[must_use]
+    pub fn under(mut self, note: &Note) -> Self {
+        if note.unverified_text() == self.checkpoint.unverified_text() {
+            self.checkpoint = note.clone();
+        }
+        self
+    }
+
     /// The question.
     #[must_use]
     pub const fn query(&self) -> &Query {

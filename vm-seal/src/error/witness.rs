@@ -25,10 +25,12 @@ pub enum CosignatureError {
         name: String,
     },
     /// Not a time and a signature.
-    #[error("cosignature of {name} is not of 72 bytes")]
+    #[error("cosignature of {name} is not of {expected} bytes")]
     Length {
         /// Name of the witness.
         name: String,
+        /// Bytes that its type has.
+        expected: usize,
     },
     /// A time that no cosignature may bear.
     #[error("time of a cosignature lies before 1970 or from 2^63 seconds on")]
@@ -41,6 +43,9 @@ pub enum CosignatureError {
         /// Why.
         source: KeyError,
     },
+    /// An origin that a message by ML-DSA-44 cannot hold.
+    #[error("origin of the log is longer than 255 bytes")]
+    Origin,
     /// What was cosigned is no checkpoint, or none by the log.
     #[error("cosigned checkpoint")]
     Checkpoint(#[source] CheckpointError),
@@ -54,6 +59,7 @@ stable_codes!(CosignatureError {
     Self::Length { .. } => "cosignature-length",
     Self::Time => "cosignature-time",
     Self::Signature { .. } => "cosignature-signature",
+    Self::Origin => "cosignature-origin",
     Self::Checkpoint(_) => "cosignature-checkpoint",
     Self::Note(_) => "cosignature-note",
 });

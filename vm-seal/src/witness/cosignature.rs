@@ -15,6 +15,7 @@ use vm_core::error::KeyError;
 use vm_core::instant::Instant;
 use vm_core::key::{CosignerKey, Note, NoteSignature, Signature, SigningIdentity};
 
+use super::WitnessKey;
 use crate::checkpoint::Checkpoint;
 use crate::error::CosignatureError;
 
@@ -58,11 +59,11 @@ impl fmt::Display for UnixSeconds {
     }
 }
 
-/// A cosignature of a checkpoint that was checked against its cosigner's key. Made by [`Cosignature::verify`] alone. Who
-/// signed the checkpoint as its log, it does not say.
+/// A cosignature of a checkpoint that was checked against its cosigner's key. Made by [`Cosignature::verify`]
+/// and [`WitnessKey::verify`] alone. Who signed the checkpoint as its log, it does not say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cosignature {
-    key: CosignerKey,
+    key: WitnessKey,
     at: UnixSeconds,
     checkpoint: Checkpoint,
 }
@@ -81,18 +82,24 @@ impl Cosignature {
         if lines.next().is_some() {
             return Err(CosignatureError::Twice { name: name() });
         }
-        let (time, signature) = parts(line).ok_or_else(|| CosignatureError::Length { name: name() })?;
+        let (time, signature) =
+            parts(line).ok_or_else(|| CosignatureError::Length { name: name(), expected: COSIGNATURE_LEN })?;
         let at = UnixSeconds::from_seconds(time)?;
         let text = note.unverified_text();
         let fault = |source: KeyError| CosignatureError::Signature { name: name(), source };
         key.public().verify(message(text, at).as_bytes(), &signature).map_err(fault)?;
         let checkpoint = Checkpoint::parse_text(text).map_err(CosignatureError::Checkpoint)?;
-        Ok(Self { key: key.clone(), at, checkpoint })
+        Ok(Self { key: key.clone().into(), at, checkpoint })
+    }
+
+    /// One that was checked.
+    pub(super) const fn of_parts(key: WitnessKey, at: UnixSeconds, checkpoint: Checkpoint) -> Self {
+        Self { key, at, checkpoint }
     }
 
     /// The key that cosigned. Whether it is to be trusted is for whoever handed it in.
     #[must_use]
-    pub const fn key(&self) -> &CosignerKey {
+    pub const fn key(&self) -> &WitnessKey {
         &self.key
     }
 

@@ -14,12 +14,16 @@
 
 mod cosignature;
 mod judge;
+mod key;
+mod ml_dsa;
 mod policy;
 mod request;
 mod row;
 
 pub use cosignature::{COSIGNATURE_LEN, Cosignature, UnixSeconds};
 pub use judge::{Latest, Witness, WitnessState};
+pub use key::WitnessKey;
+pub use ml_dsa::{ML_DSA_COSIGNATURE_LEN, cosign_ml_dsa};
 pub use policy::{WITNESSES_MAX, WitnessCount, WitnessPolicy, WitnessedCheckpoint};
 pub use request::{ADD_CHECKPOINT_HASHES_MAX, ADD_CHECKPOINT_MAX, AddCheckpoint};
 pub use row::{WITNESS_ROW_FORMAT, WitnessRow, check_conduct};

@@ -7,9 +7,10 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use vm_core::key::{CosignerKey, NOTE_SIGNATURES_MAX, Note, NoteKey};
+use vm_core::error::KeyError;
+use vm_core::key::{NOTE_SIGNATURES_MAX, Note, NoteKey};
 
-use super::Cosignature;
+use super::{Cosignature, WitnessKey};
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::error::{CosignatureError, WitnessPolicyError};
 
@@ -21,14 +22,14 @@ pub const WITNESSES_MAX: usize = NOTE_SIGNATURES_MAX;
 #[serde(try_from = "Shape", into = "Shape")]
 pub struct WitnessPolicy {
     quorum: u32,
-    keys: Vec<CosignerKey>,
+    keys: Vec<WitnessKey>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shape {
     quorum: u32,
-    keys: Vec<CosignerKey>,
+    keys: Vec<WitnessKey>,
 }
 
 impl TryFrom<Shape> for WitnessPolicy {
@@ -92,9 +93,10 @@ impl WitnessPolicy {
     ///
     /// # Errors
     /// [`WitnessPolicyError`]: a quorum of nought or of more than there are, more than [`WITNESSES_MAX`], or a name or a
-    /// key that stands twice. A cosignature does not bear its cosigner's name, so that one key under two names would count
-    /// twice.
-    pub fn new(quorum: u32, keys: Vec<CosignerKey>) -> Result<Self, WitnessPolicyError> {
+    /// key that stands twice. A cosignature by Ed25519 does not bear its cosigner's name, so that one key under two names
+    /// would count twice.
+    pub fn new(quorum: u32, keys: Vec<impl Into<WitnessKey>>) -> Result<Self, WitnessPolicyError> {
+        let keys: Vec<WitnessKey> = keys.into_iter().map(Into::into).collect();
         if keys.len() > WITNESSES_MAX {
             return Err(WitnessPolicyError::TooMany { limit: WITNESSES_MAX, found: keys.len() });
         }
@@ -103,7 +105,7 @@ impl WitnessPolicy {
         }
         for (at, key) in keys.iter().enumerate() {
             let before = keys.iter().take(at);
-            let mut same = before.filter(|other| other.name() == key.name() || other.public() == key.public());
+            let mut same = before.filter(|other| other.name() == key.name() || other.is_same_key(key));
             if same.next().is_some() {
                 return Err(WitnessPolicyError::Twice { name: key.name().to_owned() });
             }
@@ -119,23 +121,26 @@ impl WitnessPolicy {
 
     /// The witnesses.
     #[must_use]
-    pub fn keys(&self) -> &[CosignerKey] {
+    pub fn keys(&self) -> &[WitnessKey] {
         &self.keys
     }
 
     /// Counts the witnesses that cosigned the checkpoint in `note`. A log is no witness of itself: the line of a witness that
-    /// has the key of `log` does not count. Cost: one signature a witness.
+    /// has the key of `log`, or is an ML-DSA key by the log's name, does not count. Nor does a line that this build cannot check. Cost: one signature a witness.
     #[must_use]
     pub fn count(&self, note: &Note, log: Option<&NoteKey>) -> WitnessCount {
         let mut count = WitnessCount { quorum: self.quorum, ..WitnessCount::default() };
         for key in &self.keys {
-            if log.is_some_and(|log| log.public() == key.public()) {
+            if log.is_some_and(|log| is_of_log(key, log)) {
                 count.absent.push(key.name().to_owned());
                 continue;
             }
-            match Cosignature::verify(note, key) {
+            match key.verify(note) {
                 Ok(cosignature) => count.cosignatures.push(cosignature),
-                Err(CosignatureError::NotCosigned { name }) => count.absent.push(name),
+                Err(
+                    CosignatureError::NotCosigned { name }
+                    | CosignatureError::Signature { name, source: KeyError::NoMlDsa },
+                ) => count.absent.push(name),
                 Err(fault) => count.faults.push(fault),
             }
         }
@@ -158,5 +163,13 @@ impl WitnessPolicy {
             return Err(WitnessPolicyError::Unmet { quorum: self.quorum, found: count.cosignatures.len() });
         }
         Ok(WitnessedCheckpoint { checkpoint, cosignatures: count.cosignatures })
+    }
+}
+
+/// Whether a witness is the log itself. Its second key is known by its name alone, and nobody else signs by that.
+fn is_of_log(key: &WitnessKey, log: &NoteKey) -> bool {
+    match key {
+        WitnessKey::Ed25519(key) => key.public() == log.public(),
+        WitnessKey::MlDsa(key) => key.name() == log.name(),
     }
 }

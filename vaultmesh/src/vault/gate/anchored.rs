@@ -5,6 +5,7 @@ use vm_core::digest::Sha256Digest;
 use vm_core::instant::Instant;
 use vm_core::path::VaultPath;
 use vm_core::record::SystemKind;
+use vm_core::verdict::Report;
 use vm_core::view::LoggedRow;
 use vm_seal::audit::{ArtifactRow, AuditedSeal};
 use vm_seal::bundle::SealBundle;
@@ -32,8 +33,14 @@ pub(super) fn candidates(reader: &Reader, outside: &Outside, now: Instant) -> Re
         .zip(judged.counted)
         .map(|(is_satisfied, counted)| counted.into_iter().next().filter(|_| is_satisfied))
         .collect();
+    // A seal that does not bear the line of the ML-DSA key that is pinned does not count either.
+    let known = outside.with_keys_of(reader);
+    let is_signed = |bundle: &SealBundle| {
+        known.second_pinned().is_none() || known.judge_second(bundle.checkpoint(), "seal", &mut Report::new()).is_some()
+    };
     let both = seals.into_iter().zip(anchors).rev();
-    Ok(both.filter_map(|(seal, anchor)| Some(Candidate { bundle: seal.bundle?, anchor })).collect())
+    let candidates = both.filter_map(|(seal, anchor)| Some(Candidate { bundle: seal.bundle?, anchor }));
+    Ok(candidates.filter(|candidate| is_signed(&candidate.bundle)).collect())
 }
 
 fn artifact(logged: &LoggedRow) -> ArtifactRow {
