@@ -39,7 +39,7 @@ fn export(bytes: &'static [u8]) -> Export {
     let entries = unpack(bytes);
     let trust = TrustFile::parse(TRUST, Path::new("export-trust.toml")).expect("the trust file reads");
     let head = Note::parse(HEAD).expect("the head reads");
-    let outside = Outside { key: None, head: Some(head), trust: Some(trust), history: None };
+    let outside = Outside { key: None, head: Some(head), trust: Some(trust), ..Outside::default() };
     let verdict = verify(bytes, &outside).expect("the seed reads").verdict;
     Export { bytes, entries, outside, verdict }
 }
