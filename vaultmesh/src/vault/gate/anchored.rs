@@ -36,8 +36,7 @@ pub(super) fn candidates(reader: &Reader, outside: &Outside, now: Instant) -> Re
     // A seal that does not bear the line of the ML-DSA key that is pinned does not count either.
     let known = outside.with_keys_of(reader);
     let is_signed = |bundle: &SealBundle| {
-        known.second_pinned().is_none()
-            || known.judge_second(bundle.checkpoint(), "seal", &mut Report::new()).is_some()
+        known.second_pinned().is_none() || known.judge_second(bundle.checkpoint(), "seal", &mut Report::new()).is_some()
     };
     let both = seals.into_iter().zip(anchors).rev();
     let candidates = both.filter_map(|(seal, anchor)| Some(Candidate { bundle: seal.bundle?, anchor }));
