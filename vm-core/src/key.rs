@@ -6,6 +6,7 @@ mod history;
 mod ml_dsa;
 mod note;
 mod openings;
+mod possession;
 
 use core::fmt;
 use core::str::FromStr;

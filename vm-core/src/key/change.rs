@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::canonical;
 use crate::error::{KeyChangeError, KeyError};
 use crate::id::LedgerId;
-use crate::key::{MlDsaIdentity, MlDsaKey, MlDsaSignature, PublicKey, Signature, SigningIdentity};
+use crate::key::possession::Possession;
+use crate::key::{MlDsaIdentity, MlDsaKey, PublicKey, Signature, SigningIdentity};
 use crate::record::{StoredRow, SystemKind};
 
 /// Longest text of a public key, in bytes: an envelope key of X25519 and ML-KEM-768 is 1,216 bytes, its two digits a byte.
@@ -69,31 +70,6 @@ impl KeyChangeReason {
 impl fmt::Display for KeyChangeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Proof that whoever is named has the new key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Possession {
-    Log(Signature),
-    MlDsa(MlDsaSignature),
-}
-
-impl Serialize for Possession {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Log(signature) => serializer.collect_str(signature),
-            Self::MlDsa(signature) => serializer.collect_str(signature),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Possession {
-    /// The two are told apart by their lengths; whether it is the one of its role, [`KeyChange::check_shape`] says.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let ed25519 = Signature::parse_hex(&text).map(Self::Log);
-        ed25519.or_else(|_| MlDsaSignature::parse_hex(&text).map(Self::MlDsa)).map_err(serde::de::Error::custom)
     }
 }
 
