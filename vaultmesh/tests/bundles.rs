@@ -38,7 +38,7 @@ fn judge(vector: &Vector, bundle: &[u8], dir: &Path) -> (String, BTreeSet<String
     let authority = if vector.ca.is_empty() { String::new() } else { authority };
     let trust = format!("format = \"vm-trust-v0\"\nkey = \"{}\"\n{authority}", vector.key);
     let trust = TrustFile::parse(&trust, &file).unwrap();
-    let outside = Outside { key: None, head: None, trust: Some(trust), history: None };
+    let outside = Outside { key: None, head: None, trust: Some(trust), ..Outside::default() };
     match verify_bundle(&file, &outside, SystemClock.now()) {
         Ok(answer) => {
             let counts = |finding: &&vm_core::verdict::Finding| finding.code().severity() != Severity::Remark;

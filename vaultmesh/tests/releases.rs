@@ -108,7 +108,7 @@ impl Kept {
 
     fn verify(&self, head: Note) -> Verification {
         let trust = TrustFile::load(&self.from.join("trust.toml")).unwrap();
-        let outside = Outside { key: None, head: Some(head), trust: Some(trust), history: None };
+        let outside = Outside { key: None, head: Some(head), trust: Some(trust), ..Outside::default() };
         verify_vault(&self.reader(), &outside, later()).unwrap()
     }
 

@@ -94,7 +94,7 @@ fn write_pages(dir: &Path, whole: &Path, blind: &Path) {
     record_one(&mut vault, RecordInput::Shadow(fixture::shadow("outside the task")));
     let seal = vault.seal(Selection::everything()).unwrap().seal_id;
     vault.anchor_local(seal).unwrap();
-    let outside = Outside { key: None, head: None, trust: Some(vault.trust_file().unwrap()), history: None };
+    let outside = Outside { key: None, head: None, trust: Some(vault.trust_file().unwrap()), ..Outside::default() };
     drop(vault);
     let reader = Reader::open(&place).unwrap();
     for (page, is_blind) in [(whole, false), (blind, true)] {

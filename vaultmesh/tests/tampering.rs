@@ -731,7 +731,7 @@ fn a_vault_without_seals_or_anchors_is_undecided() {
         let (key, head) = (Some(vault.note_key().clone()), Some(reader.head().unwrap()));
         let answer = verify_vault(
             &reader,
-            &Outside { key, head, trust: Some(vault.trust_file().unwrap()), history: None },
+            &Outside { key, head, trust: Some(vault.trust_file().unwrap()), ..Outside::default() },
             later(),
         )
         .unwrap();
