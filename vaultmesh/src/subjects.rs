@@ -31,6 +31,7 @@ use crate::error::{PrivacyFault, VaultError};
 use crate::keys::KeyStore;
 
 pub use ring::Ring;
+pub use vm_ledger::OpeningsKeys;
 
 /// Format of a subject's key file.
 pub const SUBJECT_KEY_FORMAT: &str = "vm-subject-key-v0";

@@ -154,7 +154,7 @@ fn exports_tiles_and_proofs_are_held_to_the_pin_too() {
     assert_eq!(scene.judged(&whole), good());
     home.run(&["head", "--tiles", "log"]).expect(0);
     let tiles = ["verify-tiles", "log", "--pq-key", &scene.pq];
-    assert_eq!(scene.judged(&tiles).1.contains(&MISSING.to_owned()), false);
+    assert!(!scene.judged(&tiles).1.contains(&MISSING.to_owned()));
     let published = home.path("log").join("checkpoint");
     let note = Note::parse(&fs::read(&published).unwrap()).unwrap();
     fs::write(&published, forged(&note, 100).to_string()).unwrap();

@@ -93,7 +93,7 @@ fn a_receipt_is_stored_queried_sealed_and_verified() {
         key: Some(vault.note_key().clone()),
         head: Some(Reader::open(&place).unwrap().head().unwrap()),
         trust: Some(vault.trust_file().unwrap()),
-        history: None,
+        ..vaultmesh::verify::Outside::default()
     };
     let answer = verify_vault(&Reader::open(&place).unwrap(), &outside, later()).unwrap();
     assert_eq!(answer.verdict, Verdict::Verified, "{:?}", answer.report.findings());

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use vaultmesh::disclosure::{DISCLOSURE_PURPOSE, verify_disclosure};
 use vaultmesh::keys::{KeyStore, NewKeys};
+use vaultmesh::subjects::OpeningsKeys as _;
 use vaultmesh::subjects::{Ring, SUBJECT_KEY_FORMAT, SubjectKeys, TOMBSTONE_FORMAT};
 use vaultmesh::verify::Outside;
 use vm_core::canonical;
@@ -17,7 +18,6 @@ use vm_core::source::hazmat::CountingEntropy;
 use vm_core::statistics::Release;
 use vm_core::verdict::Verdict;
 use vm_envelope::{Context, KeyFile, SecretKey, seal};
-use vm_ledger::OpeningsKeys as _;
 
 use crate::capability::ledger;
 use crate::files::folder;
