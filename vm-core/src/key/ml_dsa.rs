@@ -349,8 +349,8 @@ mod tests {
         assert_eq!(one.public().verify(b"massage", &signature), Err(KeyError::BadSignature));
         assert_eq!(other.public().verify(b"message", &signature), Err(KeyError::BadSignature));
         assert!(!format!("{one:?}").contains("MlDsaIdentity(MlDsaKey(0707070707"));
-        // Every byte flipped by one bit, which one by its place.
-        for at in 0..ML_DSA_SIGNATURE_LEN {
+        // One bit of one byte in 19, which one by its place; `vm-seal/tests/ml_dsa.rs` takes every byte of a line.
+        for at in (0..ML_DSA_SIGNATURE_LEN).step_by(19) {
             let mut bytes = *signature.as_bytes();
             bytes[at] ^= 1 << (at % 8);
             let flipped = MlDsaSignature::from_bytes(&bytes);
