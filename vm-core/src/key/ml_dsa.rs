@@ -48,7 +48,7 @@ impl MlDsaKey {
         fixed(&from_hex(text).map_err(|_| KeyError::Malformed)?).map(Self)
     }
 
-    /// Checks a signature over `message` with an empty context (FIPS 204, algorithm 3). Cost: a tenth of a millisecond.
+    /// Checks a signature over `message` with an empty context (FIPS 204, algorithm 3). Cost: a fifth of a millisecond.
     ///
     /// # Errors
     /// [`KeyError::BadSignature`]; [`KeyError::NoMlDsa`] in a build without.
@@ -129,7 +129,7 @@ impl MlDsaIdentity {
         Self::from_seed(&seed)
     }
 
-    /// The key with this seed (FIPS 204, algorithm 6). Cost: a tenth of a millisecond.
+    /// The key with this seed (FIPS 204, algorithm 6). Cost: a quarter of a millisecond.
     ///
     /// # Errors
     /// [`KeyError::NoMlDsa`] in a build without.
@@ -144,7 +144,7 @@ impl MlDsaIdentity {
     }
 
     /// Signs `message` with an empty context. Deterministic (FIPS 204, section 3.4), so that no randomness is needed and one
-    /// message has one signature. Cost: half a millisecond.
+    /// message has one signature. Cost: a millisecond.
     ///
     /// # Errors
     /// [`KeyError::BadSignature`] where no signature was found, which FIPS 204 bounds below one in 2^256;
