@@ -26,7 +26,7 @@ pub const ML_DSA_COSIGNATURE_LEN: usize = 8 + ML_DSA_SIGNATURE_LEN;
 const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 
 /// Cosigns a checkpoint. A time of 0 says nothing of the log's other checkpoints: it is that of a log's own second signature, which
-/// is then the same each time. For whoever checked what any other time says. Cost: half a millisecond.
+/// is then the same each time. For whoever checked what any other time says. Cost: a millisecond.
 ///
 /// # Errors
 /// [`CosignatureError::Signature`] where `signer` is another key than `key` or the build has no ML-DSA;
