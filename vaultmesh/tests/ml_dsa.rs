@@ -192,7 +192,8 @@ fn a_key_that_is_changed_or_gone() {
     fs::rename(home.path("mldsa.next.key"), &next).unwrap();
     #[cfg(unix)]
     fs::set_permissions(&next, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    home.run(&["seal", "create"]).expect(0);
+    let third = home.told(0, &["seal", "create"])["result"]["seal_id"].as_str().unwrap().to_owned();
+    home.run(&["anchor", "add", &third, "--local"]).expect(0);
     assert!(file.exists() && !next.exists());
     // Another key takes its place: what the old one signed is the old pin's, and the new head binds all before it.
     let new = home.told(0, &["keys", "stolen", "ml-dsa"])["result"]["key"].as_str().unwrap().to_owned();
