@@ -121,12 +121,12 @@ fn the_lines_of_the_page_on_keys_run() {
             assert_eq!(output.status.code(), Some(0), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
         }
     }
-    let second = std::fs::read_to_string(dir.path().join("pq.txt")).unwrap();
-    let verify = format!("vaultmesh --format json verify --head second.txt --pq-key {}", second.trim());
+    let [key, second] = ["pinned.txt", "pq.txt"].map(|name| std::fs::read_to_string(dir.path().join(name)).unwrap());
+    let (key, second) = (key.trim(), second.trim());
+    let verify = format!("vaultmesh --format json verify --head second.txt --key {key} --pq-key {second}");
     let json: Value = serde_json::from_slice(&run(dir.path(), &verify).stdout).unwrap();
     assert!(!json["findings"].to_string().contains("pq-signature"), "{}", json["findings"]);
-    let key = std::fs::read_to_string(dir.path().join("pinned.txt")).unwrap();
-    let verify = format!("vaultmesh --format json verify --head head.txt --key {}", key.trim());
+    let verify = format!("vaultmesh --format json verify --head head.txt --key {key}");
     let json: Value = serde_json::from_slice(&run(dir.path(), &verify).stdout).unwrap();
     let codes: Vec<_> = json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str()).collect();
     // Nothing is said of keys: what is missing is an anchor.
