@@ -24,7 +24,7 @@ use vm_seal::checkpoint::Checkpoint;
 
 use crate::error::{PrivacyFault, VaultError};
 use crate::mcp::session::FRAME_POINTER;
-use crate::proof::{PROOF_FILE_MAX, ProofFile, ROW_PROOF_FORMAT, verify_proof};
+use crate::proof::{PROOF_FILE_MAX, ProofFile, verify_proof};
 use crate::read::{Reader, RowProof};
 use crate::verify::Outside;
 
@@ -204,16 +204,7 @@ impl Reader {
         let claimed = Checkpoint::parse_text(note.unverified_text());
         let unproven = |_| PrivacyFault::Unproven { row: logged.entry.row_id };
         let size = claimed.map_err(unproven)?.size().as_u64();
-        let proof = self.view().inclusion_proof(logged.entry.seq, size).map_err(VaultError::Proof)?;
-        let leaf_data = logged.row.leaf_data().map_err(VaultError::Record)?;
-        Ok(RowProof {
-            format: ROW_PROOF_FORMAT,
-            leaf_data: String::from_utf8_lossy(&leaf_data).into_owned(),
-            index: logged.entry.seq,
-            size,
-            path: proof.hashes().iter().map(|hash| hash.to_hex()).collect(),
-            checkpoint: note.to_string(),
-        })
+        self.prove_under(logged, size, note)
     }
 }
 

@@ -216,6 +216,11 @@ impl Reader {
         let logged = self.logged(id)?;
         let checkpoint = self.head()?;
         let size = self.snapshot.size().map_err(VaultError::View)?;
+        self.prove_under(&logged, size, &checkpoint)
+    }
+
+    /// The proof that a row stands in the log of `size` entries, which `checkpoint` signs.
+    pub(crate) fn prove_under(&self, logged: &LoggedRow, size: u64, checkpoint: &Note) -> Result<RowProof, VaultError> {
         let proof = self.snapshot.inclusion_proof(logged.entry.seq, size).map_err(VaultError::Proof)?;
         let leaf_data = logged.row.leaf_data().map_err(VaultError::Record)?;
         Ok(RowProof {

@@ -52,17 +52,24 @@ fn the_quick_start_runs_and_ends_verified() {
     }
 }
 
-#[test]
-fn the_lines_of_the_page_on_federation_run() {
-    let page = include_str!("../../docs/federation.md");
-    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
-    let dir = tempfile::tempdir().unwrap();
+/// Runs the lines of a page that are marked to be run, one behind the other, and gives what each said.
+fn run_page(dir: &Path, page: &str) -> Vec<String> {
+    let blocks = page.split("<!-- run -->\n```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
     let mut told = Vec::new();
-    for line in block.lines() {
-        let output = run(dir.path(), line);
+    for line in blocks.flat_map(str::lines) {
+        let output = run(dir, line);
         told.push(String::from_utf8_lossy(&output.stdout).into_owned());
         assert_eq!(output.status.code(), Some(0), "{line}\n{told:?}\n{}", String::from_utf8_lossy(&output.stderr));
     }
+    assert!(!told.is_empty());
+    told
+}
+
+#[test]
+fn the_lines_of_the_page_on_federation_run() {
+    let page = include_str!("../../docs/federation.md");
+    let dir = tempfile::tempdir().unwrap();
+    let mut told = run_page(dir.path(), page);
     let (state, rows) = (told.pop().unwrap(), told.pop().unwrap());
     assert_eq!(state, "/fleet/mode \"observe\"\n");
     assert!(rows.contains("proven server 2 tool_invocations/") && rows.contains("verified: "), "{rows}");
@@ -71,14 +78,8 @@ fn the_lines_of_the_page_on_federation_run() {
 #[test]
 fn the_lines_of_the_page_on_redaction_run() {
     let page = include_str!("../../docs/redaction.md");
-    let block = page.split("<!-- run -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let mut told = Vec::new();
-    for line in block.lines() {
-        let output = run(dir.path(), line);
-        told.push(String::from_utf8_lossy(&output.stdout).into_owned());
-        assert_eq!(output.status.code(), Some(0), "{line}\n{told:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let told = run_page(dir.path(), page);
     // Under the policy that ships neither the program nor the variable's value is stored, under that for shells the program is.
     assert!(!told[2].contains("psql") && told[3].contains("psql"), "{told:?}");
     assert!(told.iter().all(|told| !told.contains("hunter2")), "{told:?}");
@@ -115,12 +116,7 @@ fn the_lines_of_the_page_on_privacy_run() {
 fn the_lines_of_the_page_on_keys_run() {
     let page = include_str!("../../docs/keys.md");
     let dir = tempfile::tempdir().unwrap();
-    for block in page.split("<!-- run -->\n```sh\n").skip(1) {
-        for line in block.split("```").next().unwrap().lines() {
-            let output = run(dir.path(), line);
-            assert_eq!(output.status.code(), Some(0), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
-        }
-    }
+    run_page(dir.path(), page);
     let [key, second] = ["pinned.txt", "pq.txt"].map(|name| std::fs::read_to_string(dir.path().join(name)).unwrap());
     let (key, second) = (key.trim(), second.trim());
     let verify = format!("vaultmesh --format json verify --head second.txt --key {key} --pq-key {second}");

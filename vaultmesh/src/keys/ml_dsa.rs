@@ -1,7 +1,5 @@
 //! The file of the ledger's ML-DSA key, by which heads and the checkpoints of seals are signed a second time.
 
-use std::fs;
-
 use vm_core::digest::to_hex;
 use vm_core::key::{MlDsaIdentity, MlDsaKey};
 use vm_core::source::Entropy;
@@ -56,15 +54,7 @@ impl KeyStore {
 
     /// Puts the key that came into force in the place of the one before, which is gone then.
     pub(crate) fn promote_ml_dsa(&self) -> Result<(), VaultError> {
-        let path = self.dir.join(FILE);
-        let put = || {
-            match fs::rename(self.dir.join(NEXT_FILE), &path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            fs::File::open(&self.dir)?.sync_all()
-        };
-        put().map_err(|source| VaultError::KeyFile { path: path.clone(), source })
+        self.put_in_place(NEXT_FILE, FILE)
     }
 }
 

@@ -73,9 +73,14 @@ impl KeyStore {
     /// Puts the key that came into force in the place of the one before, which is gone then: nothing needs it any more, and nobody
     /// can steal what is not there. Another process that has seen the row may have done it already.
     pub(crate) fn promote(&self) -> Result<(), VaultError> {
-        let path = self.dir.join(LOG_FILE);
+        self.put_in_place(NEXT_FILE, LOG_FILE)
+    }
+
+    /// Renames `next` to `name`, durably; where another process has done so already, nothing is left to do.
+    pub(super) fn put_in_place(&self, next: &str, name: &str) -> Result<(), VaultError> {
+        let path = self.dir.join(name);
         let put = || {
-            match fs::rename(self.dir.join(NEXT_FILE), &path) {
+            match fs::rename(self.dir.join(next), &path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
