@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-#[cfg(feature = "ethereum-client")]
-use vaultmesh::error::KeysError;
+use vaultmesh::error::{KeysError, VaultError};
 use vaultmesh::read::Reader;
-use vaultmesh::{
-    error::{ChainError, VaultError},
-    trust::TrustFile,
-};
+#[cfg(feature = "ethereum-client")]
+use vaultmesh::{error::ChainError, trust::TrustFile};
 #[cfg(feature = "ethereum-client")]
 use vm_anchor::ethereum::EthereumTrust;
 use vm_core::digest::Sha256Digest;
