@@ -58,6 +58,7 @@ pub fn verify_artifact(
     let bound = second::judge_head(&known, &mut report);
     for logged in &rows {
         check_row(reader, logged, checkpoint.as_ref(), &mut report)?;
+        outside.judge_policy(&logged.row, &format!("row {}/{}", logged.entry.table, logged.entry.row_id), &mut report);
         check_file(reader, logged, &mut report)?;
     }
     let (seals, recorded) = if full_chain && !rows.is_empty() {

@@ -117,6 +117,7 @@ pub fn verify_complete(proof: &CompletenessProof, outside: &Outside) -> (Answer,
     };
     let subject = format!("checkpoint of {}", answer.origin);
     let pin = outside.pin_for(proof.checkpoint(), &subject, &mut report);
+    outside.find_policies_unread("answer", &mut report);
     let Some(key) = pin.key() else {
         if pin == Pin::Absent {
             report.find(Finding::new(Code::NoTrustKey, subject));

@@ -282,6 +282,10 @@ fn check(
     }
     let row = proof.data().and_then(|data| StoredRow::parse_leaf_data(data).ok());
     let mut values = Vec::new();
+    if row.is_none() || proven.id.is_none() {
+        // No commitment can be looked up in what is no row.
+        report.find(Finding::new(Code::EvidenceUnreadable, "values").found("the entry is no row with an id"));
+    }
     if let (Some(row), Some(id)) = (&row, proven.id) {
         let committed = committed(row);
         let mut seen = Vec::new();
@@ -329,12 +333,16 @@ fn members(content: &[u8]) -> Result<Members, PrivacyFault> {
 /// Holds a proof against a seal's bundle.
 fn check_seal(bundle: &SealBundle, proof: &ProofFile, row: Option<&StoredRow>, outside: &Outside, report: &mut Report) {
     let subject = format!("seal {}", bundle.seal_id());
-    // Its signer is the ledger's key where one is pinned; without a pinned key that is said already.
-    let is_pinned = outside.pinned().is_none_or(|key| key == bundle.signer());
-    match bundle.check_statement() {
-        Ok(()) if is_pinned => report.checked(format!("statement of {subject}")),
-        Ok(()) => report.find(Finding::new(Code::SealAltered, subject.clone()).found("another key signed it")),
-        Err(error) => report.find(Finding::new(Code::SealAltered, subject.clone()).found(error.code())),
+    let known = outside.for_bundle(bundle, report);
+    match (bundle.check_statement(), known.pinned()) {
+        (Err(error), _) => report.find(Finding::new(Code::SealAltered, subject.clone()).found(error.code())),
+        // The key may have been changed since; what would prove that is not here. One of another ledger was refused before.
+        (Ok(()), Some(key)) if key != bundle.signer() => {
+            let finding = Finding::new(Code::KeyChangeUnproven, format!("{subject} signer"));
+            report.find(finding.expected_found(key, bundle.signer()));
+        }
+        // Without a pinned key that is said already.
+        (Ok(()), _) => report.checked(format!("statement of {subject}")),
     }
     let (sealed, claimed) = (Checkpoint::parse_text(bundle.checkpoint().unverified_text()), proof.proof().claimed());
     let is_same = sealed.is_ok_and(|sealed| sealed.size() == claimed.size() && sealed.root() == claimed.root());
@@ -352,8 +360,11 @@ fn check_seal(bundle: &SealBundle, proof: &ProofFile, row: Option<&StoredRow>, o
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use vm_core::digest::RootHash;
     use vm_core::instant::Instant;
     use vm_core::source::hazmat::{CountingEntropy, SteppingClock};
+
+    use vm_seal::merkle::TreeSize;
 
     use super::*;
     use crate::vault::{Common, Place, RecordInput, Sources, ToolInput, Vault};
@@ -383,5 +394,21 @@ mod tests {
         let outside = Outside { key: Some(reader.claimed_key().unwrap()), ..Outside::default() };
         let (answer, report) = check(&content.bytes, reader.ledger(), None, &outside).unwrap();
         assert_eq!((answer.values.len(), report.verdict()), (1, Verdict::Verified));
+
+        // A log whose one entry is that row without an id, truly signed: no commitment can be looked up in it.
+        let mut content = canonical::parse(&content.bytes, DISCLOSURE_MAX).unwrap();
+        let data = content["proof"]["leaf_data"].as_str().unwrap();
+        let data = data.replace(&row.to_string().replace('-', ""), "00").replace(&row.to_string(), "00");
+        let (signer, size) = (vault.keys().identity(crate::keys::Role::Log).unwrap(), TreeSize::new(1));
+        let root = RootHash::from_bytes(*LeafHash::of(data.as_bytes()).as_bytes());
+        let note = Checkpoint::of_ledger(&reader.ledger(), size, root).unwrap().sign(&signer).unwrap();
+        let (format, leaf_data, checkpoint) = (crate::proof::ROW_PROOF_FORMAT, data, note.to_string());
+        content["proof"] = json!({
+            "format": format, "leaf_data": leaf_data, "index": 0, "size": 1, "path": [], "checkpoint": checkpoint,
+        });
+        let content = canonical::to_bytes(&content).unwrap();
+        let (answer, report) = check(&content, reader.ledger(), None, &outside).unwrap();
+        assert_eq!((answer.values.len(), report.verdict()), (0, Verdict::Undecided), "{:?}", report.findings());
+        assert!(report.has(Code::EvidenceUnreadable));
     }
 }

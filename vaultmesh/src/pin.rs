@@ -2,6 +2,7 @@
 
 use vm_core::key::{KeyHistory, KeyStanding, Note, NoteKey};
 use vm_core::verdict::{Code, Finding, Report};
+use vm_seal::bundle::SealBundle;
 use vm_seal::checkpoint::Checkpoint;
 use vm_seal::keys::{find_standing, verify_by_any};
 use vm_seal::receipt::Receipt;
@@ -111,6 +112,21 @@ impl Outside {
             return Pin::Unproven;
         }
         Pin::Key(pinned.clone())
+    }
+
+    /// The same, with a bundle's own signer in the place of the pinned key where the history puts it there. What is wrong with its
+    /// standing is found; where it is another key, the bundle's own check finds that.
+    #[must_use]
+    pub fn for_bundle(&self, bundle: &SealBundle, report: &mut Report) -> Self {
+        let (mut known, mut found) = (self.clone(), Report::new());
+        let subject = format!("seal {} signer", bundle.seal_id());
+        if let Pin::Key(key) = self.pin_alone(bundle.checkpoint(), &subject, &mut found)
+            && key == *bundle.signer()
+        {
+            report.merge(found);
+            known.key = Some(key);
+        }
+        known
     }
 
     /// As [`Outside::pin_for`], for a receipt, which names no key but says the size of the log.

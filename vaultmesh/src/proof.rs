@@ -142,7 +142,7 @@ pub fn verify_proof(file: &ProofFile, data: Option<&[u8]>, outside: &Outside) ->
             return (proven, report);
         }
     }
-    name_row(&mut proven, data, subject, &mut report);
+    name_row(&mut proven, data, subject, outside, &mut report);
     (proven, report)
 }
 
@@ -182,15 +182,18 @@ pub fn verify_receipt(receipt: &Receipt, data: Option<&[u8]>, outside: &Outside)
             return (proven, report);
         }
     }
-    name_row(&mut proven, data, subject, &mut report);
+    name_row(&mut proven, data, subject, outside, &mut report);
     (proven, report)
 }
 
 /// Says which row of a ledger the entry is.
-fn name_row(proven: &mut ProvenRow, data: &[u8], subject: String, report: &mut Report) {
+fn name_row(proven: &mut ProvenRow, data: &[u8], subject: String, outside: &Outside, report: &mut Report) {
     if is_ledger(&proven.origin) {
         match StoredRow::parse_leaf_data(data) {
-            Ok(row) => (proven.table, proven.id) = (Some(row.table()), row.id().ok()),
+            Ok(row) => {
+                (proven.table, proven.id) = (Some(row.table()), row.id().ok());
+                outside.judge_policy(&row, &subject, report);
+            }
             Err(error) => report.find(Finding::new(Code::FormatUnknown, subject).found(error.code())),
         }
     }

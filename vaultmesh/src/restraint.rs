@@ -288,6 +288,7 @@ pub fn verify_restraint(proof: &RestraintProof, outside: &Outside) -> (Restraint
     let claimed = Checkpoint::parse_text(proof.checkpoint().unverified_text());
     let mut found = Report::new();
     let pin = outside.pin_for(proof.checkpoint(), "checkpoint of the proof", &mut found);
+    outside.find_policies_unread("proof of restraint", &mut found);
     // Where another key of the log signed, the proof is held to the pinned one and does not pass by it.
     let is_open = pin == Pin::Unproven;
     let (mut report, shown) = if is_open { (Report::new(), None) } else { proof.check(pin.key()) };

@@ -57,9 +57,9 @@ pub struct TrustFile {
     /// SHA-256 of policies that the vault recorded and that judge the anchors of their time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Sha256Digest>,
-    /// Hashes of redaction policies that are believed; where there are none, any that is recorded is.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub redaction: Vec<PolicyHash>,
+    /// Hashes of redaction policies that are believed, in an empty list none; without a list any that is recorded is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Vec<PolicyHash>>,
     /// Authorities whose anchors may count.
     #[serde(default, rename = "authority", skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,

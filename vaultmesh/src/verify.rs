@@ -136,8 +136,7 @@ pub fn verify_vault(reader: &Reader, outside: &Outside, now: Instant) -> Result<
     report.merge(witness::audit(reader)?);
     report.merge(merge::audit(reader)?);
     report.merge(statistics::audit(reader)?);
-    let listed = outside.trust.as_ref().map(|trust| trust.redaction.as_slice()).unwrap_or_default();
-    redaction::judge(&redactions, listed, &mut report)?;
+    redaction::judge(&redactions, outside.listed_policies(), &mut report)?;
     report.merge(erasure::audit(reader)?);
     let known = outside.with_keys_of(reader);
     witness::judge_head(&known, &mut report);
@@ -200,6 +199,7 @@ pub fn verify_one_seal(
         report.merge(vm_shadow::check_sealed_horizons(reader.view(), bundle).map_err(VaultError::View)?);
     }
     second::judge_seal(&outside.with_keys_of(reader), seal, None, &mut report);
+    redaction::judge(&audit.redactions, outside.listed_policies(), &mut report)?;
     Ok(Verification {
         subject: seal_subject(seal),
         ledger: reader.ledger(),

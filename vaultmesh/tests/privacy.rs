@@ -149,6 +149,23 @@ fn an_auditor_verifies_one_value_offline_and_learns_no_other() {
 }
 
 #[test]
+fn a_disclosure_behind_a_change_of_the_log_key_needs_the_history() {
+    let world = World::new();
+    let home = &world.home;
+    home.run(&["keys", "rotate", "log"]).expect(0);
+    let seal = home.told(0, &["seal", "create"])["result"]["seal_id"].as_str().unwrap().to_owned();
+    world.disclose(&world.alice, "/token", "t");
+    home.run(&["keys", "history", "-o", "keys.json"]).expect(0);
+    let bundle = format!("vault/seals/{seal}.json");
+    let args = ["verify-disclosure", "t", "--with", "auditor.key", "--seal", &bundle, "--key", &world.key];
+    let bare = home.json(&args).expect(3);
+    assert!(bare.findings().iter().all(|code| code == "key-change-unproven"), "{:?}", bare.findings());
+    home.json(&[&args[..], &["--history", "keys.json"]].concat()).expect(0);
+    let file = ["seal", "verify", &bundle, "--key", &world.key, "--history", "keys.json", "--vault", "nowhere"];
+    assert!(!home.json(&file).findings().contains(&"key-change-unproven".to_owned()));
+}
+
+#[test]
 fn what_is_not_for_this_key_this_ledger_or_this_purpose_is_refused_by_name() {
     let world = World::new();
     world.disclose(&world.alice, "/input_json/token", "t");

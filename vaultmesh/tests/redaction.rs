@@ -80,6 +80,32 @@ fn a_verifier_that_lists_policies_believes_no_other() {
     let found = |trust: &std::path::Path| home.json(&["verify", "--trust", trust.to_str().unwrap()]).findings();
     assert!(found(&one).contains(&"policy-not-listed".to_owned()), "{:?}", found(&one));
     assert!(!found(&both).contains(&"policy-not-listed".to_owned()), "{:?}", found(&both));
+
+    // Whatever is verified by itself is held to the list as well, and where its rows are not read that is said.
+    let seal = home.told(0, &["seal", "create"])["result"]["seal_id"].as_str().unwrap().to_owned();
+    let row = rows(&home, "tool_invocations").pop().unwrap()["id"].as_str().unwrap().to_owned();
+    home.run(&["export", &seal, "-o", "seal.vmb"]).expect(0);
+    home.run(&["export", &seal, "--blind", "-o", "blind.vmb"]).expect(0);
+    home.run(&["prove", &row, "-o", "row.json"]).expect(0);
+    home.run(&["prove", "complete", "--kind", "tool_invocations", "-o", "complete.json"]).expect(0);
+    let none = listing(&[]);
+    let bundle = format!("vault/seals/{seal}.json");
+    for (args, reads_rows) in [
+        (vec!["verify"], true),
+        (vec!["seal", "verify", &seal], true),
+        (vec!["seal", "verify", &bundle], false),
+        (vec!["verify-bundle", "seal.vmb"], true),
+        (vec!["verify-bundle", "blind.vmb"], false),
+        (vec!["verify-proof", "row.json"], true),
+        (vec!["verify-proof", "complete.json"], false),
+    ] {
+        for (trust, is_told) in [(&one, true), (&none, true), (&both, !reads_rows)] {
+            let ran = home.json(&[&args[..], &["--trust", trust.to_str().unwrap()]].concat());
+            let told = ran.findings().contains(&"policy-not-listed".to_owned());
+            assert_eq!(told, is_told, "{args:?} {}: {:?}", trust.display(), ran.findings());
+            assert!(!told || ran.code == 3, "{args:?}: {}", ran.code);
+        }
+    }
 }
 
 #[test]

@@ -156,9 +156,15 @@ fn verify_file(context: &Context, path: &Path, outside: &Outside) -> Result<Outp
             report.merge(vm_shadow::check_sealed_horizons(reader.view(), &bundle).map_err(VaultError::View)?);
             report
         }
-        None => verify_bundle_alone(&bundle, outside.pinned()),
+        None => {
+            let mut found = Report::new();
+            let mut report = verify_bundle_alone(&bundle, outside.for_bundle(&bundle, &mut found).pinned());
+            report.merge(found);
+            report
+        }
     };
     let mut report = report;
+    outside.find_policies_unread(&format!("rows of seal {}", bundle.seal_id()), &mut report);
     let known = reader.as_ref().map_or_else(|| outside.clone(), |reader| outside.with_keys_of(reader));
     known.judge_second(bundle.checkpoint(), &format!("seal {} checkpoint", bundle.seal_id()), &mut report);
     let against_vault = reader.is_some();

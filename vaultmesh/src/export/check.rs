@@ -398,13 +398,16 @@ fn check_rows(
         Some(proof) if is_blind => verify_exported(bundle, Exported::<NoRows>::Blind(proof), outside.pinned()),
         None if is_blind => verify_exported(bundle, Exported::<NoRows>::Bare, outside.pinned()),
         _ => {
-            let mut located = Located::open(unpacked, bundle, &mut found)?;
+            let mut located = Located::open(unpacked, bundle, outside, &mut found)?;
             let verified = verify_exported(bundle, Exported::Rows(&mut located, proof), outside.pinned());
             located.finish()?;
             verified
         }
     };
     report.merge(found);
+    if is_blind {
+        outside.find_policies_unread(&format!("rows of seal {}", bundle.seal_id()), &mut report);
+    }
     Ok((report, covered))
 }
 
@@ -421,16 +424,22 @@ struct Located<'a> {
     read: u64,
     proven: u64,
     is_short: bool,
+    outside: &'a Outside,
     report: &'a mut Report,
     fault: Option<VaultError>,
 }
 
 impl<'a> Located<'a> {
-    fn open(unpacked: &Unpacked, bundle: &SealBundle, report: &'a mut Report) -> Result<Self, VaultError> {
+    fn open(
+        unpacked: &Unpacked,
+        bundle: &SealBundle,
+        outside: &'a Outside,
+        report: &'a mut Report,
+    ) -> Result<Self, VaultError> {
         let (rows, proofs) = (lines(unpacked, ROWS, LINE_MAX)?, lines(unpacked, PROOFS, PROOF_LINE_MAX)?);
         // Where it does not verify, that is found with the bundle, and no place is proven.
         let checkpoint = Checkpoint::verify(bundle.checkpoint(), bundle.signer()).ok();
-        Ok(Self { rows, proofs, checkpoint, read: 0, proven: 0, is_short: false, report, fault: None })
+        Ok(Self { rows, proofs, checkpoint, read: 0, proven: 0, is_short: false, outside, report, fault: None })
     }
 
     /// The place that the next proof shows for a row, held against the checkpoint in the bundle.
@@ -487,7 +496,15 @@ impl Iterator for &mut Located<'_> {
     type Item = (u64, Vec<u8>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let located = self.rows.next()?.and_then(|row| Ok((self.locate(&row)?.unwrap_or(u64::MAX), row)));
+        let located = self.rows.next()?.and_then(|row| {
+            // One that is no row is found by name with the others.
+            if self.outside.listed_policies().is_some()
+                && let Ok(parsed) = StoredRow::parse_leaf_data(&row)
+            {
+                self.outside.judge_policy(&parsed, &format!("exported row {}", self.read), self.report);
+            }
+            Ok((self.locate(&row)?.unwrap_or(u64::MAX), row))
+        });
         self.read += 1;
         located.map_err(|error| self.fault = Some(error)).ok()
     }

@@ -8,7 +8,6 @@ use vm_seal::key_history::KeyHistoryFile;
 use crate::error::{KeysError, VaultError};
 use crate::export::KEYS;
 use crate::export::archive::Unpacked;
-use crate::pin::Pin;
 use crate::verify::Outside;
 
 /// What a bundle is to be held to: what the verifier brings, with the history that the export carries, and with the bundle's own
@@ -21,18 +20,8 @@ pub(super) fn effective(
 ) -> Result<Outside, VaultError> {
     let mut known = outside.clone();
     read_history(unpacked, &mut known, report)?;
-    let subject = format!("seal {} signer", bundle.seal_id());
-    let mut found = Report::new();
     let _size = known.judge_second(bundle.checkpoint(), &format!("seal {} checkpoint", bundle.seal_id()), report);
-    match known.pin_alone(bundle.checkpoint(), &subject, &mut found) {
-        Pin::Key(key) if key == *bundle.signer() => {
-            report.merge(found);
-            known.key = Some(key);
-        }
-        // The bundle's own check finds what is wrong.
-        _ => {}
-    }
-    Ok(known)
+    Ok(known.for_bundle(bundle, report))
 }
 
 /// Takes the key history of an export. It proves itself from the ledger's name in the pin; one that does not, or is of another

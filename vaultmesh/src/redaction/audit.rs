@@ -1,18 +1,24 @@
 //! Which redaction policies a verifier can read, and which it believes.
 
 use vm_core::digest::PolicyHash;
+use vm_core::record::StoredRow;
 use vm_core::redact::Policy;
 use vm_core::verdict::{Code, Finding, Report};
 use vm_seal::audit::Redactions;
 
 use crate::error::VaultError;
+use crate::verify::Outside;
 
 /// Judges the policies that the rows of a ledger name: each must be the one that ships, that of guardians' own rows, or
-/// recorded before the first row under it. Where `listed` names any, it must be among them, but for guardians'
+/// recorded before the first row under it. Where there is a list, it must be among those, but for guardians'
 /// own rows, into which no payload goes.
-pub(crate) fn judge(redactions: &Redactions, listed: &[PolicyHash], report: &mut Report) -> Result<(), VaultError> {
+pub(crate) fn judge(
+    redactions: &Redactions,
+    listed: Option<&[PolicyHash]>,
+    report: &mut Report,
+) -> Result<(), VaultError> {
     let builtin = Policy::builtin().hash();
-    let guardians = vm_guardian::artifact::policy().map_err(crate::error::GuardFault::Guardian)?.hash();
+    let guardians = of_guardians()?;
     let mut policies = 0;
     for (hash, used) in redactions.used() {
         policies += 1;
@@ -21,12 +27,42 @@ pub(crate) fn judge(redactions: &Redactions, listed: &[PolicyHash], report: &mut
         if !ships && !redactions.is_recorded_before(hash, used.first) {
             report.find(Finding::new(Code::PolicyUnrecorded, &*used.subject).found(found()));
         }
-        if !listed.is_empty() && hash != guardians && !listed.contains(&hash) {
+        if hash != guardians && listed.is_some_and(|listed| !listed.contains(&hash)) {
             report.find(Finding::new(Code::PolicyNotListed, &*used.subject).found(found()));
         }
     }
     report.checked(format!("redaction: {policies} policies that rows name"));
     Ok(())
+}
+
+fn of_guardians() -> Result<PolicyHash, VaultError> {
+    Ok(vm_guardian::artifact::policy().map_err(crate::error::GuardFault::Guardian)?.hash())
+}
+
+impl Outside {
+    /// The redaction policies that the trust file lists; none where it has no list.
+    pub(crate) fn listed_policies(&self) -> Option<&[PolicyHash]> {
+        self.trust.as_ref().and_then(|trust| trust.redaction.as_deref())
+    }
+
+    /// Finds where a row that is looked at by itself was redacted under a policy that is not listed. Whether it is on record is for
+    /// whoever has the ledger.
+    pub(crate) fn judge_policy(&self, row: &StoredRow, subject: &str, report: &mut Report) {
+        let hash = row.blob("policy_hash").and_then(|bytes| PolicyHash::from_slice(bytes).ok());
+        if let (Some(listed), Some(hash)) = (self.listed_policies(), hash)
+            && !listed.contains(&hash)
+            && of_guardians().ok() != Some(hash)
+        {
+            report.find(Finding::new(Code::PolicyNotListed, subject).found(format!("policy {hash}")));
+        }
+    }
+
+    /// Finds that the rows under `subject` are not looked at, where only listed policies are believed.
+    pub fn find_policies_unread(&self, subject: &str, report: &mut Report) {
+        if self.listed_policies().is_some() {
+            report.find(Finding::new(Code::PolicyNotListed, subject).found("the rows are not read here"));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +115,7 @@ mod tests {
             let key = ledger.key().unwrap();
             let redactions = audit(&ledger, None, &Trust { key: Some(&key), head: None }).redactions;
             let mut report = Report::new();
-            judge(&redactions, &[], &mut report).unwrap();
+            judge(&redactions, None, &mut report).unwrap();
             assert_eq!(report.verdict(), verdict, "{order}");
             let found: Vec<_> =
                 report.findings().iter().map(|finding| (finding.code(), finding.found_value())).collect();
@@ -87,9 +123,10 @@ mod tests {
             let wanted = [(Code::PolicyUnrecorded, Some(told.as_str()))];
             assert_eq!(found, if verdict == Verdict::Verified { &[] } else { &wanted[..] }, "{order}");
             // Who lists policies believes no other.
-            for (listed, is_told) in [(policy.hash(), false), (Policy::builtin().hash(), true)] {
+            let lists = [(vec![policy.hash()], false), (vec![Policy::builtin().hash()], true), (Vec::new(), true)];
+            for (listed, is_told) in lists {
                 let mut report = Report::new();
-                judge(&redactions, &[listed], &mut report).unwrap();
+                judge(&redactions, Some(&listed), &mut report).unwrap();
                 assert_eq!(report.has(Code::PolicyNotListed), is_told, "{order}");
             }
         }
