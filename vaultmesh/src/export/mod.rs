@@ -19,6 +19,8 @@ mod archive;
 mod check;
 mod exact;
 mod history;
+mod import;
+mod lines;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +31,8 @@ use vm_core::key::NoteKey;
 
 use crate::error::VaultError;
 
-pub use check::{Imported, import, verify_bundle};
+pub use check::verify_bundle;
+pub use import::{Imported, import};
 pub use write::{Exported, SealExport, export_seal, export_vault};
 
 /// Name of the manifest.
