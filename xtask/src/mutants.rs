@@ -114,7 +114,11 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
     }
     command.args(["--shard", &format!("{}/{}", shard.at, shard.of)]);
     command.args(["--timeout-multiplier", TIMEOUT_TIMES, "--minimum-test-timeout", TIMEOUT_LEAST]);
-    command.arg("--output").arg(&out).arg("--").args(&group.tests);
+    for option in &group.tests {
+        // Said of building as well, where the words behind `--` are not: every program of the package would be linked anew.
+        command.arg(format!("--cargo-arg={option}"));
+    }
+    command.arg("--output").arg(&out).arg("--").args(&group.only);
     // Outside vectors are left out: what the tests of this repository do not see is not tested by it.
     command.env("VAULTMESH_VECTORS", folder.join("none"));
     command.env("CARGO_TARGET_DIR", tree.root().join("target/mutants/build"));

@@ -10,8 +10,10 @@ pub(super) struct Group {
     pub(super) package: String,
     /// Globs below the root.
     pub(super) files: Vec<String>,
-    /// Which tests of the package must notice, as arguments of `cargo test`.
+    /// Test programs of the package that must notice, as options of `cargo test`. No other is built.
     pub(super) tests: Vec<String>,
+    /// What the names of their tests contain; none where all run.
+    pub(super) only: Option<String>,
 }
 
 /// A mutant that no test can tell from the code, with the reason.
@@ -51,6 +53,7 @@ pub(super) fn read(tree: &Tree) -> Result<Vec<Group>, Failure> {
             package: entry.get("package")?.as_str()?.to_owned(),
             files: texts("files")?,
             tests: texts("tests")?,
+            only: entry.get("only").map_or(Some(None), |text| Some(Some(text.as_str()?.to_owned())))?,
         })
     };
     list.iter().map(|entry| group(entry).ok_or_else(fault)).collect()
@@ -125,8 +128,13 @@ mod tests {
     #[test]
     fn strangers_are_named() {
         let entries = survivors_of(&format!("{GOOD}{GOOD}").parse().unwrap()).unwrap();
-        let group =
-            |name: &str| Group { name: name.to_owned(), package: String::new(), files: Vec::new(), tests: Vec::new() };
+        let group = |name: &str| Group {
+            name: name.to_owned(),
+            package: String::new(),
+            files: Vec::new(),
+            tests: Vec::new(),
+            only: None,
+        };
         assert_eq!(strangers(&[group("a")], &entries).len(), 1);
         assert_eq!(strangers(&[group("b")], &entries[..1]).len(), 1);
         assert!(strangers(&[group("a")], &entries[..1]).is_empty());

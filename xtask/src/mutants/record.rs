@@ -220,7 +220,8 @@ mod tests {
     #[test]
     fn survivors_and_reasons_fit_one_to_one() {
         let record = Record::of_run("c0ffee", 12, outcomes(3).as_bytes()).unwrap();
-        let group = Group { name: "g".to_owned(), package: String::new(), files: Vec::new(), tests: Vec::new() };
+        let group =
+            Group { name: "g".to_owned(), package: String::new(), files: Vec::new(), tests: Vec::new(), only: None };
         assert_eq!(record.complaints(&group, &[listed(2)]), Vec::<String>::new());
         assert_eq!(record.complaints(&group, &[]).len(), 1);
         assert_eq!(record.complaints(&group, &[listed(1)]).len(), 1, "one more survived than was listed");
