@@ -215,7 +215,7 @@ codes! {
         "A disclosed value does not open the commitment that stands in its row, or a row holds no sound record of a disclosure."
         "Do not believe the value; ask the ledger's owner for the disclosure again."
     ErasureInvalid "erasure-invalid" Contradicted
-        "A row holds no sound receipt of an erasure."
+        "A row holds no sound receipt of an erasure, or parts of one are absent or disagree."
         "Do not believe what the row says was erased; look at who recorded it, and erase again."
     AuthorForked "author-forked" Contradicted
         "An author signed two different ops of one number in one graph."
