@@ -1,7 +1,8 @@
-"""proofbundle: .tlog-proof files, ours and its own."""
+"""proofbundle: .tlog-proof files and second signatures of heads, ours and its own."""
 
 import pathlib
 
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from proofbundle import checkpoint, merkle, tlogproof
@@ -34,4 +35,23 @@ def make(proof, entry, vkey):
     return "entry 3 of 8"
 
 
-run(verify, make)
+def cosigned(head, vkey):
+    """The line that this ML-DSA key put under a head."""
+    found = checkpoint.verify_cosignature(read(head).decode("utf-8", "surrogateescape"), read(vkey).decode().strip())
+    if not found["ok"]:
+        raise Refused(f"no line of {found['alg']} holds")
+    return f"{found['alg']}, {found['tree_size']} entries of {found['origin']}"
+
+
+def cosign(vkey, *heads):
+    """A line by an ML-DSA key of its own, in the name of the log, under each of these heads."""
+    signer = mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(range(3, 35)))
+    for head in map(pathlib.Path, heads):
+        note = head.read_text()
+        origin = note.split("\n", 1)[0]
+        head.write_text(checkpoint.cosign_checkpoint_mldsa(note, signer, origin, 0))
+        pathlib.Path(vkey).write_text(checkpoint.cosign_vkey_mldsa(origin, signer.public_key().public_bytes_raw()) + "\n")
+    return f"{len(heads)} heads"
+
+
+run(verify, make, cosigned, cosign)

@@ -7,6 +7,7 @@
 //! skipped.
 
 mod check;
+mod checks;
 mod clients;
 mod page;
 mod record;
@@ -19,7 +20,8 @@ use crate::error::Failure;
 use crate::run::{self, cargo};
 use crate::tree::Tree;
 
-use check::{CHECKS, DIFFERENCES};
+use check::DIFFERENCES;
+use checks::CHECKS;
 use clients::Clients;
 use record::Record;
 use site::Site;

@@ -217,7 +217,8 @@ fn text_of(table: &Table, name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interop::check::{CHECKS, DIFFERENCES};
+    use crate::interop::check::DIFFERENCES;
+    use crate::interop::checks::CHECKS;
 
     fn whole() -> Record {
         let version = |client: &str| Version { client: client.to_owned(), version: "1".to_owned() };

@@ -52,6 +52,7 @@ impl Site {
         site.make_openssl_an_authority()?;
         site.make_ethereum()?;
         site.make_proofs()?;
+        site.make_second_signatures()?;
         Ok(site)
     }
 
@@ -169,6 +170,17 @@ impl Site {
         let binary = self.binary.to_string_lossy();
         self.must(&["python", "xtask/interop/stamps.py", "stamp", &binary, "$(cat seal.id)"])?;
         self.must(&["python", "xtask/interop/stamps.py", "make", "theirs.ots", "seal.json", "theirs"]).map(|_| ())
+    }
+
+    /// A head of ours under two keys, and another's log under a second key of a client. Last: the key is a row of ours.
+    fn make_second_signatures(&self) -> Result<(), Failure> {
+        self.must(&["vaultmesh", "keys", "add", "ml-dsa"])?;
+        self.must(&["vaultmesh", "trust", "key", "--as", "ml-dsa", "-o", "second.vkey"])?;
+        self.must(&["vaultmesh", "head", "-o", "second.head"])?;
+        self.must(&["cp", "-r", "aics", "signed"])?;
+        self.must(&["cp", "aics.head", "signed.head"])?;
+        let driver = ["python", "xtask/interop/bundle.py", "cosign", "signed.vkey"];
+        self.must(&[&driver[..], &["signed/checkpoint", "signed.head"]].concat()).map(|_| ())
     }
 
     /// Asks a client about what was made, and about the same with one bit altered.
