@@ -24,7 +24,10 @@ const CARGO_MUTANTS: &str = "27.1.0";
 /// A run of the tests may take this many times as long as without a mutant: a loop that no longer ends is caught so.
 const TIMEOUT_TIMES: &str = "5";
 /// Shortest time that a run of the tests is given, in seconds: the machine may be busy with other things.
-const TIMEOUT_LEAST: &str = "300";
+const TIMEOUT_LEAST: &str = "60";
+/// What a test program may take of memory, as cargo's configuration: a loop that no longer ends may fill it faster than the time
+/// runs out. 4 GiB of addresses is ten times what any of them has without a mutant.
+const MEMORY_MOST: &str = r#"target.'cfg(target_os = "linux")'.runner = ["prlimit", "--as=4294967296"]"#;
 
 /// Cases of each property, a quarter of the usual: a mutant that only the rest would see is caught by too little.
 const PROPTEST_CASES: &str = "64";
@@ -118,6 +121,7 @@ fn mutate(tree: &Tree, group: &Group, shard: Shard, folder: &Path) -> Result<Vec
         // Said of building as well, where the words behind `--` are not: every program of the package would be linked anew.
         command.arg(format!("--cargo-arg={option}"));
     }
+    command.args(["--cargo-arg=--config", &format!("--cargo-arg={MEMORY_MOST}")]);
     command.arg("--output").arg(&out).arg("--").args(&group.only);
     // Outside vectors are left out: what the tests of this repository do not see is not tested by it.
     command.env("VAULTMESH_VECTORS", folder.join("none"));
