@@ -26,7 +26,7 @@ const TIMEOUT_TIMES: &str = "5";
 /// Shortest time that a run of the tests is given, in seconds: the machine may be busy with other things.
 const TIMEOUT_LEAST: &str = "60";
 /// What a test program may take of memory, as cargo's configuration: a loop that no longer ends may fill it faster than the time
-/// runs out. 4 GiB of addresses is ten times what any of them has without a mutant.
+/// runs out. The run without a mutant comes first and has the same 4 GiB of addresses, so they suffice where there is no such loop.
 const MEMORY_MOST: &str = r#"target.'cfg(target_os = "linux")'.runner = ["prlimit", "--as=4294967296"]"#;
 
 /// Cases of each property, a quarter of the usual: a mutant that only the rest would see is caught by too little.
